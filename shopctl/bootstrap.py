@@ -1,0 +1,53 @@
+"""The composition root: settings → Shop. The only place that names an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shopctl.config import Settings
+from shopctl.core import settings as shop_settings
+from shopctl.core.adapters.notify_maildir import MaildirNotifier
+from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.adapters.search_whoosh import WhooshIndex
+from shopctl.core.db import engine as stores
+from shopctl.core.db import schema
+from shopctl.core.db.types import new_id
+from shopctl.core.domain.facts import Facts
+from shopctl.core.shop import Shop
+
+
+def open_shop(
+    settings: Settings,
+    *,
+    read_only: bool = False,
+    dry_run: bool = False,
+    narrate: Callable[[str], None] = lambda _: None,
+) -> Shop:
+    """Open the store that the settings name, with everything around it."""
+    url = stores.parse_url(settings.store.value)
+    engine = stores.open_engine(url, read_only=read_only, lock_wait=settings.lock_wait_seconds)
+    schema.check(engine)
+    facts = shop_settings.load(engine)
+    home = home_of(settings, facts)
+    return Shop(
+        engine=engine,
+        facts=facts,
+        home=home,
+        gateway=SandboxGateway(home / "gateway" / "sandbox-ledger.jsonl"),
+        index=WhooshIndex(home / "index"),
+        notifier=MaildirNotifier(home / "maildir"),
+        clock=lambda: datetime.now(UTC),
+        actor=settings.actor.value,
+        request_id=new_id(),
+        read_only=read_only,
+        dry_run=dry_run,
+        failpoint=settings.failpoint.value or None if facts.test_store else None,
+        narrate=narrate,
+    )
+
+
+def home_of(settings: Settings, facts: Facts) -> Path:
+    """Where the shop's index, gateway ledger and Maildir lie: under its id, whatever the store."""
+    return Path(settings.data_dir.value) / facts.id

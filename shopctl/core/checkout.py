@@ -1,0 +1,284 @@
+"""Checkout: cart → paid order, all or nothing. Owns no table; reads like the story that it is.
+
+Two units of work with the gateway call between them; no transaction is open across the call. Killed anywhere, the same
+command with the same key goes on from what is recorded, and so does `recover` (settlement.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shopctl.core import cart as carts
+from shopctl.core import customers, orders, payments, rates, reservations
+from shopctl.core.db.types import new_id
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import money, pricing, text
+from shopctl.core.domain.money import Money
+from shopctl.core.domain.pricing import BasketLine, Totals
+from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
+from shopctl.core.queries.carts import LINES, open_cart
+from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number
+from shopctl.core.reservations import Owner
+from shopctl.core.settlement import FREE, settle
+from shopctl.core.shop import Shop
+
+FAILPOINTS = (
+    "checkout.before_reserve",
+    "checkout.before_reserve_commit",
+    "checkout.after_reserve",
+    "checkout.after_gateway",
+    "settle.before_commit",
+    "settle.after_commit",
+    "refund.before_request",
+    "refund.after_request",
+    "refund.before_gateway",
+    "refund.after_gateway",
+    "refund.before_record",
+    "refund.after_record",
+)
+"""Where a test store may be told to die, with SHOPCTL_FAILPOINT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What a shopper asks for. `address` is validated; `expect_total` a decimal string; `token` None when nothing is to pay."""
+
+    cart: str
+    email: str
+    address: Mapping[str, str]
+    token: str | None
+    key: str
+    expect_total: str | None = None
+    method: str | None = None
+
+    def fingerprint(self) -> str:
+        """What a key stands for: repeating it with anything else is a mistake, not a retry."""
+        meant = [text.fold(self.cart), text.fold(self.email), dict(self.address), self.token]
+        return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()
+
+
+# --- use cases -----------------------------------------------------------------------------------------------------
+def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, method: str | None = None) -> Quote:
+    """What the cart costs now, sent to `address` (the shop's own country without one). Holds nothing."""
+    with shop.read() as tx:
+        found = _cart(tx, cart)
+        return _quote(
+            tx,
+            *_priced(shop, tx, found, address or {"country": tx.facts.country}, method),
+            address or {},
+            None,
+        )
+
+
+def place(shop: Shop, wanted: Placement) -> Order | Quote:
+    """Buy the cart: the confirmed order. In a dry run nothing is charged, and the answer is the quote.
+
+    Errors: insufficient_stock, payment_declined, price_changed, cart_in_checkout, cart_empty, not_for_sale, key_reused,
+    no_shipping_rate; StillPending when the gateway does not answer: repeat it with the same key, or recover.
+    """
+    _check(wanted)
+    shop.fault("checkout.before_reserve")
+    begun = _resume(shop, wanted) or _reserve(shop, wanted)
+    if isinstance(begun, Quote):
+        return begun
+    if begun.status == "pending":
+        shop.fault("checkout.after_reserve")
+        outcome = _ask(shop, begun.id)
+        shop.fault("checkout.after_gateway")
+        begun = settle(shop, order_id=begun.id, outcome=outcome)
+    return _answer(shop, begun)
+
+
+def _resume(shop: Shop, wanted: Placement) -> Order | None:
+    """The order that this key has made already, with this process at work on it."""
+    with shop.read() as tx:
+        seen = orders.find_by_key(tx, wanted.key)
+        if seen is None:
+            return None
+        _same(seen, wanted)
+        order = get(tx, seen.order_id)
+    if order.status == "pending" and not shop.dry_run:
+        with shop.work("checkout.resume", order.number) as tx:
+            orders.adopt(tx, order.id)
+            tx.commit()
+    return order
+
+
+def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
+    """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key."""
+    with shop.work("checkout.reserve", wanted.cart) as tx:
+        seen = orders.find_by_key(tx, wanted.key)
+        if seen is not None:  # another process was faster with the same key
+            _same(seen, wanted)
+            return get(tx, seen.order_id)
+        cart = _cart(tx, wanted.cart)
+        lines, totals = _priced(shop, tx, cart, wanted.address, wanted.method)
+        _check_total(wanted, totals, tx.facts.currency)
+        if totals.total and wanted.token is None:
+            raise BadInput("payment_missing", "There is something to pay: name a payment token", hint="--payment TOKEN")
+        order = Owner("order", new_id(), f"order {(number := orders.next_number(tx))}")
+        carts.claim(tx, cart, order.id)
+        _hold(tx, cart.id, order, lines)
+        customer_id = customers.ensure(tx, wanted.email, name=wanted.address.get("name"))
+        customers.remember_address(tx, customer_id, wanted.address)
+        orders.create(
+            tx,
+            orders.NewOrder(
+                id=order.id,
+                number=number,
+                cart_id=cart.id,
+                customer_id=customer_id,
+                email=wanted.email,
+                lines=lines,
+                totals=totals,
+                shipping_address=wanted.address,
+                key=wanted.key,
+                fingerprint=wanted.fingerprint(),
+            ),
+        )
+        if totals.total and wanted.token:
+            payments.open_payment(
+                tx, order_id=order.id, gateway=shop.gateway.name, token=wanted.token, amount=totals.total
+            )
+        begun = get(tx, order.id)
+        shop.fault("checkout.before_reserve_commit")
+        tx.commit()
+        return _quote(tx, lines, totals, wanted.address, wanted.email) if shop.dry_run else begun
+
+
+def _ask(shop: Shop, order_id: str) -> payments.Outcome:
+    """The gateway, with no transaction open."""
+    with shop.read() as tx:
+        payment = payments.of_order(tx, order_id)
+    return FREE if payment is None else payments.charge(shop, payments.request_for(payment))
+
+
+def _answer(shop: Shop, order: Order) -> Order:
+    """The same answer for everyone who holds the key: the order, or the problem that ended it."""
+    if order.status == "pending":
+        raise StillPending(
+            "payment_unresolved",
+            f"The payment of order {order.number} is unresolved: the gateway does not answer",
+            hint="Repeat the command with the same key, or run `shopctl store recover`.",
+            order=order.number,
+        )
+    with shop.read() as tx:
+        row = row_by_number(tx, order.number)
+    if row.status == "cancelled" and row.problem:
+        problem = row.problem
+        raise Refused(problem["code"], problem["message"], hint=problem.get("hint"), **problem.get("details", {}))
+    return order
+
+
+# --- unit of work 1, step by step ----------------------------------------------------------------------------------
+def _check(wanted: Placement) -> None:
+    customers.email_address(wanted.email)
+    if not 1 <= len(wanted.key) <= 255 or not wanted.key.isprintable():
+        raise BadInput("bad_key", "A key has 1 to 255 visible characters", key=wanted.key)
+    if wanted.token is not None:
+        text.refuse_card_number(wanted.token, "payment token")
+        if not wanted.token.isprintable() or not 1 <= len(wanted.token) <= 255:
+            raise BadInput("bad_token", "A payment token has 1 to 255 visible characters")
+
+
+def _same(seen: Row, wanted: Placement) -> None:
+    if seen.fingerprint != wanted.fingerprint():
+        raise Refused(
+            "key_reused",
+            f"The key {wanted.key!r} was used for another cart, e-mail, address or token",
+            hint="Make a new key for a new checkout.",
+            key=wanted.key,
+        )
+
+
+def _cart(tx: UnitOfWork, handle: str) -> Row:
+    found = open_cart(tx, handle)
+    if found is None or (found.expires_at <= tx.now and found.claimed_by is None):
+        raise NotFound("unknown_cart", f"There is no open cart {handle!r}", cart=handle)
+    if found.claimed_by is not None and tx.action:
+        raise carts.in_checkout(handle)
+    return found
+
+
+def _priced(
+    shop: Shop, tx: UnitOfWork, cart: Row, address: Mapping[str, str], method: str | None
+) -> tuple[Sequence[Row], Totals]:
+    """The cart's lines, all of them for sale, and what they cost at this address."""
+    lines = tx.rows(LINES, {"cart_id": cart.id})
+    if not lines:
+        raise carts.empty(cart.handle)
+    for line in lines:
+        if line.status != "active":
+            raise Refused("not_for_sale", f"{line.sku} is {line.status} and cannot be bought", sku=line.sku)
+    place = (address["country"], address.get("region", ""))
+    taxes, shipping = rates.tax_rates_for(tx, *place), rates.shipping_rates_for(tx, *place)
+    if not taxes and shipping is None:
+        shop.narrate("The shop has no tax and shipping rates: no tax is added and shipping is free.")
+    elif shipping is None:
+        shop.narrate("The shop has no shipping rates: shipping is free.")
+    elif not taxes:
+        shop.narrate(f"No tax rate covers {' '.join(place).strip()}: no tax is added.")
+    basket = [
+        BasketLine(line.sku, line.quantity, line.price, line.taxable, line.requires_shipping, line.weight_grams)
+        for line in lines
+    ]
+    return lines, pricing.price(basket, taxes, shipping, method=method)
+
+
+def _check_total(wanted: Placement, totals: Totals, currency: str) -> None:
+    if wanted.expect_total is None:
+        return
+    expected = money.parse_amount(wanted.expect_total, currency)
+    if expected != totals.total:
+        raise Refused(
+            "price_changed",
+            f"The total is {Money(totals.total, currency)} {currency}, not {Money(expected, currency)}",
+            hint="Quote again and confirm the new total.",
+            expected=str(Money(expected, currency)),
+            total=str(Money(totals.total, currency)),
+        )
+
+
+def _hold(tx: UnitOfWork, cart_id: str, order: Owner, lines: Sequence[Row]) -> None:
+    """Take over what the cart holds and hold the rest, pinned until the payment is resolved."""
+    mine = reservations.take_over(tx, cart_id, order)
+    missing = {line.sku: line.quantity - mine.get(line.sku, 0) for line in lines if line.tracked}
+    reservations.hold(tx, order, {sku: n for sku, n in missing.items() if n > 0}, origin="checkout", pinned=True)
+
+
+def _quote(
+    tx: UnitOfWork,
+    lines: Sequence[Row],
+    totals: Totals,
+    address: Mapping[str, str],
+    email: str | None,
+) -> Quote:
+    currency = tx.facts.currency
+    return Quote(
+        customer=None,
+        email=email,
+        lines=[
+            OrderLine(
+                line.sku,
+                line.title,
+                line.options,
+                line.quantity,
+                Money(line.price, currency),
+                Money(line.price * line.quantity, currency),
+            )
+            for line in lines
+        ],
+        subtotal=Money(totals.subtotal, currency),
+        discount=Money(totals.discount, currency),
+        tax=Money(totals.tax, currency),
+        tax_included=Money(totals.tax_included, currency),
+        shipping=Money(totals.shipping, currency),
+        total=Money(totals.total, currency),
+        currency=currency,
+        shipping_method=totals.shipping_method,
+        shipping_address=address,
+        created_at=tx.now,
+    )

@@ -1,0 +1,240 @@
+"""Opening a store, and everything in which SQLite and Postgres differ.
+
+SQLite runs in WAL with synchronous=FULL. A writing transaction takes a file lock first and then BEGIN IMMEDIATE: the
+kernel hands a file lock on in the order of asking, whereas SQLite's own busy loop sleeps and starves waiters.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
+
+try:
+    import fcntl
+except ImportError:  # no flock on this platform: writers queue on SQLite's busy loop, correct but less fair
+    fcntl = None  # type: ignore[assignment]
+
+LOCK_WAIT_SECONDS = 30.0
+Clock = Callable[[], datetime]
+
+
+def parse_url(text: str) -> sa.URL:
+    """A store URL, or BadInput. Passwords never reach the message."""
+    try:
+        url = sa.make_url(text)
+    except exc.ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise BadInput(
+            "bad_store_url",
+            "The store must be a URL: sqlite:///shop.db or postgresql+psycopg://user@host/name",
+            hint="Three slashes and a relative path, four and an absolute one: sqlite:///shop.db, sqlite:////srv/shop.db.",
+        )
+    if url.get_backend_name() == "sqlite" and not url.database:
+        raise BadInput("bad_store_url", "An SQLite store needs a file: sqlite:///shop.db")
+    return url
+
+
+def file_of(url: sa.URL) -> Path | None:
+    """The file of an SQLite store; None for a server."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK_WAIT_SECONDS) -> sa.Engine:
+    """An engine over an existing store; the first statement may still find that it is none."""
+    path = file_of(url)
+    if path is None:
+        return sa.create_engine(url, hide_parameters=True)
+    if not path.is_file():
+        raise StoreUnusable(
+            "store_missing",
+            f"There is no store at {path}",
+            hint="Run `shopctl init`, or name one with --store.",
+        )
+    mode = "rw" if os.access(path, os.W_OK) else "ro"
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=f"file:{_quoted(path)}", query={"uri": "true", "mode": mode}),
+        hide_parameters=True,
+        connect_args={"timeout": lock_wait},
+    )
+    engine = engine.execution_options(writer_lock=str(path) + "-writer", lock_wait=lock_wait)
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are ours: see `begin` below
+        for pragma in (
+            "foreign_keys=ON",
+            "synchronous=FULL",
+            "cache_size=-16384",
+            f"query_only={int(read_only)}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+def create_file(url: sa.URL) -> None:
+    """Make an empty SQLite store file, private to its owner, in WAL mode; refuse one that is already there."""
+    path = file_of(url)
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+    except FileExistsError:
+        raise StoreUnusable(
+            "store_exists",
+            f"{path} already exists",
+            hint="Choose another --store, or use the shop that is there.",
+        ) from None
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnusable("store_unwritable", f"Cannot make a store at {path}: {error}") from None
+
+
+@contextmanager
+def writing(connection: sa.Connection) -> Iterator[None]:
+    """Hold the writers' turn while a writing transaction is open (SQLite; nothing to do on a server)."""
+    options = connection.get_execution_options()
+    path = options.get("writer_lock")
+    if path is None or fcntl is None:
+        yield
+        return
+    try:
+        handle = open(path, "a")  # noqa: SIM115 — closing it is what gives the lock back
+    except OSError as error:
+        raise StoreUnusable("store_read_only", f"The store cannot be written: {error.strerror}") from None
+    _take_turn(handle, options["lock_wait"])
+    try:
+        yield
+    finally:
+        handle.close()
+
+
+def _take_turn(handle: Any, seconds: float) -> None:
+    """Lock `handle`, waiting in the kernel's queue. A blocking flock knows no deadline, so a thread does the waiting."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    except OSError:
+        pass
+    decided = threading.Lock()
+    outcome: list[str] = []
+
+    def wait() -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with decided:
+            if outcome:  # the caller has given up: nobody else will give the lock back
+                handle.close()
+            outcome.append("locked")
+
+    waiter = threading.Thread(target=wait, daemon=True)
+    waiter.start()
+    waiter.join(seconds)
+    with decided:
+        if not outcome:
+            outcome.append("gave up")
+            raise _busy(seconds)
+
+
+def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> datetime:
+    """The time of a unit of work. On Postgres the server's clock; on SQLite never before the latest time written."""
+    if connection.dialect.name == "postgresql":
+        return connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+    written = connection.execute(latest).scalar()
+    current = clock()
+    return max(current, written) if written else current
+
+
+def next_order_number(connection: sa.Connection, numbers: sa.Column[Any]) -> int:
+    """The next order number: unique, increasing, gaps allowed. A shop's first is 1001."""
+    if connection.dialect.name == "postgresql":
+        return int(connection.execute(sa.select(sa.func.nextval("order_numbers"))).scalar_one())
+    # A writing transaction on SQLite is alone, so the largest number is stable until it ends.
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one()) + 1
+
+
+def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
+    """An INSERT that can say `on_conflict_do_nothing` / `on_conflict_do_update`, alike on both stores."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+# --- failures ------------------------------------------------------------------------------------------------------
+_SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
+    "SQLITE_NOTADB": (StoreUnusable, "not_a_database", "The store's file is not an SQLite database"),
+    "SQLITE_CORRUPT": (StoreUnusable, "store_damaged", "The store's file is damaged"),
+    "SQLITE_READONLY": (StoreUnusable, "store_read_only", "The store is read-only"),
+    "SQLITE_CANTOPEN": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
+    "SQLITE_PERM": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
+    "SQLITE_AUTH": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
+    "SQLITE_FULL": (Unavailable, "disk_full", "The disk is full; nothing was changed"),
+    "SQLITE_IOERR": (
+        Unavailable,
+        "disk_error",
+        "The disk failed while the store was used; nothing was changed",
+    ),
+}
+_CONSTRAINTS: dict[str, tuple[str, str]] = {
+    "not_oversold": ("insufficient_stock", "There is not enough stock for that"),
+    "quantity_in_range": ("insufficient_stock", "There is not enough stock for that"),
+    "uq_orders_open_checkout": ("cart_in_checkout", "This cart is already in a checkout"),
+    "orders.cart_id": ("cart_in_checkout", "This cart is already in a checkout"),
+}
+
+
+def translate(error: exc.SQLAlchemyError) -> ShopError | None:
+    """The ShopError that a driver's failure stands for, or None when it is a defect of ours."""
+    original = getattr(error, "orig", None)
+    if isinstance(error, exc.IntegrityError):
+        for name, (code, message) in _CONSTRAINTS.items():
+            if name in str(original):
+                return Refused(code, message)
+        return None
+    name = getattr(original, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return _busy(LOCK_WAIT_SECONDS)
+    for prefix, (kind, code, message) in _SQLITE.items():
+        if name.startswith(prefix):
+            return kind(code, message)
+    if "no such table" in str(original):
+        return not_a_shop()
+    if isinstance(error, exc.OperationalError | exc.InterfaceError) and not name:
+        return Unavailable("store_unavailable", "The store cannot be reached", hint="A retry is safe.")
+    return None
+
+
+def not_a_shop() -> StoreUnusable:
+    return StoreUnusable("not_initialised", "The store holds no shop", hint="Run `shopctl init` to make one.")
+
+
+def _busy(seconds: float) -> TimedOut:
+    return TimedOut(
+        "store_busy",
+        f"Another process kept the store locked for {seconds:g} seconds",
+        hint="Nothing was changed; try again.",
+    )
+
+
+def _quoted(path: Path) -> str:
+    return quote(str(path.absolute()))

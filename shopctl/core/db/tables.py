@@ -1,0 +1,532 @@
+"""Every table, one source for both stores. Each has exactly one writer module, named in its comment.
+
+States are words checked by the database; every CHECK is named, so that a refusal can be told apart. Counters on
+stock_levels are sums of stock_movements; orders, lines and payments are snapshots that later edits do not touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, UniqueConstraint, text
+
+from shopctl.core.db.types import Count, Flag, Id, Instant, Json, Money, Word
+from shopctl.core.domain import lifecycle
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+MAX_QUANTITY = 10**9
+"""Units of one SKU in one place; also the backorder limit that stands for "no limit"."""
+
+
+def _table(name: str, *parts: Any) -> Table:
+    return Table(name, metadata, *parts, sqlite_strict=True)
+
+
+def _must(name: str, sql: str) -> CheckConstraint:
+    return CheckConstraint(text(sql), name=name)
+
+
+def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return _must(f"{column}_word", f"{column} IN ({listed})")
+
+
+def _ref(target: str) -> ForeignKey:
+    return ForeignKey(target)
+
+
+# settings: core/settings.py. The shop's own facts (id, name, currency …), rules (hold_at …) and marks (last_sweep_at).
+settings = _table(
+    "settings",
+    Column("key", Word, primary_key=True),
+    Column("value", Json, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# audit_log: core/operators.py. Written by the unit of work itself, in the same transaction; sealed in a chain later.
+audit_log = _table(
+    "audit_log",
+    Column("seq", Count, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", Word, nullable=False),
+    Column("request_id", Id, nullable=False),
+    Column("action", Word, nullable=False),
+    Column("target", Word),
+    Column("seal", Word),
+)
+
+# --- catalogue: core/catalog.py ------------------------------------------------------------------------------------
+categories = _table(
+    "categories",
+    Column("id", Id, primary_key=True),
+    Column("parent_id", Id, _ref("categories.id")),
+    Column("name", Word, nullable=False),
+    Column("path", Word, nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    _must("not_its_own_parent", "parent_id <> id"),
+)
+Index("ix_categories_parent_id", categories.c.parent_id)
+
+products = _table(
+    "products",
+    Column("id", Id, primary_key=True),
+    Column("handle", Word, nullable=False, unique=True),
+    Column("title", Word, nullable=False),
+    Column("description", Word, nullable=False),
+    Column("brand", Word),
+    Column("category_id", Id, _ref("categories.id")),
+    Column("tags", Json, nullable=False),
+    Column("image_urls", Json, nullable=False),
+    Column("status", Word, nullable=False),
+    Column("version", Count, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("status", ("draft", "active", "archived")),
+    _must("titled", "title <> ''"),
+    _must("version_positive", "version > 0"),
+)
+Index("ix_products_category_id", products.c.category_id)
+Index("ix_products_brand", products.c.brand)
+Index("ix_products_created_at", products.c.created_at, products.c.id)
+
+variants = _table(
+    "variants",
+    Column("id", Id, primary_key=True),
+    Column("product_id", Id, _ref("products.id"), nullable=False),
+    Column("position", Count, nullable=False),
+    Column("sku", Word, nullable=False, unique=True),
+    Column("options", Json, nullable=False),
+    Column("price", Money, nullable=False),
+    Column("compare_at_price", Money),
+    Column("currency", Word, nullable=False),
+    Column("barcode", Word),
+    Column("weight_grams", Count, nullable=False),
+    Column("image_urls", Json, nullable=False),
+    Column("taxable", Flag, nullable=False),
+    Column("requires_shipping", Flag, nullable=False),
+    Column("tracked", Flag, nullable=False),
+    Column("backorder_limit", Count, nullable=False),
+    Column("hold_at", Word),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("product_id", "options"),
+    _must("price_in_range", "price BETWEEN 0 AND 1000000000000000"),
+    _must("compare_at_price_in_range", "compare_at_price BETWEEN 0 AND 1000000000000000"),
+    _must("weight_in_range", "weight_grams BETWEEN 0 AND 1000000000"),
+    _must("backorder_limit_in_range", f"backorder_limit BETWEEN 0 AND {MAX_QUANTITY}"),
+    _one_of("hold_at", ("cart", "checkout")),
+    _must("sku_given", "sku <> ''"),
+)
+Index("ix_variants_barcode", variants.c.barcode)
+
+# --- stock: core/stock.py ------------------------------------------------------------------------------------------
+warehouses = _table(
+    "warehouses",
+    Column("code", Word, primary_key=True),
+    Column("name", Word, nullable=False),
+    Column("priority", Count, nullable=False),
+    Column("active", Flag, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+_level_key = ("sku", "warehouse", "pool", "bucket")
+
+stock_levels = _table(
+    "stock_levels",
+    Column("sku", Word, _ref("variants.sku"), primary_key=True),
+    Column("warehouse", Word, _ref("warehouses.code"), primary_key=True),
+    Column("pool", Word, primary_key=True),
+    Column("bucket", Count, primary_key=True),
+    Column("quantity", Count, nullable=False),
+    Column("reserved", Count, nullable=False),
+    Column("committed", Count, nullable=False),
+    Column("tracked", Flag, nullable=False),
+    Column("backorder_limit", Count, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _must("quantity_in_range", f"quantity BETWEEN 0 AND {MAX_QUANTITY}"),
+    _must("reserved_not_negative", "reserved >= 0"),
+    _must("committed_not_negative", "committed >= 0"),
+    _must("not_oversold", "reserved + committed <= quantity + backorder_limit"),
+    _one_of("pool", ("general", "sale")),
+)
+Index("ix_stock_levels_warehouse", stock_levels.c.warehouse)
+
+MOVEMENT_KINDS = ("receive", "adjust", "hold", "release", "expire", "commit", "uncommit", "ship")
+
+# Append-only. The sequence is drawn after the level row is locked, so that every prefix of it is a true history.
+stock_movements = _table(
+    "stock_movements",
+    Column("seq", Count, primary_key=True, autoincrement=True),
+    Column("sku", Word, nullable=False),
+    Column("warehouse", Word, nullable=False),
+    Column("pool", Word, nullable=False),
+    Column("bucket", Count, nullable=False),
+    Column("kind", Word, nullable=False),
+    Column("quantity", Count, nullable=False),
+    Column("reserved", Count, nullable=False),
+    Column("committed", Count, nullable=False),
+    Column("reason", Word),
+    Column("reference", Word),
+    Column("reservation_id", Id),
+    Column("actor", Word, nullable=False),
+    Column("request_id", Id, nullable=False),
+    Column("at", Instant, nullable=False),
+    _one_of("kind", MOVEMENT_KINDS),
+    _must("moves_something", "quantity <> 0 OR reserved <> 0 OR committed <> 0"),
+)
+Index("ix_stock_movements_level", *(stock_movements.c[name] for name in _level_key), stock_movements.c.seq)
+Index("ix_stock_movements_reservation_id", stock_movements.c.reservation_id)
+
+# --- reservations: core/reservations.py ----------------------------------------------------------------------------
+reservations = _table(
+    "reservations",
+    Column("id", Id, primary_key=True),
+    Column("owner_kind", Word, nullable=False),
+    Column("owner_id", Id, nullable=False),
+    Column("origin", Word, nullable=False),
+    Column("reference", Word, nullable=False),
+    Column("sku", Word, nullable=False),
+    Column("warehouse", Word, nullable=False),
+    Column("pool", Word, nullable=False),
+    Column("bucket", Count, nullable=False),
+    Column("quantity", Count, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("pinned", Flag, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    _one_of("owner_kind", ("cart", "order")),
+    _one_of("origin", ("cart", "checkout")),
+    _one_of("state", lifecycle.RESERVATION),
+    _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
+    _must("resolved_once", "(state = 'held') = (resolved_at IS NULL)"),
+)
+_held = text("state = 'held'")
+Index(
+    "uq_reservations_live",
+    *(reservations.c[name] for name in ("owner_id", "sku", "warehouse", "pool", "bucket", "origin")),
+    unique=True,
+    sqlite_where=_held,
+    postgresql_where=_held,
+)
+Index(
+    "ix_reservations_live_sku",
+    reservations.c.sku,
+    reservations.c.expires_at,
+    sqlite_where=_held,
+    postgresql_where=_held,
+)
+Index("ix_reservations_live_expiry", reservations.c.expires_at, sqlite_where=_held, postgresql_where=_held)
+Index("ix_reservations_owner_id", reservations.c.owner_id)
+
+# --- customers: core/customers.py ----------------------------------------------------------------------------------
+customers = _table(
+    "customers",
+    Column("id", Id, primary_key=True),
+    Column("email", Word, nullable=False),
+    Column("email_folded", Word, nullable=False, unique=True),
+    Column("name", Word),
+    Column("registered", Flag, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+customer_addresses = _table(
+    "customer_addresses",
+    Column("id", Id, primary_key=True),
+    Column("customer_id", Id, _ref("customers.id"), nullable=False),
+    Column("address", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("customer_id", "address"),
+)
+
+# --- carts: core/cart.py -------------------------------------------------------------------------------------------
+carts = _table(
+    "carts",
+    Column("id", Id, primary_key=True),
+    Column("handle", Word, nullable=False),
+    Column("handle_folded", Word, nullable=False),
+    Column("customer_id", Id, _ref("customers.id")),
+    Column("state", Word, nullable=False),
+    Column("version", Count, nullable=False),
+    Column("claimed_by", Id),
+    Column("merged_into", Id, _ref("carts.id")),
+    Column("expires_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("state", ("open", "merged", "expired")),
+)
+_open = text("state = 'open'")
+Index("uq_carts_open_handle", carts.c.handle_folded, unique=True, sqlite_where=_open, postgresql_where=_open)
+Index("ix_carts_open_expiry", carts.c.expires_at, sqlite_where=_open, postgresql_where=_open)
+Index("ix_carts_customer_id", carts.c.customer_id)
+
+cart_lines = _table(
+    "cart_lines",
+    Column("cart_id", Id, _ref("carts.id"), primary_key=True),
+    Column("sku", Word, _ref("variants.sku"), primary_key=True),
+    Column("quantity", Count, nullable=False),
+    Column("seen_price", Money, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
+)
+Index("ix_cart_lines_sku", cart_lines.c.sku)
+
+# --- rates: core/rates.py ------------------------------------------------------------------------------------------
+_place = ("country", "region")
+
+tax_rates = _table(
+    "tax_rates",
+    Column("id", Id, primary_key=True),
+    Column("name", Word, nullable=False),
+    Column("country", Word, nullable=False),
+    Column("region", Word, nullable=False),
+    Column("parts_per_million", Count, nullable=False),
+    Column("included", Flag, nullable=False),
+    Column("on_shipping", Flag, nullable=False),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant),
+    Column("created_at", Instant, nullable=False),
+    _must("rate_in_range", "parts_per_million BETWEEN 0 AND 1000000"),
+    _must("dates_in_order", "valid_to > valid_from"),
+)
+Index("ix_tax_rates_place", *(tax_rates.c[name] for name in _place))
+
+shipping_rates = _table(
+    "shipping_rates",
+    Column("id", Id, primary_key=True),
+    Column("name", Word, nullable=False),
+    Column("country", Word, nullable=False),
+    Column("region", Word, nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("currency", Word, nullable=False),
+    Column("min_weight_grams", Count, nullable=False),
+    Column("max_weight_grams", Count),
+    Column("min_total", Money, nullable=False),
+    Column("max_total", Money),
+    Column("free_above", Money),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant),
+    Column("created_at", Instant, nullable=False),
+    _must("amount_not_negative", "amount >= 0"),
+    _must("weights_in_order", "max_weight_grams > min_weight_grams"),
+    _must("totals_in_order", "max_total > min_total"),
+    _must("dates_in_order", "valid_to > valid_from"),
+)
+Index("ix_shipping_rates_place", *(shipping_rates.c[name] for name in _place))
+
+# --- orders: core/orders.py ----------------------------------------------------------------------------------------
+orders = _table(
+    "orders",
+    Column("id", Id, primary_key=True),
+    Column("number", Count, nullable=False, unique=True),
+    Column("status", Word, nullable=False),
+    Column("in_flight", Flag, nullable=False),
+    Column("cart_id", Id, _ref("carts.id")),
+    Column("customer_id", Id, _ref("customers.id"), nullable=False),
+    Column("email", Word, nullable=False),
+    Column("currency", Word, nullable=False),
+    Column("subtotal", Money, nullable=False),
+    Column("discount", Money, nullable=False),
+    Column("shipping", Money, nullable=False),
+    Column("tax", Money, nullable=False),
+    Column("tax_included", Money, nullable=False),
+    Column("total", Money, nullable=False),
+    Column("shipping_method", Word),
+    Column("shipping_address", Json, nullable=False),
+    Column("problem", Json),
+    Column("process", Word, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("status", lifecycle.ORDER),
+    _must(
+        "none_negative",
+        "subtotal >= 0 AND discount >= 0 AND shipping >= 0 AND tax >= 0 AND tax_included >= 0 AND total >= 0",
+    ),
+    _must("total_adds_up", "total = subtotal - discount + shipping + tax - tax_included"),
+    _must("only_pending_in_flight", "status = 'pending' OR NOT in_flight"),
+)
+_in_flight = text("in_flight")
+Index(
+    "uq_orders_open_checkout",
+    orders.c.cart_id,
+    unique=True,
+    sqlite_where=_in_flight,
+    postgresql_where=_in_flight,
+)
+Index("ix_orders_status", orders.c.status, orders.c.number)
+Index("ix_orders_customer_id", orders.c.customer_id, orders.c.number)
+Index("ix_orders_created_at", orders.c.created_at)
+
+order_lines = _table(
+    "order_lines",
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("position", Count, nullable=False),
+    Column("sku", Word, nullable=False),
+    Column("product_name", Word, nullable=False),
+    Column("options", Json, nullable=False),
+    Column("quantity", Count, nullable=False),
+    Column("unit_price", Money, nullable=False),
+    Column("total_price", Money, nullable=False),
+    Column("tax", Money, nullable=False),
+    Column("taxable", Flag, nullable=False),
+    Column("requires_shipping", Flag, nullable=False),
+    Column("tracked", Flag, nullable=False),
+    Column("weight_grams", Count, nullable=False),
+    UniqueConstraint("order_id", "position"),
+    _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
+    _must("unit_price_not_negative", "unit_price >= 0"),
+    _must("total_is_price_times_quantity", "total_price = unit_price * quantity"),
+)
+Index("ix_order_lines_sku", order_lines.c.sku)
+
+# Which warehouse owes which units of a line, from its committed reservations: quantity − shipped − cancelled
+# are committed stock.
+order_allocations = _table(
+    "order_allocations",
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("order_line_id", Id, _ref("order_lines.id"), nullable=False),
+    Column("reservation_id", Id, _ref("reservations.id"), nullable=False),
+    Column("sku", Word, nullable=False),
+    Column("warehouse", Word, nullable=False),
+    Column("pool", Word, nullable=False),
+    Column("bucket", Count, nullable=False),
+    Column("quantity", Count, nullable=False),
+    Column("shipped", Count, nullable=False),
+    Column("cancelled", Count, nullable=False),
+    _must("quantity_positive", "quantity > 0"),
+    _must("shipped_in_range", "shipped >= 0 AND cancelled >= 0 AND shipped + cancelled <= quantity"),
+)
+Index("ix_order_allocations_order_id", order_allocations.c.order_id)
+Index("ix_order_allocations_order_line_id", order_allocations.c.order_line_id)
+Index("ix_order_allocations_level", *(order_allocations.c[name] for name in _level_key))
+
+shipments = _table(
+    "shipments",
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("warehouse", Word),
+    Column("tracking", Word),
+    Column("shipped_at", Instant, nullable=False),
+    Column("delivered_at", Instant),
+)
+Index("ix_shipments_order_id", shipments.c.order_id)
+
+shipment_lines = _table(
+    "shipment_lines",
+    Column("shipment_id", Id, _ref("shipments.id"), primary_key=True),
+    Column("order_line_id", Id, _ref("order_lines.id"), primary_key=True),
+    Column("quantity", Count, nullable=False),
+    _must("quantity_positive", "quantity > 0"),
+)
+
+order_events = _table(
+    "order_events",
+    Column("seq", Count, primary_key=True, autoincrement=True),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("verb", Word, nullable=False),
+    Column("from_status", Word),
+    Column("to_status", Word, nullable=False),
+    Column("note", Word),
+    Column("actor", Word, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("ix_order_events_order_id", order_events.c.order_id, order_events.c.seq)
+
+# The caller's key: one key, one order, one answer.
+idempotency_keys = _table(
+    "idempotency_keys",
+    Column("key", Word, primary_key=True),
+    Column("fingerprint", Word, nullable=False),
+    Column("order_id", Id, _ref("orders.id"), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+)
+
+# --- payments: core/payments.py ------------------------------------------------------------------------------------
+payments = _table(
+    "payments",
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("gateway", Word, nullable=False),
+    Column("gateway_key", Word, nullable=False, unique=True),
+    Column("reference", Word, unique=True),
+    Column("token", Word, nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("captured", Money, nullable=False),
+    Column("currency", Word, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("decline_code", Word),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("state", lifecycle.PAYMENT),
+    _must("amount_positive", "amount > 0"),
+    _must("captured_in_range", "captured BETWEEN 0 AND amount"),
+    _must("captured_matches_state", "(state = 'captured') = (captured > 0)"),
+)
+_alive = text("state IN ('pending', 'unknown', 'requires_action', 'authorized', 'captured')")
+Index("uq_payments_one_alive", payments.c.order_id, unique=True, sqlite_where=_alive, postgresql_where=_alive)
+Index("ix_payments_order_id", payments.c.order_id)
+Index("ix_payments_state", payments.c.state, payments.c.created_at)
+
+payment_attempts = _table(
+    "payment_attempts",
+    Column("id", Id, primary_key=True),
+    Column("payment_id", Id, _ref("payments.id"), nullable=False),
+    Column("verb", Word, nullable=False),
+    Column("outcome", Word, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("ix_payment_attempts_payment_id", payment_attempts.c.payment_id)
+
+refunds = _table(
+    "refunds",
+    Column("id", Id, primary_key=True),
+    Column("payment_id", Id, _ref("payments.id"), nullable=False),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("gateway_key", Word, nullable=False, unique=True),
+    Column("reference", Word, unique=True),
+    Column("amount", Money, nullable=False),
+    Column("currency", Word, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("reason", Word, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("state", ("pending", "succeeded", "failed")),
+    _must("amount_positive", "amount > 0"),
+)
+Index("ix_refunds_payment_id", refunds.c.payment_id)
+Index("ix_refunds_order_id", refunds.c.order_id)
+_refund_pending = text("state = 'pending'")
+Index("ix_refunds_pending", refunds.c.created_at, sqlite_where=_refund_pending, postgresql_where=_refund_pending)
+
+# --- outbox: core/outbox.py. Facts in the same transaction, delivered later, taken by state. -----------------------
+outbox = _table(
+    "outbox",
+    Column("id", Id, primary_key=True),
+    Column("topic", Word, nullable=False),
+    Column("subject", Word, nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("attempts", Count, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("problem", Word),
+    _one_of("state", ("pending", "taken", "done", "dead")),
+)
+_waiting = text("state IN ('pending', 'taken')")
+Index("ix_outbox_waiting", outbox.c.topic, outbox.c.due_at, sqlite_where=_waiting, postgresql_where=_waiting)
+Index("ix_outbox_subject", outbox.c.subject, outbox.c.topic)

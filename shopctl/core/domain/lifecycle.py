@@ -1,0 +1,63 @@
+"""State machines as data: who may go where. Pure; the tables hold only words from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shopctl.core.errors import Refused
+
+# state → verb → next state. A state without verbs is final.
+ORDER: Mapping[str, Mapping[str, str]] = {
+    "pending": {"confirm": "confirmed", "cancel": "cancelled"},
+    "confirmed": {"ship": "shipped", "cancel": "cancelled"},
+    "shipped": {"deliver": "delivered"},
+    "delivered": {},
+    "cancelled": {},
+}
+RESERVATION: Mapping[str, Mapping[str, str]] = {
+    "held": {"commit": "committed", "release": "released", "expire": "expired"},
+    "committed": {},
+    "released": {},
+    "expired": {},
+}
+PAYMENT: Mapping[str, Mapping[str, str]] = {
+    "pending": {
+        "capture": "captured",
+        "authorize": "authorized",
+        "fail": "failed",
+        "void": "voided",
+        "lose": "unknown",
+        "challenge": "requires_action",
+    },
+    "unknown": {
+        "capture": "captured",
+        "authorize": "authorized",
+        "fail": "failed",
+        "void": "voided",
+        "lose": "unknown",
+    },
+    "requires_action": {"capture": "captured", "authorize": "authorized", "fail": "failed", "void": "voided"},
+    "authorized": {"capture": "captured", "void": "voided"},
+    # Money that arrives after its order was given up is taken in, so that it can be given back.
+    "voided": {"capture": "captured"},
+    "captured": {},
+    "failed": {},
+}
+
+ORDER_STATUSES = tuple(ORDER)
+UNRESOLVED_PAYMENTS = ("pending", "unknown", "requires_action")
+
+
+def step(machine: Mapping[str, Mapping[str, str]], state: str, verb: str, subject: str) -> str:
+    """The state that `verb` leads to, or Refused(invalid_state) saying what is possible."""
+    moves = machine[state]
+    if verb in moves:
+        return moves[verb]
+    allowed = ", ".join(moves) or "nothing"
+    raise Refused(
+        "invalid_state",
+        f"{subject} is {state}: cannot {verb} it",
+        hint=f"Possible now: {allowed}.",
+        status=state,
+        verb=verb,
+    )

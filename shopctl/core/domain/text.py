@@ -1,0 +1,70 @@
+"""Text from outside: what the store takes, how names are folded, how handles and SKUs are made. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+from shopctl.core.errors import BadInput
+
+MAX_TEXT = 100_000
+"""Characters in one text value (descriptions are the long ones)."""
+
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+_DIGIT_RUNS = re.compile(r"(?:\d[ -]?){12,18}\d")
+
+
+def storable(value: str) -> str:
+    """The text itself, or ValueError: no NUL, no half of a surrogate pair, no novel. Everything else is data."""
+    if "\x00" in value:
+        raise ValueError("holds a NUL character")
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"is longer than {MAX_TEXT} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not valid Unicode text") from None
+    return value
+
+
+def sku(value: str) -> str:
+    """A SKU as given, or ValueError: 1 to 128 characters, none invisible, no space around it, no leading dash."""
+    if not value or len(value) > 128:
+        raise ValueError("must have 1 to 128 characters")
+    if value != value.strip() or not storable(value).isprintable():
+        raise ValueError("must not have invisible characters or spaces around it")
+    if value.startswith("-"):
+        raise ValueError("must not begin with a dash")
+    return value
+
+
+def fold(value: str) -> str:
+    """The form in which handles and e-mail addresses are compared: trimmed, NFKC, case folded."""
+    return unicodedata.normalize("NFKC", value.strip()).casefold()
+
+
+def slug(value: str, fallback: str = "item") -> str:
+    """Lower-case ASCII words joined by dashes; text without any gets `fallback` and a short hash, so that it is stable."""
+    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
+    words = _NOT_WORD.sub("-", plain).strip("-")[:80].strip("-")
+    return words or f"{fallback}-{short_hash(value)}"
+
+
+def short_hash(value: str) -> str:
+    """Eight hex digits that are the same for the same text everywhere."""
+    return hashlib.sha256(value.encode()).hexdigest()[:8]
+
+
+def refuse_card_number(value: str, where: str) -> str:
+    """The text itself; BadInput when it holds what looks like a card number (13–19 digits that pass Luhn)."""
+    for run in _DIGIT_RUNS.findall(value):
+        numbers = [int(c) for c in run if c.isdigit()]
+        doubled = [n if i % 2 == 0 else (n * 2 - 9 if n > 4 else n * 2) for i, n in enumerate(reversed(numbers))]
+        if sum(doubled) % 10 == 0:
+            raise BadInput(
+                "card_number",
+                f"The {where} looks like a card number; card data never enters the shop",
+                field=where,
+            )
+    return value

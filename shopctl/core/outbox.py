@@ -1,0 +1,95 @@
+"""The outbox: facts written in the transaction that made them true, delivered later, at least once.
+
+A row is a fact (topic, subject, payload). Topics that nobody delivers are history from the start; the others wait until
+`take` leases them, by state and never by "id > last seen", because transactions commit out of order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import outbox
+from shopctl.core.db.types import new_id
+from shopctl.core.db.unit_of_work import UnitOfWork
+
+CATALOG_CHANGED = "catalog.changed"
+ORDER_CONFIRMED = "order.confirmed"
+DELIVERED_TOPICS = (CATALOG_CHANGED, ORDER_CONFIRMED)
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    id: str
+    topic: str
+    subject: str
+    payload: Mapping[str, Any]
+    attempts: int
+
+
+def add(tx: UnitOfWork, topic: str, subject: str, **payload: object) -> None:
+    """Write one fact in this transaction."""
+    waiting = topic in DELIVERED_TOPICS
+    tx.insert(
+        outbox,
+        [
+            {
+                "id": new_id(),
+                "topic": topic,
+                "subject": subject,
+                "payload": payload,
+                "state": "pending" if waiting else "done",
+                "attempts": 0,
+                "due_at": tx.now,
+                "created_at": tx.now,
+                "done_at": None if waiting else tx.now,
+            }
+        ],
+    )
+
+
+def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
+    """Lease up to `limit` facts that are due, oldest first; those whose lease ran out are due again."""
+    due = (
+        sa.select(outbox.c.id)
+        .where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")), outbox.c.due_at <= tx.now)
+        .order_by(outbox.c.due_at, outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    leased = tx.rows(
+        sa.update(outbox)
+        .where(outbox.c.id.in_(due))
+        .values(state="taken", attempts=outbox.c.attempts + 1, due_at=tx.now + LEASE)
+        .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.payload, outbox.c.attempts)
+    )
+    return sorted((Fact(*row) for row in leased), key=lambda fact: fact.id)
+
+
+def done(tx: UnitOfWork, facts: Iterable[Fact]) -> None:
+    tx.execute(
+        sa.update(outbox)
+        .where(outbox.c.id.in_([fact.id for fact in facts]))
+        .values(state="done", done_at=tx.now, problem=None)
+    )
+
+
+def failed(tx: UnitOfWork, fact: Fact, problem: str) -> None:
+    """Try again later, each time twice as late; after MAX_ATTEMPTS the fact is put aside as dead."""
+    dead = fact.attempts >= MAX_ATTEMPTS
+    tx.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == fact.id)
+        .values(
+            state="dead" if dead else "pending",
+            due_at=tx.now + timedelta(seconds=2**fact.attempts),
+            problem=problem[:500],
+        )
+    )

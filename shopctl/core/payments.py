@@ -1,0 +1,176 @@
+"""Payments: what the gateway was asked and what it answered. The only writer of payments, attempts and refunds.
+
+The key of every foreign call is written before the call, and repeated on each retry. No answer is UNKNOWN, never a guess:
+only asking with the same key can tell.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import payment_attempts, payments, refunds
+from shopctl.core.db.types import new_id
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import lifecycle
+from shopctl.core.ports import Charge, ChargeRequest, NoAnswer
+from shopctl.core.shop import Shop
+
+TRIES = 3
+BACKOFF_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known after asking: a charge (captured or declined), or that nothing is known."""
+
+    charge: Charge | None
+    known_absent: bool = False  # the gateway says that it has never seen the key
+
+
+# --- calls to the gateway, outside any transaction -----------------------------------------------------------------
+def charge(shop: Shop, request: ChargeRequest) -> Outcome:
+    """Authorize and capture; without an answer ask again with the same key, a bounded number of times."""
+    for attempt in range(TRIES):
+        try:
+            return Outcome(shop.gateway.authorize(request))
+        except NoAnswer:
+            found = look_up(shop, request.key)
+            if found.charge is not None:
+                return found
+            time.sleep(BACKOFF_SECONDS * 2**attempt)
+    return Outcome(None)
+
+
+def look_up(shop: Shop, key: str) -> Outcome:
+    """Ask the gateway what became of a key, without asking for anything new."""
+    try:
+        found = shop.gateway.find(key)
+    except NoAnswer:
+        return Outcome(None)
+    return Outcome(found, known_absent=found is None)
+
+
+def give_back(shop: Shop, refund: Row) -> str | None:
+    """Ask for a refund under its stored key; the gateway's reference, or None when it did not answer."""
+    for attempt in range(TRIES):
+        try:
+            return shop.gateway.refund(key=refund.gateway_key, reference=refund.charge_reference, amount=refund.amount)
+        except NoAnswer:
+            time.sleep(BACKOFF_SECONDS * 2**attempt)
+    return None
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------
+def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amount: int) -> None:
+    """Write what is about to be asked, with the key that it will be asked under."""
+    row = {
+        "id": new_id(),
+        "order_id": order_id,
+        "gateway": gateway,
+        "token": token,
+        "amount": amount,
+        "captured": 0,
+    }
+    row |= {"gateway_key": f"order-{order_id}", "currency": tx.facts.currency, "state": "pending"}
+    tx.insert(payments, [{**row, "created_at": tx.now, "updated_at": tx.now}])
+
+
+def of_order(tx: UnitOfWork, order_id: str) -> Row | None:
+    """The order's payment; None when its total was 0."""
+    return tx.row(sa.select(payments).where(payments.c.order_id == order_id))
+
+
+def request_for(payment: Row) -> ChargeRequest:
+    return ChargeRequest(payment.gateway_key, payment.amount, payment.currency, payment.token, payment.order_id)
+
+
+def record(tx: UnitOfWork, payment: Row, outcome: Outcome, *, give_up: bool = False) -> str:
+    """Write the answer; the payment's state after it. `give_up` voids a payment that the gateway has never seen."""
+    if outcome.charge is None:
+        verb = "void" if give_up else "lose"
+    else:
+        verb = "capture" if outcome.charge.status == "captured" else "fail"
+    if payment.state == "captured" or (verb == "lose" and payment.state in ("voided", "failed")):
+        return str(payment.state)
+    if verb in ("void", "fail") and payment.state in ("voided", "failed"):
+        return str(payment.state)
+    state = lifecycle.step(lifecycle.PAYMENT, payment.state, verb, "The payment")
+    found = outcome.charge
+    tx.execute(
+        sa.update(payments)
+        .where(payments.c.id == payment.id)
+        .values(
+            state=state,
+            reference=found.reference if found else payment.reference,
+            captured=found.amount if found and state == "captured" else 0,
+            decline_code=found.decline_code if found else None,
+            updated_at=tx.now,
+        )
+    )
+    attempt = {"id": new_id(), "payment_id": payment.id, "verb": verb, "outcome": state, "at": tx.now}
+    tx.insert(payment_attempts, [attempt])
+    return state
+
+
+def open_refund(tx: UnitOfWork, payment_id: str, *, reason: str) -> str | None:
+    """Write a refund of all that is captured and not refunded yet, before it is asked for; its id, None if there is nothing."""
+    payment = tx.rows(sa.select(payments).where(payments.c.id == payment_id))[0]
+    given = sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0)).where(
+        refunds.c.payment_id == payment_id, refunds.c.state != "failed"
+    )
+    amount = payment.captured - int(tx.execute(given).scalar_one())
+    if amount <= 0:
+        return None
+    row = {
+        "id": new_id(),
+        "payment_id": payment_id,
+        "order_id": payment.order_id,
+        "amount": amount,
+        "reason": reason,
+    }
+    row |= {"gateway_key": f"refund-{row['id']}", "currency": payment.currency, "state": "pending"}
+    tx.insert(refunds, [{**row, "created_at": tx.now, "updated_at": tx.now}])
+    return str(row["id"])
+
+
+def pending_refunds(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
+    """Refunds that the gateway has not confirmed yet, with the reference of their charge."""
+    statement = (
+        sa.select(refunds, payments.c.reference.label("charge_reference"))
+        .join(payments, payments.c.id == refunds.c.payment_id)
+        .where(refunds.c.state == "pending")
+        .order_by(refunds.c.created_at)
+    )
+    return list(tx.rows(statement if order_id is None else statement.where(refunds.c.order_id == order_id)))
+
+
+def record_refund(tx: UnitOfWork, refund_id: str, reference: str) -> None:
+    tx.execute(
+        sa.update(refunds)
+        .where(refunds.c.id == refund_id, refunds.c.state == "pending")
+        .values(state="succeeded", reference=reference, updated_at=tx.now)
+    )
+
+
+# --- use cases -----------------------------------------------------------------------------------------------------
+def finish_refunds(shop: Shop, *, order_id: str | None = None) -> int:
+    """Ask the gateway for every refund that is written and not confirmed; how many it confirmed."""
+    with shop.read() as tx:
+        waiting = pending_refunds(tx, order_id)
+    confirmed = 0
+    for refund in waiting:
+        shop.fault("refund.before_gateway")
+        reference = give_back(shop, refund)
+        shop.fault("refund.after_gateway")
+        if reference is None:
+            continue
+        with shop.work("payments.refunded", refund.order_id) as tx:
+            record_refund(tx, refund.id, reference)
+            shop.fault("refund.before_record")
+            tx.commit()
+        shop.fault("refund.after_record")
+        confirmed += 1
+    return confirmed

@@ -1,0 +1,36 @@
+"""This process, named so that another can tell whether it still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def name() -> str:
+    """`host:pid:start`; the start time tells a process from a later one with the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def is_alive(process: str) -> bool | None:
+    """Whether that process runs; None when it is another machine's and cannot be known from here."""
+    host, pid, started = process.rsplit(":", 2)
+    if host != socket.gethostname():
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _started(int(pid)) == started
+
+
+def _started(pid: int) -> str:
+    """The start time in clock ticks since boot, from Linux's /proc; elsewhere unknown, and the number must do."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return "0"

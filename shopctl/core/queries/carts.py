@@ -1,0 +1,128 @@
+"""Reads of carts: the lines, with the live price and availability of each, and what changed since it was added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import cart_lines, carts, customers, products, variants
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import text
+from shopctl.core.domain.money import Money
+from shopctl.core.errors import NotFound
+from shopctl.core.queries.stock import can_be_had
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """`available` counts the cart's own holds in and is None for what is not tracked; `changes` are sentences."""
+
+    sku: str
+    product_name: str
+    options: Mapping[str, str]
+    quantity: int
+    unit_price: Money
+    total_price: Money
+    available: int | None
+    changes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CartView:
+    cart: str
+    id: str
+    customer: str | None
+    lines: Sequence[CartLine]
+    subtotal: Money
+    currency: str
+    in_checkout: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CartSummary:
+    cart: str
+    id: str
+    state: str
+    customer: str | None
+    lines: int
+    units: int
+    in_checkout: bool
+    updated_at: datetime
+    expires_at: datetime
+
+
+LINES = (
+    sa.select(
+        cart_lines.c.sku,
+        cart_lines.c.quantity,
+        cart_lines.c.seen_price,
+        products.c.title,
+        products.c.status,
+        variants.c.options,
+        variants.c.price,
+        variants.c.weight_grams,
+        variants.c.taxable,
+        variants.c.requires_shipping,
+        variants.c.tracked,
+        variants.c.hold_at,
+    )
+    .join(variants, variants.c.sku == cart_lines.c.sku)
+    .join(products, products.c.id == variants.c.product_id)
+    .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
+    .order_by(cart_lines.c.added_at, cart_lines.c.sku)
+)
+OPEN_CART = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), carts.c.state == "open")
+
+
+def open_cart(tx: UnitOfWork, handle: str) -> Row | None:
+    """The open cart of a handle, however old."""
+    return tx.row(OPEN_CART, {"folded": text.fold(handle)})
+
+
+def show(tx: UnitOfWork, handle: str) -> CartView:
+    """One cart, or NotFound(unknown_cart); an expired one is not there any more."""
+    cart = open_cart(tx, handle)
+    if cart is None or cart.expires_at <= tx.now:
+        raise NotFound("unknown_cart", f"There is no open cart {handle!r}", cart=handle)
+    return view(tx, cart)
+
+
+def view(tx: UnitOfWork, cart: Row) -> CartView:
+    currency = tx.facts.currency
+    rows = tx.rows(LINES, {"cart_id": cart.id})
+    units = can_be_had(tx, [row.sku for row in rows], owner_id=cart.id) if rows else {}
+    email = sa.select(customers.c.email).where(customers.c.id == cart.customer_id)
+    return CartView(
+        cart=cart.handle,
+        id=cart.id,
+        customer=tx.execute(email).scalar() if cart.customer_id else None,
+        lines=[_line(row, units.get(row.sku, 0), currency) for row in rows],
+        subtotal=Money(sum(row.price * row.quantity for row in rows), currency),
+        currency=currency,
+        in_checkout=cart.claimed_by is not None,
+        expires_at=cart.expires_at,
+    )
+
+
+def _line(row: Row, units: int, currency: str) -> CartLine:
+    changes = []
+    if row.price != row.seen_price:
+        changes.append(f"the price was {Money(row.seen_price, currency)} and is {Money(row.price, currency)}")
+    if row.status != "active":
+        changes.append(f"the product is {row.status} and cannot be bought")
+    if row.tracked and units < row.quantity:
+        changes.append(f"only {units} can be had")
+    return CartLine(
+        sku=row.sku,
+        product_name=row.title,
+        options=row.options,
+        quantity=row.quantity,
+        unit_price=Money(row.price, currency),
+        total_price=Money(row.price * row.quantity, currency),
+        available=units if row.tracked else None,
+        changes=changes,
+    )

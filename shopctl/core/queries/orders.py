@@ -1,0 +1,266 @@
+"""Reads of orders: the order as the contract has it, and everything that happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import (
+    order_events,
+    order_lines,
+    orders,
+    payments,
+    refunds,
+    reservations,
+    shipment_lines,
+    shipments,
+)
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain.money import Money
+from shopctl.core.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """A snapshot of what was sold."""
+
+    sku: str
+    product_name: str
+    options: Mapping[str, str]
+    quantity: int
+    unit_price: Money
+    total_price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a cart would cost now, sent there: an order without number, id and status."""
+
+    customer: str | None
+    email: str | None
+    lines: Sequence[OrderLine]
+    subtotal: Money
+    discount: Money
+    tax: Money
+    tax_included: Money
+    shipping: Money
+    total: Money
+    currency: str
+    shipping_method: str | None
+    shipping_address: Mapping[str, str]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    number: str
+    id: str
+    status: str
+    customer: str
+    email: str
+    lines: Sequence[OrderLine]
+    subtotal: Money
+    discount: Money
+    tax: Money
+    tax_included: Money
+    shipping: Money
+    total: Money
+    currency: str
+    shipping_method: str | None
+    shipping_address: Mapping[str, str]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    at: datetime
+    verb: str
+    from_status: str | None
+    to_status: str
+    actor: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    order: str
+    id: str
+    gateway: str
+    state: str
+    amount: Money
+    captured: Money
+    refunded: Money
+    currency: str
+    reference: str | None
+    decline_code: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A reservation of the order."""
+
+    id: str
+    sku: str
+    warehouse: str
+    quantity: int
+    state: str
+    expires_at: datetime
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    warehouse: str | None
+    tracking: str | None
+    shipped_at: datetime
+    delivered_at: datetime | None
+    lines: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetail(Order):
+    payments: Sequence[PaymentRow]
+    shipments: Sequence[Shipment]
+    reservations: Sequence[HoldRow]
+    timeline: Sequence[Event]
+
+
+def row_by_number(tx: UnitOfWork, number: str) -> Row:
+    """The order's row; people write 1001 or #1001."""
+    digits = number.strip().removeprefix("#")
+    row = None
+    if digits.isascii() and digits.isdigit() and len(digits) < 18:
+        row = tx.row(sa.select(orders).where(orders.c.number == int(digits)))
+    if row is None:
+        raise NotFound("unknown_order", f"There is no order {number!r}", number=number)
+    return row
+
+
+def get(tx: UnitOfWork, order_id: str) -> Order:
+    row = tx.rows(sa.select(orders).where(orders.c.id == order_id))[0]
+    return of_rows(tx, [row])[0]
+
+
+def of_rows(tx: UnitOfWork, rows: Sequence[Row]) -> list[Order]:
+    """Orders with their lines, in the order of the rows: two statements, however many."""
+    lines = _lines(tx, [row.id for row in rows])
+    return [_order(row, lines.get(row.id, [])) for row in rows]
+
+
+def detail(tx: UnitOfWork, number: str) -> OrderDetail:
+    """One order with its payments, shipments, reservations and timeline."""
+    row = row_by_number(tx, number)
+    order = of_rows(tx, [row])[0]
+    held = sa.select(*(reservations.c[f.name] for f in fields(HoldRow))).where(reservations.c.owner_id == row.id)
+    happened = sa.select(*(order_events.c[f.name] for f in fields(Event))).where(order_events.c.order_id == row.id)
+    return OrderDetail(
+        **{f.name: getattr(order, f.name) for f in fields(Order)},
+        payments=payment_rows(tx, payments.c.order_id == row.id),
+        shipments=_shipments(tx, row.id),
+        reservations=[
+            HoldRow(*found) for found in tx.rows(held.order_by(reservations.c.sku, reservations.c.warehouse))
+        ],
+        timeline=[Event(*found) for found in tx.rows(happened.order_by(order_events.c.seq))],
+    )
+
+
+def payment_rows(tx: UnitOfWork, *which: Any, limit: int | None = None) -> list[PaymentRow]:
+    """Payments with their order's number, newest first."""
+    p = payments.c
+    refunded = (
+        sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0))
+        .where(refunds.c.payment_id == p.id, refunds.c.state == "succeeded")
+        .scalar_subquery()
+    )
+    found = tx.rows(
+        sa.select(payments, orders.c.number, refunded.label("refunded"))
+        .join(orders, orders.c.id == p.order_id)
+        .where(*which)
+        .order_by(orders.c.number.desc())
+        .limit(limit)
+    )
+    return [
+        PaymentRow(
+            order=str(row.number),
+            id=row.id,
+            gateway=row.gateway,
+            state=row.state,
+            amount=Money(row.amount, row.currency),
+            captured=Money(row.captured, row.currency),
+            refunded=Money(row.refunded, row.currency),
+            currency=row.currency,
+            reference=row.reference,
+            decline_code=row.decline_code,
+            created_at=row.created_at,
+        )
+        for row in found
+    ]
+
+
+def _lines(tx: UnitOfWork, order_ids: Sequence[str]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = {}
+    for i in range(0, len(order_ids), 500):
+        chunk = order_ids[i : i + 500]
+        found = sa.select(order_lines).where(order_lines.c.order_id.in_(chunk)).order_by(order_lines.c.position)
+        for row in tx.rows(found):
+            grouped.setdefault(row.order_id, []).append(row)
+    return grouped
+
+
+def _order(row: Row, lines: Sequence[Row]) -> Order:
+    def money(amount: int) -> Money:
+        return Money(amount, row.currency)
+
+    return Order(
+        number=str(row.number),
+        id=row.id,
+        status=row.status,
+        customer=row.customer_id,
+        email=row.email,
+        lines=[
+            OrderLine(
+                line.sku,
+                line.product_name,
+                line.options,
+                line.quantity,
+                money(line.unit_price),
+                money(line.total_price),
+            )
+            for line in lines
+        ],
+        subtotal=money(row.subtotal),
+        discount=money(row.discount),
+        tax=money(row.tax),
+        tax_included=money(row.tax_included),
+        shipping=money(row.shipping),
+        total=money(row.total),
+        currency=row.currency,
+        shipping_method=row.shipping_method,
+        shipping_address=row.shipping_address,
+        created_at=row.created_at,
+    )
+
+
+def _shipments(tx: UnitOfWork, order_id: str) -> list[Shipment]:
+    found = tx.rows(sa.select(shipments).where(shipments.c.order_id == order_id).order_by(shipments.c.id))
+    sent = tx.rows(
+        sa.select(shipment_lines.c.shipment_id, order_lines.c.sku, shipment_lines.c.quantity)
+        .join(order_lines, order_lines.c.id == shipment_lines.c.order_line_id)
+        .where(order_lines.c.order_id == order_id)
+        .order_by(order_lines.c.position)
+    )
+    return [
+        Shipment(
+            row.warehouse,
+            row.tracking,
+            row.shipped_at,
+            row.delivered_at,
+            [{"sku": line.sku, "quantity": line.quantity} for line in sent if line.shipment_id == row.id],
+        )
+        for row in found
+    ]

@@ -1,0 +1,110 @@
+"""The shop in numbers, for `store info` and the console's first screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import (
+    categories,
+    customers,
+    orders,
+    outbox,
+    products,
+    reservations,
+    stock_levels,
+    variants,
+    warehouses,
+)
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Live figures. `orders_by_minute` counts the last half hour, oldest first; today is the shop's own day."""
+
+    orders_by_minute: tuple[int, ...]
+    orders_today: int
+    revenue_today: Money
+    by_status: dict[str, int]
+    skus_out_of_stock: int
+    skus_low: int
+    live_holds: int
+    units_held: int
+    overdue_holds: int
+    in_flight: int
+    outbox_waiting: int
+    outbox_dead: int
+
+
+LOW = 3
+MINUTES = 30
+
+
+def counts(tx: UnitOfWork) -> dict[str, int]:
+    """How many rows of each noun."""
+    nouns = {"products": products, "variants": variants, "categories": categories, "warehouses": warehouses}
+    nouns |= {"customers": customers, "orders": orders}
+    row = tx.rows(
+        sa.select(*(sa.select(sa.func.count()).select_from(t).scalar_subquery().label(n) for n, t in nouns.items()))
+    )
+    return dict(row[0]._mapping)
+
+
+def figures(tx: UnitOfWork) -> Overview:
+    paid = ("confirmed", "shipped", "delivered")
+    midnight = tx.now.astimezone(ZoneInfo(tx.facts.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = tx.rows(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(orders.c.total), 0)).where(
+            orders.c.created_at >= midnight, orders.c.status.in_(paid)
+        )
+    )[0]
+    available = sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed)
+    per_sku = sa.select(available.label("units")).group_by(stock_levels.c.sku).subquery()
+    out, low = tx.rows(
+        sa.select(
+            sa.func.count().filter(per_sku.c.units <= 0),
+            sa.func.count().filter(per_sku.c.units.between(1, LOW)),
+        ).select_from(per_sku)
+    )[0]
+    r = reservations.c
+    holds = tx.rows(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(r.quantity), 0),
+            sa.func.count().filter(sa.and_(sa.not_(r.pinned), r.expires_at <= tx.now)),
+        ).where(r.state == "held")
+    )[0]
+    return Overview(
+        orders_by_minute=_by_minute(tx),
+        orders_today=today[0],
+        revenue_today=Money(int(today[1]), tx.facts.currency),
+        by_status={
+            row[0]: row[1] for row in tx.rows(sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status))
+        },
+        skus_out_of_stock=out,
+        skus_low=low,
+        live_holds=holds[0],
+        units_held=int(holds[1]),
+        overdue_holds=holds[2],
+        in_flight=_count(tx, orders, orders.c.in_flight),
+        outbox_waiting=_count(tx, outbox, outbox.c.state.in_(("pending", "taken"))),
+        outbox_dead=_count(tx, outbox, outbox.c.state == "dead"),
+    )
+
+
+def _by_minute(tx: UnitOfWork) -> tuple[int, ...]:
+    since: datetime = tx.now - timedelta(minutes=MINUTES)
+    buckets = [0] * MINUTES
+    for row in tx.rows(sa.select(orders.c.created_at).where(orders.c.created_at > since)):
+        buckets[min(MINUTES - 1, int((row.created_at - since).total_seconds() // 60))] += 1
+    return tuple(buckets)
+
+
+def _count(tx: UnitOfWork, table: sa.Table, which: Any) -> int:
+    return int(tx.execute(sa.select(sa.func.count()).select_from(table).where(which)).scalar_one())

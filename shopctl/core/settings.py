@@ -1,0 +1,109 @@
+"""The shop's own settings, kept in its store: facts that identify it and rules that it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import sqlalchemy as sa
+
+from shopctl.core.db import engine as stores
+from shopctl.core.db.tables import settings
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain import text
+from shopctl.core.domain.facts import Facts
+from shopctl.core.errors import BadInput
+from shopctl.core.shop import Shop
+
+
+def _seconds(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 366 * 24 * 3600:
+        raise BadInput("bad_setting", f"{value!r} is not a number of seconds from 1 to a year", value=value)
+    return int(value)
+
+
+def _hold_at(value: str) -> str:
+    if value not in ("cart", "checkout"):
+        raise BadInput("bad_setting", f"hold_at is cart or checkout, not {value!r}", value=value)
+    return value
+
+
+def time_zone(value: str) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadInput("bad_timezone", f"{value!r} is not a time zone such as Europe/Berlin", value=value) from None
+
+
+def country_code(value: str) -> str:
+    code = value.strip().upper()
+    if len(code) != 2 or not code.isascii() or not code.isalpha():
+        raise BadInput("bad_country", f"{value!r} is not a two-letter country code (ISO 3166)", value=value)
+    return code
+
+
+def shop_name(value: str) -> str:
+    try:
+        return text.storable(value.strip()) or "My shop"
+    except ValueError as error:
+        raise BadInput("bad_setting", f"The name {error}") from None
+
+
+EDITABLE: Mapping[str, Callable[[str], Any]] = {
+    "name": shop_name,
+    "country": country_code,
+    "timezone": time_zone,
+    "hold_at": _hold_at,
+    "hold_seconds": _seconds,
+    "cart_seconds": _seconds,
+    "email_sender": shop_name,
+}
+"""What `store set` changes; currency and id are the shop's for good."""
+
+
+def load(engine: sa.Engine) -> Facts:
+    """The shop's facts, or StoreUnusable when there is no shop here."""
+    with engine.connect() as connection:
+        stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
+    if "id" not in stored:
+        raise stores.not_a_shop()
+    return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})
+
+
+def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
+    """Change one rule of the shop; the new value. Errors: unknown_setting, bad_setting."""
+    if key not in EDITABLE:
+        raise BadInput(
+            "unknown_setting",
+            f"There is no setting {key!r}",
+            hint=f"Settings: {', '.join(EDITABLE)}.",
+            key=key,
+        )
+    with shop.work("settings.set", key) as tx:
+        checked = EDITABLE[key](value)
+        put(tx, key, checked)
+        tx.commit()
+    return {"key": key, "value": checked}
+
+
+def put(tx: UnitOfWork, key: str, value: object) -> None:
+    """Write one value, new or not."""
+    statement = stores.insert_new(tx.connection, settings).values(key=key, value=value, updated_at=tx.now)
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["key"], set_={"value": statement.excluded.value, "updated_at": tx.now}
+        )
+    )
+
+
+def mark(tx: UnitOfWork, key: str) -> None:
+    """Remember that something happened now (last_sweep_at)."""
+    put(tx, key, tx.now.isoformat())
+
+
+def marked(tx: UnitOfWork, key: str) -> datetime | None:
+    value = tx.execute(sa.select(settings.c.value).where(settings.c.key == key)).scalar()
+    return datetime.fromisoformat(value) if value else None

@@ -1,0 +1,194 @@
+"""How an order's payment ends: settle it, cancel it, recover it after a crash. Owns no table; composes the steps of others.
+
+Everything here may be killed at any line and run again: the second run finds what the first recorded, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shopctl.core import cart, orders, payments, process, reservations, stock
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
+from shopctl.core.errors import Refused, ShopError
+from shopctl.core.payments import Outcome
+from shopctl.core.queries.orders import Order, get, row_by_number
+from shopctl.core.reservations import Owner
+from shopctl.core.shop import Shop
+
+FREE = Outcome(None)
+"""The outcome of an order that costs nothing: there is nobody to ask."""
+PATIENCE_SECONDS = 60
+"""How long an unfinished order of another machine is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What `recover` did with one order."""
+
+    number: str
+    status: str
+    action: str
+
+
+# --- unit of work 2 ------------------------------------------------------------------------------------------------
+def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False) -> Order:
+    """Record the gateway's answer: CONFIRMED with committed stock, CANCELLED with everything given back, or still pending.
+
+    `give_up` turns "the gateway has never seen the key" into a cancellation. A second settling records nothing new; money
+    that comes in after the order was cancelled is refunded.
+    """
+    with shop.work("checkout.settle", order_id) as tx:
+        order = orders.lock(tx, order_id)
+        payment = payments.of_order(tx, order_id)
+        state = "captured" if payment is None else payments.record(tx, payment, outcome, give_up=give_up)
+        if order.in_flight and state not in UNRESOLVED_PAYMENTS:
+            if state == "captured":
+                _confirm(tx, order, payment)
+            else:
+                _give_up(tx, order, _problem(order, payment, outcome))
+        elif not order.in_flight and state == "captured" and order.status == "cancelled" and payment is not None:
+            payments.open_refund(tx, payment.id, reason="the money came after the order was cancelled")
+        shown = get(tx, order_id)
+        shop.fault("settle.before_commit")
+        tx.commit()
+    shop.fault("settle.after_commit")
+    payments.finish_refunds(shop, order_id=order_id)
+    return shown
+
+
+def _confirm(tx: UnitOfWork, order: Row, payment: Row | None) -> None:
+    owner = _owner(order)
+    committed = list(reservations.commit(tx, order.id))
+    missing = _missing(orders.lines_of(tx, order.id), committed)
+    if missing:
+        try:
+            reservations.hold(tx, owner, missing, origin="checkout")
+        except Refused:
+            _give_up_paid(tx, order, payment, committed)
+            return
+        committed += reservations.commit(tx, order.id)
+    orders.allocate(tx, order.id, committed)
+    orders.advance(tx, order, "confirm")
+    if order.cart_id:
+        cart.drop_lines(tx, order.cart_id)
+        cart.unclaim(tx, order.cart_id, order.id)
+
+
+def _missing(lines: Any, committed: list[Row]) -> dict[str, int]:
+    """Units that were paid for and are not held any more: none, unless somebody tampered with a pinned hold."""
+    needed = {line.sku: line.quantity for line in lines if line.tracked}
+    for row in committed:
+        needed[row.sku] = needed.get(row.sku, 0) - row.quantity
+    return {sku: units for sku, units in needed.items() if units > 0}
+
+
+def _give_up_paid(tx: UnitOfWork, order: Row, payment: Row | None, committed: list[Row]) -> None:
+    """Paid, but the goods are gone: the money goes back, and the order says so."""
+    orders.allocate(tx, order.id, committed)
+    stock.uncommitted_units(tx, order.id, f"order {order.number}")
+    orders.cancel_allocations(tx, order.id)
+    message = f"The stock of order {order.number} was gone when its payment arrived; the payment is refunded"
+    _give_up(tx, order, {"code": "insufficient_stock", "message": message})
+    if payment is not None:
+        payments.open_refund(tx, payment.id, reason="the stock was gone")
+
+
+def _give_up(tx: UnitOfWork, order: Row, problem: Mapping[str, object]) -> None:
+    claimed = cart.unclaim(tx, order.cart_id, order.id)
+    reservations.give_back(tx, order.id, cart.owner(claimed))
+    orders.advance(tx, order, "cancel", note=str(problem["code"]), problem=problem)
+
+
+def _problem(order: Row, payment: Row | None, outcome: Outcome) -> dict[str, object]:
+    decline = outcome.charge.decline_code if outcome.charge else payment.decline_code if payment else None
+    if decline:
+        return {
+            "code": "payment_declined",
+            "message": f"The payment of order {order.number} was declined ({decline})",
+            "hint": "Nothing was charged. Try another card, with a new key.",
+            "details": {"decline_code": decline, "order": str(order.number)},
+        }
+    return {
+        "code": "order_cancelled",
+        "message": f"Order {order.number} was cancelled before it was paid",
+        "hint": "Nothing was charged. Place it again with a new key.",
+        "details": {"order": str(order.number)},
+    }
+
+
+def _owner(order: Row) -> Owner:
+    return Owner("order", order.id, f"order {order.number}")
+
+
+# --- use cases -----------------------------------------------------------------------------------------------------
+def cancel(shop: Shop, *, number: str) -> Order:
+    """Cancel an order that has not been shipped: stock returns exactly, money is refunded.
+
+    One whose payment is unresolved is resolved first, by asking the gateway.
+    """
+    with shop.read() as tx:
+        order = row_by_number(tx, number)
+        payment = payments.of_order(tx, order.id)
+    if order.in_flight and not shop.dry_run:
+        settled = _settle_by_asking(shop, order.id, payment)
+        if settled.status == "cancelled":
+            return settled
+        if settled.status == "pending":
+            raise Refused(
+                "payment_unresolved",
+                f"The gateway does not answer for order {order.number}; it cannot be cancelled yet",
+                hint="Try again, or run `shopctl store recover`.",
+                number=str(order.number),
+            )
+    shop.fault("refund.before_request")
+    with shop.work("orders.cancel", number) as tx:
+        order = orders.lock(tx, order.id)
+        orders.advance(tx, order, "cancel")
+        stock.uncommitted_units(tx, order.id, f"order {order.number}")
+        orders.cancel_allocations(tx, order.id)
+        if payment is not None:
+            payments.open_refund(tx, payment.id, reason="the order was cancelled")
+        shown = get(tx, order.id)
+        tx.commit()
+    shop.fault("refund.after_request")
+    if not shop.dry_run:
+        payments.finish_refunds(shop, order_id=order.id)
+    return shown
+
+
+def recover(shop: Shop) -> list[Recovered]:
+    """Finish every order and refund that a dead process left behind, by asking the gateway with the stored key.
+
+    Orders whose process still lives are left to it.
+    """
+    with shop.read() as tx:
+        waiting = [
+            (order, payments.of_order(tx, order.id), (tx.now - order.updated_at).total_seconds())
+            for order in orders.unfinished(tx)
+        ]
+    results = [_recover_one(shop, order, payment, age) for order, payment, age in waiting]
+    payments.finish_refunds(shop)
+    return results
+
+
+def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Recovered:
+    alive = process.is_alive(order.process)
+    if order.process != process.name() and (alive or (alive is None and age < PATIENCE_SECONDS)):
+        return Recovered(str(order.number), order.status, "left to its own process")
+    if shop.dry_run:
+        return Recovered(str(order.number), order.status, "would ask the gateway")
+    try:
+        settled = _settle_by_asking(shop, order.id, payment)
+    except ShopError as error:
+        return Recovered(str(order.number), order.status, error.message)
+    if settled.status == "pending":
+        return Recovered(settled.number, settled.status, "the gateway does not answer")
+    return Recovered(settled.number, settled.status, "finished as the gateway says")
+
+
+def _settle_by_asking(shop: Shop, order_id: str, payment: Row | None) -> Order:
+    outcome = payments.look_up(shop, payment.gateway_key) if payment else FREE
+    return settle(shop, order_id=order_id, outcome=outcome, give_up=outcome.known_absent)

@@ -1,0 +1,62 @@
+"""Shop: the one handle given to every use case."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from shopctl.core.db.engine import Clock
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain.facts import Facts
+from shopctl.core.errors import NotPermitted
+from shopctl.core.ports import Gateway, Notifier, SearchIndex
+
+Narrator = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A store with everything a use case needs around it. `failpoint` is armed on marked test stores only."""
+
+    engine: sa.Engine
+    facts: Facts
+    home: Path
+    gateway: Gateway
+    index: SearchIndex
+    notifier: Notifier
+    clock: Clock
+    actor: str
+    request_id: str
+    read_only: bool = False
+    dry_run: bool = False
+    failpoint: str | None = None
+    narrate: Narrator = lambda _: None
+
+    def work(self, action: str, target: str | None = None) -> UnitOfWork:
+        """A writing unit of work. `action` is what the audit log says and what a role must allow."""
+        if self.read_only:
+            raise NotPermitted("read_only", f"This shop is open read-only: {action} is not possible")
+        return self._unit(action, target)
+
+    def read(self) -> UnitOfWork:
+        """A reading unit of work: one snapshot, no lock."""
+        return self._unit(None, None)
+
+    def _unit(self, action: str | None, target: str | None) -> UnitOfWork:
+        return UnitOfWork(
+            self.engine, self.facts, self.actor, self.request_id, self.clock, action, target, self.dry_run
+        )
+
+    def but(self, **changes: object) -> Shop:
+        """The same shop in other circumstances."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def fault(self, name: str) -> None:
+        """A place where a test may kill the process."""
+        if name == self.failpoint:
+            os.kill(os.getpid(), signal.SIGKILL)

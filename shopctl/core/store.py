@@ -1,0 +1,120 @@
+"""The store itself: making one, and saying what it is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from shopctl.core.db import engine as stores
+from shopctl.core.db import schema, tables
+from shopctl.core.db.types import new_id
+from shopctl.core.domain import money
+from shopctl.core.domain.facts import Facts
+from shopctl.core.errors import StoreUnusable
+from shopctl.core.queries import overview
+from shopctl.core.settings import country_code, shop_name, time_zone
+from shopctl.core.shop import Shop
+
+DEFAULT_WAREHOUSE = "MAIN"
+
+
+@dataclass(frozen=True, slots=True)
+class NewShop:
+    """What `init` asks; everything but the currency can be changed later."""
+
+    name: str = "My shop"
+    currency: str = "USD"
+    country: str = "US"
+    timezone: str = "UTC"
+    prices_include_tax: bool = False
+    test_store: bool = False
+
+
+def check(wanted: NewShop) -> Facts:
+    """The facts of a new shop, validated."""
+    return Facts(
+        id=new_id(),
+        name=shop_name(wanted.name),
+        currency=money.currency_code(wanted.currency),
+        country=country_code(wanted.country),
+        timezone=time_zone(wanted.timezone),
+        prices_include_tax=wanted.prices_include_tax,
+        test_store=wanted.test_store,
+    )
+
+
+def init(url: sa.URL, facts: Facts, *, actor: str) -> None:
+    """Make a store with one shop and its first warehouse. An SQLite file appears whole or not at all."""
+    path = stores.file_of(url)
+    if path is None:
+        _fill(stores.open_engine(url), facts, actor)
+        return
+    if path.exists():
+        raise StoreUnusable(
+            "store_exists", f"{path} already exists", hint="Use the shop that is there, or another --store."
+        )
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        stores.create_file(url.set(database=str(draft)))
+        _fill(stores.open_engine(url.set(database=str(draft))), facts, actor)
+        _publish(draft, path)
+    finally:
+        for suffix in ("", "-wal", "-shm", "-writer"):
+            Path(f"{draft}{suffix}").unlink(missing_ok=True)
+
+
+def info(shop: Shop) -> dict[str, Any]:
+    """What the shop is and how much is in it."""
+    with shop.read() as tx:
+        counts = overview.counts(tx)
+    return {
+        **asdict(shop.facts),
+        "schema": schema.HEAD,
+        "dialect": shop.engine.dialect.name,
+        "home": str(shop.home),
+        "gateway": shop.gateway.name,
+        **counts,
+    }
+
+
+def _fill(engine: sa.Engine, facts: Facts, actor: str) -> None:
+    schema.upgrade(engine)
+    now = datetime.now(UTC)
+    with (
+        engine.connect().execution_options(writes=True) as connection,
+        stores.writing(connection),
+        connection.begin(),
+    ):
+        rows = [{"key": key, "value": value, "updated_at": now} for key, value in asdict(facts).items()]
+        connection.execute(sa.insert(tables.settings), rows)
+        first = {
+            "code": DEFAULT_WAREHOUSE,
+            "name": "Main warehouse",
+            "priority": 1,
+            "active": True,
+            "created_at": now,
+        }
+        connection.execute(sa.insert(tables.warehouses), [first])
+        audit = {
+            "at": now,
+            "actor": actor,
+            "request_id": new_id(),
+            "action": "store.init",
+            "target": facts.name,
+        }
+        connection.execute(sa.insert(tables.audit_log), [audit])
+    engine.dispose()
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)  # unlike rename, never over a store that somebody else made meanwhile
+    except FileExistsError:
+        raise StoreUnusable("store_exists", f"{path} already exists") from None
+    except OSError as error:
+        raise StoreUnusable("store_unwritable", f"Cannot make a store at {path}: {error.strerror}") from None
