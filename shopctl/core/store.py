@@ -82,6 +82,22 @@ def info(shop: Shop) -> dict[str, Any]:
     }
 
 
+def migrate(store_url: str, *, dry_run: bool) -> dict[str, Any]:
+    """Bring a store's schema to this release's; what it was and is."""
+    engine = stores.open_engine(stores.parse_url(store_url))
+    before = schema.version(engine)
+    if before is None:
+        raise stores.not_a_shop()
+    if before < schema.HEAD and not dry_run:
+        schema.upgrade(engine)
+    return {"before": before, "after": schema.HEAD, "changed": before < schema.HEAD}
+
+
+def without_password(store_url: str) -> str:
+    """A store URL fit to be shown."""
+    return stores.parse_url(store_url).render_as_string(hide_password=True)
+
+
 def _fill(engine: sa.Engine, facts: Facts, actor: str) -> None:
     schema.upgrade(engine)
     now = datetime.now(UTC)
