@@ -48,11 +48,12 @@ def check(wanted: NewShop) -> Facts:
     )
 
 
-def init(url: sa.URL, facts: Facts, *, actor: str) -> None:
+def init(url: sa.URL, facts: Facts, *, actor: str, now: datetime | None = None) -> None:
     """Make a store with one shop and its first warehouse. An SQLite file appears whole or not at all."""
     path = stores.file_of(url)
+    moment = now or datetime.now(UTC)
     if path is None:
-        _fill(stores.open_engine(url), facts, actor)
+        _fill(stores.open_engine(url), facts, actor, moment)
         return
     if path.exists():
         raise StoreUnusable(
@@ -61,7 +62,7 @@ def init(url: sa.URL, facts: Facts, *, actor: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         stores.create_file(url.set(database=str(draft)))
-        _fill(stores.open_engine(url.set(database=str(draft))), facts, actor)
+        _fill(stores.open_engine(url.set(database=str(draft))), facts, actor, moment)
         _publish(draft, path)
     finally:
         for suffix in ("", "-wal", "-shm", "-writer"):
@@ -98,9 +99,8 @@ def without_password(store_url: str) -> str:
     return stores.parse_url(store_url).render_as_string(hide_password=True)
 
 
-def _fill(engine: sa.Engine, facts: Facts, actor: str) -> None:
+def _fill(engine: sa.Engine, facts: Facts, actor: str, now: datetime) -> None:
     schema.upgrade(engine)
-    now = datetime.now(UTC)
     with (
         engine.connect().execution_options(writes=True) as connection,
         stores.writing(connection),
