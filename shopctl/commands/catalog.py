@@ -240,7 +240,7 @@ def _opened(file: str) -> Iterator[BinaryIO]:
 def _progress(me: Face, file: str, source: BinaryIO) -> Iterator[Any]:
     """A progress bar on stderr, when somebody looks and the length is known."""
     if me.out.quiet or file == "-" or not is_terminal(sys.stderr):
-        yield lambda count: None
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress

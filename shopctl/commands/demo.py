@@ -16,7 +16,7 @@ import typer
 
 from shopctl import core
 from shopctl.commands.face import Face, Writing, face, noun
-from shopctl.commands.output import is_terminal
+from shopctl.commands.output import is_terminal, plain
 from shopctl.core.errors import Refused
 
 TOP_LEVEL = True
@@ -69,7 +69,7 @@ def _own_store(me: Face) -> Any:
 def _tell(me: Face, summary: Any, settings: Any, seconds: float) -> None:
     store = settings.store.value
     if me.out.format != "table":
-        me.out.one({"store": store, "seconds": round(seconds, 1), **core.demo.as_record(summary)})
+        me.out.one({"store": store, "seconds": round(seconds, 1), **plain(summary)})
         return
     s = summary
     by_status = ", ".join(f"{count} {status}" for status, count in sorted(s.by_status.items()))
@@ -117,7 +117,7 @@ def _watch(me: Face, settings: Any) -> None:
 def _progress(me: Face) -> Iterator[Any]:
     """A bar on stderr when somebody looks."""
     if me.out.quiet or not is_terminal(sys.stderr):
-        yield lambda what, share: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn

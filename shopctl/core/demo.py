@@ -11,7 +11,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -282,7 +282,3 @@ def _dates(row: Mapping[str, str]) -> rates.Dates:
         return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
     return rates.Dates(day(row["valid_from"]), day(row["valid_to"]))
-
-
-def as_record(summary: Summary) -> dict[str, Any]:
-    return asdict(summary)
