@@ -18,14 +18,17 @@ order, payment, refund = orders.c, payments.c, refunds.c
 _ORDER = "order {number}"
 
 
-def _sum(column: sa.ColumnElement[int], *which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    """The sum of `column` over a table's rows of the row around it; 0 where it has none."""
-    return sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*which).scalar_subquery()
+def _sum(amount: sa.ColumnElement[int], which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """The sum of `amount` over a table's rows of the row around it; 0 where it has none."""
+    return sa.select(sa.func.coalesce(sa.func.sum(amount), 0)).where(which).scalar_subquery()
 
 
-_CAPTURED = _sum(payment.captured, payment.order_id == order.id, payment.state == "captured")
-_REFUNDED = _sum(refund.amount, refund.order_id == order.id, refund.state != "failed")
-_GIVEN_BACK = _sum(refund.amount, refund.payment_id == payment.id, refund.state != "failed")
+# The states are looked at inside the sums: as a condition, SQLite would search by them, and not by the order.
+_KEPT = sa.case((payment.state == "captured", payment.captured), else_=0)
+_RETURNED = sa.case((refund.state != "failed", refund.amount), else_=0)
+_CAPTURED = _sum(_KEPT, payment.order_id == order.id)
+_REFUNDED = _sum(_RETURNED, refund.order_id == order.id)
+_GIVEN_BACK = _sum(_RETURNED, refund.payment_id == payment.id)
 _HAS_PAYMENT = sa.exists().where(payment.order_id == order.id)
 
 

@@ -31,12 +31,9 @@ order, line, owed, moved = orders.c, order_lines.c, order_allocations.c, stock_m
 _ORDER = "order {number}"
 
 
-def _units(
-    column: sa.ColumnElement[int], *which: sa.ColumnElement[bool], of: sa.FromClause | None = None
-) -> sa.ScalarSelect[int]:
-    """The sum of `column` over a table's rows of the row around it; 0 where it has none."""
-    sums = sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*which)
-    return (sums if of is None else sums.select_from(of)).scalar_subquery()
+def _units(units: sa.ColumnElement[int], *which: sa.ColumnElement[bool], of: sa.FromClause) -> sa.ScalarSelect[int]:
+    """The sum of `units` over the rows of `of` that belong to the row around it; 0 where it has none."""
+    return sa.select(sa.func.coalesce(sa.func.sum(units), 0)).select_from(of).where(*which).scalar_subquery()
 
 
 def _wrong_subtotals() -> sa.Select[Any]:
@@ -77,8 +74,8 @@ def _uncovered_lines() -> sa.Select[Any]:
 def _unsold_allocations() -> sa.Select[Any]:
     """Allocations of paid orders without the movements of their sale and of what was shipped of them."""
     mine = moved.reservation_id == owed.reservation_id
-    sold = _units(moved.committed, mine, moved.kind == "commit")
-    sent = _units(-moved.quantity, mine, moved.kind == "ship")
+    sold = _units(sa.case((moved.kind == "commit", moved.committed), else_=0), mine, of=stock_movements)
+    sent = _units(sa.case((moved.kind == "ship", -moved.quantity), else_=0), mine, of=stock_movements)
     return (
         sa.select(order.number, owed.sku, owed.quantity, owed.shipped, sold.label("sold"), sent.label("sent"))
         .join_from(order_allocations, orders, order.id == owed.order_id)
@@ -88,11 +85,17 @@ def _unsold_allocations() -> sa.Select[Any]:
 
 def _unshipped_lines() -> sa.Select[Any]:
     """Lines of shipped orders whose shipments are not of exactly their units, less what was cancelled of them."""
-    sent = _units(shipment_lines.c.quantity, shipment_lines.c.order_line_id == line.id)
-    cancelled = _units(owed.cancelled, owed.order_line_id == line.id)
+    sums = (
+        sa.select(shipment_lines.c.order_line_id, sa.func.sum(shipment_lines.c.quantity).label("units"))
+        .group_by(shipment_lines.c.order_line_id)
+        .subquery()
+    )
+    sent = sa.func.coalesce(sums.c.units, 0)
+    cancelled = _units(owed.cancelled, owed.order_line_id == line.id, of=order_allocations)
     return (
         sa.select(order.number, line.sku, line.quantity, sent.label("sent"))
         .join_from(order_lines, orders, order.id == line.order_id)
+        .outerjoin(sums, sums.c.order_line_id == line.id)
         .where(order.status.in_(("shipped", "delivered")), line.quantity != sent + cancelled)
     )
 
