@@ -84,6 +84,18 @@ def merge(shop: Shop, *, source: str, target: str) -> CartView:
         return _done(tx, into)
 
 
+def sweep(shop: Shop, *, batch: int = 500) -> int:
+    """End carts past their term, in batches; how many."""
+    total = 0
+    while True:
+        with shop.work("cart.sweep") as tx:
+            count = expire_carts(tx, batch)
+            tx.commit()
+        total += count
+        if count < batch or shop.dry_run:
+            return total
+
+
 # --- steps ---------------------------------------------------------------------------------------------------------
 def claim(tx: UnitOfWork, cart: Row, order_id: str) -> None:
     """Take a cart for one checkout, at the version that was read; Refused(cart_in_checkout) for the second."""

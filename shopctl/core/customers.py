@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import customer_addresses, customers
 from shopctl.core.db.types import new_id
-from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, NotFound, Refused
+from shopctl.core.queries.customers import customer_id
 from shopctl.core.shop import Shop
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*")
@@ -63,13 +64,6 @@ def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: b
     return str(tx.execute(sa.select(customers.c.id).where(customers.c.email_folded == folded)).scalar_one())
 
 
-def find(tx: UnitOfWork, email: str) -> Row:
-    row = tx.row(sa.select(customers).where(customers.c.email_folded == text.fold(email)))
-    if row is None:
-        raise NotFound("unknown_customer", f"There is no customer {email!r}", email=email)
-    return row
-
-
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:
     """Keep an address with its customer, once."""
     statement = stores.insert_new(tx.connection, customer_addresses).values(
@@ -95,23 +89,23 @@ def add(shop: Shop, *, email: str, name: str | None = None) -> dict[str, Any]:
         except ValueError as error:
             raise BadInput("bad_name", f"The name {error}") from None
     with shop.work("customers.add", None) as tx:
-        customer_id = ensure(tx, address, name=name, registered=True)
-        row = tx.rows(sa.select(customers).where(customers.c.id == customer_id))[0]
+        account = ensure(tx, address, name=name, registered=True)
+        row = tx.rows(sa.select(customers).where(customers.c.id == account))[0]
         if row.registered and row.created_at != tx.now:
             raise Refused("customer_exists", f"{address} has an account already", email=address)
         tx.execute(
             sa.update(customers)
-            .where(customers.c.id == customer_id)
+            .where(customers.c.id == account)
             .values(registered=True, name=name or row.name, updated_at=tx.now)
         )
         tx.commit()
-    return {"id": customer_id, "email": address, "name": name or row.name}
+    return {"id": account, "email": address, "name": name or row.name}
 
 
 def add_address(shop: Shop, *, email: str, data: object) -> dict[str, str]:
     """Keep an address for later orders."""
     address = parse_address(data)
     with shop.work("customers.addresses.add") as tx:
-        remember_address(tx, find(tx, email).id, address)
+        remember_address(tx, customer_id(tx, email), address)
         tx.commit()
     return address

@@ -279,6 +279,18 @@ def receive(
     return _book(shop, "receive", sku, quantity, warehouse, reason)
 
 
+def receive_all(shop: Shop, *, rows: Sequence[tuple[str, str, int]], reason: str) -> int:
+    """Many goods arrived at once, as (sku, warehouse, quantity): all of them or none; the units."""
+    with shop.work("stock.receive", reason) as tx:
+        ensure_levels(tx, [(sku, warehouse) for sku, warehouse, _ in rows])
+        moves = [Move(sku, warehouse, quantity=quantity) for sku, warehouse, quantity in rows if quantity > 0]
+        if not move(tx, "receive", moves, reason=reason):
+            raise NotFound("unknown_place", "A SKU or warehouse among the received goods does not exist")
+        outbox.add(tx, "stock.receive", reason, rows=len(moves))
+        tx.commit()
+    return sum(moved.quantity for moved in moves)
+
+
 def adjust(shop: Shop, *, sku: str, quantity: int, reason: str, warehouse: str | None = None) -> StockRow:
     """Correct what is on hand by ±`quantity`, with a reason; never below what is reserved and committed."""
     if quantity == 0:

@@ -48,11 +48,12 @@ def check(wanted: NewShop) -> Facts:
     )
 
 
-def init(url: sa.URL, facts: Facts, *, actor: str) -> None:
+def init(url: sa.URL, facts: Facts, *, actor: str, now: datetime | None = None) -> None:
     """Make a store with one shop and its first warehouse. An SQLite file appears whole or not at all."""
     path = stores.file_of(url)
+    moment = now or datetime.now(UTC)
     if path is None:
-        _fill(stores.open_engine(url), facts, actor)
+        _fill(stores.open_engine(url), facts, actor, moment)
         return
     if path.exists():
         raise StoreUnusable(
@@ -61,7 +62,7 @@ def init(url: sa.URL, facts: Facts, *, actor: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         stores.create_file(url.set(database=str(draft)))
-        _fill(stores.open_engine(url.set(database=str(draft))), facts, actor)
+        _fill(stores.open_engine(url.set(database=str(draft))), facts, actor, moment)
         _publish(draft, path)
     finally:
         for suffix in ("", "-wal", "-shm", "-writer"):
@@ -82,9 +83,24 @@ def info(shop: Shop) -> dict[str, Any]:
     }
 
 
-def _fill(engine: sa.Engine, facts: Facts, actor: str) -> None:
+def migrate(store_url: str, *, dry_run: bool) -> dict[str, Any]:
+    """Bring a store's schema to this release's; what it was and is."""
+    engine = stores.open_engine(stores.parse_url(store_url))
+    before = schema.version(engine)
+    if before is None:
+        raise stores.not_a_shop()
+    if before < schema.HEAD and not dry_run:
+        schema.upgrade(engine)
+    return {"before": before, "after": schema.HEAD, "changed": before < schema.HEAD}
+
+
+def without_password(store_url: str) -> str:
+    """A store URL fit to be shown."""
+    return stores.parse_url(store_url).render_as_string(hide_password=True)
+
+
+def _fill(engine: sa.Engine, facts: Facts, actor: str, now: datetime) -> None:
     schema.upgrade(engine)
-    now = datetime.now(UTC)
     with (
         engine.connect().execution_options(writes=True) as connection,
         stores.writing(connection),

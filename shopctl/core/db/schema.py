@@ -16,25 +16,31 @@ _VERSION: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(sa.ta
 
 def check(engine: sa.Engine) -> None:
     """Raise StoreUnusable unless the store holds a shop of this release's schema."""
-    try:
-        with engine.connect() as connection:
-            version = connection.execute(_VERSION).scalar()
-    except sa.exc.SQLAlchemyError as error:
-        raise stores.translate(error) or error from None
-    if version is None:
+    found = version(engine)
+    if found is None:
         raise stores.not_a_shop()
-    if version > HEAD:
-        raise StoreUnusable(
-            "newer_schema",
-            f"The store's schema is {version}, newer than this shopctl knows ({HEAD})",
-            hint="Upgrade shopctl.",
-        )
-    if version < HEAD:
+    if found < HEAD:
         raise StoreUnusable(
             "older_schema",
-            f"The store's schema is {version}; this shopctl needs {HEAD}",
+            f"The store's schema is {found}; this shopctl needs {HEAD}",
             hint="Run `shopctl store migrate`.",
         )
+
+
+def version(engine: sa.Engine) -> str | None:
+    """The store's schema version; None when it has none. StoreUnusable(newer_schema) when this release cannot know it."""
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(_VERSION).scalar()
+    except sa.exc.SQLAlchemyError as error:
+        raise stores.translate(error) or error from None
+    if found is not None and found > HEAD:
+        raise StoreUnusable(
+            "newer_schema",
+            f"The store's schema is {found}, newer than this shopctl knows ({HEAD})",
+            hint="Upgrade shopctl.",
+        )
+    return found
 
 
 def upgrade(engine: sa.Engine) -> None:

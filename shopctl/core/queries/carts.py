@@ -13,6 +13,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.stock import can_be_had
 
 
@@ -126,3 +127,53 @@ def _line(row: Row, units: int, currency: str) -> CartLine:
         available=units if row.tracked else None,
         changes=changes,
     )
+
+
+def _summaries(_: UnitOfWork, rows: Sequence[Row]) -> list[CartSummary]:
+    return [
+        CartSummary(
+            cart=row.handle,
+            id=row.id,
+            state=row.state,
+            customer=row.email,
+            lines=row.lines,
+            units=int(row.units),
+            in_checkout=bool(row.in_checkout),
+            updated_at=row.updated_at,
+            expires_at=row.expires_at,
+        )
+        for row in rows
+    ]
+
+
+_lines = sa.select(sa.func.count()).where(cart_lines.c.cart_id == carts.c.id).scalar_subquery()
+_units = (
+    sa.select(sa.func.coalesce(sa.func.sum(cart_lines.c.quantity), 0))
+    .where(cart_lines.c.cart_id == carts.c.id)
+    .scalar_subquery()
+)
+LIST: Listing[CartSummary] = Listing(
+    sa.select(
+        carts.c.handle,
+        carts.c.id,
+        carts.c.state,
+        customers.c.email,
+        _lines.label("lines"),
+        _units.label("units"),
+        carts.c.claimed_by.is_not(None).label("in_checkout"),
+        carts.c.updated_at,
+        carts.c.expires_at,
+    ).outerjoin(customers, customers.c.id == carts.c.customer_id),
+    {
+        "cart": carts.c.handle,
+        "state": carts.c.state,
+        "customer": customers.c.email,
+        "lines": _lines,
+        "units": _units,
+        "updated_at": carts.c.updated_at,
+        "expires_at": carts.c.expires_at,
+    },
+    ("cart", "customer"),
+    (carts.c.updated_at.desc(), carts.c.id.desc()),
+    _summaries,
+)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import products, variants
+from shopctl.core.db.tables import categories, products, stock_levels, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries.listing import Listing
 
 _VARIANT = (
     sa.select(variants, products.c.handle, products.c.title, products.c.status)
@@ -29,4 +34,171 @@ def unknown_sku(sku: str) -> NotFound:
         f"There is no SKU {sku!r}",
         hint="See `shopctl search` or `shopctl catalog list`.",
         sku=sku,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One thing that can be bought. `available` adds up all warehouses; None when it is not tracked."""
+
+    sku: str
+    options: Mapping[str, str]
+    price: Money
+    compare_at_price: Money | None
+    currency: str
+    barcode: str | None
+    weight_grams: int
+    image_urls: Sequence[str]
+    taxable: bool
+    requires_shipping: bool
+    tracked: bool
+    backorder_limit: int
+    hold_at: str | None
+    available: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    handle: str
+    title: str
+    description: str
+    brand: str | None
+    category: str | None
+    tags: Sequence[str]
+    status: str
+    image_urls: Sequence[str]
+    variants: Sequence[Variant]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """A variant as a line of the catalogue's list."""
+
+    sku: str
+    handle: str
+    title: str
+    options: Mapping[str, str]
+    brand: str | None
+    category: str | None
+    status: str
+    price: Money
+    compare_at_price: Money | None
+    currency: str
+    available: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    path: str
+    products: int
+
+
+v, p = variants.c, products.c
+_available = (
+    sa.select(
+        sa.func.coalesce(sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed), 0)
+    )
+    .where(stock_levels.c.sku == v.sku)
+    .scalar_subquery()
+)
+
+
+def _build(_: UnitOfWork, rows: Sequence[Row]) -> list[VariantRow]:
+    return [
+        VariantRow(
+            row.sku,
+            row.handle,
+            row.title,
+            row.options,
+            row.brand,
+            row.path,
+            row.status,
+            Money(row.price, row.currency),
+            None if row.compare_at_price is None else Money(row.compare_at_price, row.currency),
+            row.currency,
+            int(row.available) if row.tracked else None,
+        )
+        for row in rows
+    ]
+
+
+LIST: Listing[VariantRow] = Listing(
+    sa.select(variants, p.handle, p.title, p.brand, p.status, categories.c.path, _available.label("available"))
+    .join(products, p.id == v.product_id)
+    .outerjoin(categories, categories.c.id == p.category_id),
+    {
+        "sku": v.sku,
+        "handle": p.handle,
+        "title": p.title,
+        "brand": p.brand,
+        "category": categories.c.path,
+        "status": p.status,
+        "price": v.price,
+        "options": v.options,
+        "barcode": v.barcode,
+        "tags": p.tags,
+        "available": _available,
+    },
+    ("sku", "title"),
+    (p.handle, v.position),
+    _build,
+)
+
+
+def show(tx: UnitOfWork, name: str) -> Product:
+    """A product by its handle, or by the SKU of one of its variants."""
+    row = tx.row(
+        sa.select(products, categories.c.path)
+        .outerjoin(categories, categories.c.id == p.category_id)
+        .where(sa.or_(p.handle == name, p.id.in_(sa.select(v.product_id).where(v.sku == name))))
+        .order_by(p.handle != name)
+        .limit(1)
+    )
+    if row is None:
+        raise NotFound(
+            "unknown_product", f"There is no product or SKU {name!r}", hint="See `shopctl catalog list`.", name=name
+        )
+    found = tx.rows(
+        sa.select(variants, _available.label("available")).where(v.product_id == row.id).order_by(v.position, v.sku)
+    )
+    return Product(
+        handle=row.handle,
+        title=row.title,
+        description=row.description,
+        brand=row.brand,
+        category=row.path,
+        tags=row.tags,
+        status=row.status,
+        image_urls=row.image_urls,
+        variants=[_variant(line) for line in found],
+    )
+
+
+def category_rows(tx: UnitOfWork) -> list[Category]:
+    """The tree, a path a row, with the products directly in each category."""
+    found = tx.rows(
+        sa.select(categories.c.path, sa.func.count(p.id))
+        .outerjoin(products, p.category_id == categories.c.id)
+        .group_by(categories.c.path)
+        .order_by(categories.c.path)
+    )
+    return [Category(*row) for row in found]
+
+
+def _variant(row: Row) -> Variant:
+    return Variant(
+        sku=row.sku,
+        options=row.options,
+        price=Money(row.price, row.currency),
+        compare_at_price=None if row.compare_at_price is None else Money(row.compare_at_price, row.currency),
+        currency=row.currency,
+        barcode=row.barcode,
+        weight_grams=row.weight_grams,
+        image_urls=row.image_urls,
+        taxable=row.taxable,
+        requires_shipping=row.requires_shipping,
+        tracked=row.tracked,
+        backorder_limit=row.backorder_limit,
+        hold_at=row.hold_at,
+        available=int(row.available) if row.tracked else None,
     )

@@ -22,6 +22,8 @@ from shopctl.core.db.tables import (
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries.customers import customer_id
+from shopctl.core.queries.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def detail(tx: UnitOfWork, number: str) -> OrderDetail:
     happened = sa.select(*(order_events.c[f.name] for f in fields(Event))).where(order_events.c.order_id == row.id)
     return OrderDetail(
         **{f.name: getattr(order, f.name) for f in fields(Order)},
-        payments=payment_rows(tx, payments.c.order_id == row.id),
+        payments=PAYMENTS.rows(tx, where=[payments.c.order_id == row.id]),
         shipments=_shipments(tx, row.id),
         reservations=[
             HoldRow(*found) for found in tx.rows(held.order_by(reservations.c.sku, reservations.c.warehouse))
@@ -169,37 +171,20 @@ def detail(tx: UnitOfWork, number: str) -> OrderDetail:
     )
 
 
-def payment_rows(tx: UnitOfWork, *which: Any, limit: int | None = None) -> list[PaymentRow]:
-    """Payments with their order's number, newest first."""
-    p = payments.c
-    refunded = (
-        sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0))
-        .where(refunds.c.payment_id == p.id, refunds.c.state == "succeeded")
-        .scalar_subquery()
+def _payment(row: Row) -> PaymentRow:
+    return PaymentRow(
+        order=str(row.number),
+        id=row.id,
+        gateway=row.gateway,
+        state=row.state,
+        amount=Money(row.amount, row.currency),
+        captured=Money(row.captured, row.currency),
+        refunded=Money(int(row.refunded), row.currency),
+        currency=row.currency,
+        reference=row.reference,
+        decline_code=row.decline_code,
+        created_at=row.created_at,
     )
-    found = tx.rows(
-        sa.select(payments, orders.c.number, refunded.label("refunded"))
-        .join(orders, orders.c.id == p.order_id)
-        .where(*which)
-        .order_by(orders.c.number.desc())
-        .limit(limit)
-    )
-    return [
-        PaymentRow(
-            order=str(row.number),
-            id=row.id,
-            gateway=row.gateway,
-            state=row.state,
-            amount=Money(row.amount, row.currency),
-            captured=Money(row.captured, row.currency),
-            refunded=Money(row.refunded, row.currency),
-            currency=row.currency,
-            reference=row.reference,
-            decline_code=row.decline_code,
-            created_at=row.created_at,
-        )
-        for row in found
-    ]
 
 
 def _lines(tx: UnitOfWork, order_ids: Sequence[str]) -> dict[str, list[Row]]:
@@ -264,3 +249,60 @@ def _shipments(tx: UnitOfWork, order_id: str) -> list[Shipment]:
         )
         for row in found
     ]
+
+
+LIST: Listing[Order] = Listing(
+    sa.select(orders),
+    {
+        "number": orders.c.number,
+        "status": orders.c.status,
+        "email": orders.c.email,
+        "total": orders.c.total,
+        "created_at": orders.c.created_at,
+        "shipping_method": orders.c.shipping_method,
+        "in_flight": orders.c.in_flight,
+    },
+    ("email", "number"),
+    (orders.c.number.desc(),),
+    of_rows,
+)
+_refunded = (
+    sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0))
+    .where(refunds.c.payment_id == payments.c.id, refunds.c.state == "succeeded")
+    .scalar_subquery()
+)
+PAYMENTS: Listing[PaymentRow] = Listing(
+    sa.select(payments, orders.c.number, _refunded.label("refunded")).join(orders, orders.c.id == payments.c.order_id),
+    {
+        "order": orders.c.number,
+        "state": payments.c.state,
+        "amount": payments.c.amount,
+        "reference": payments.c.reference,
+        "decline_code": payments.c.decline_code,
+        "created_at": payments.c.created_at,
+    },
+    ("reference", "state"),
+    (orders.c.number.desc(), payments.c.id),
+    lambda _, rows: [_payment(row) for row in rows],
+)
+
+
+def which(tx: UnitOfWork, *, status: str | None = None, email: str | None = None) -> list[sa.ColumnElement[bool]]:
+    """Conditions for a list of orders: a status, a customer (NotFound when there is no such customer)."""
+    conditions: list[sa.ColumnElement[bool]] = [] if status is None else [orders.c.status == status]
+    if email is not None:
+        conditions.append(orders.c.customer_id == customer_id(tx, email))
+    return conditions
+
+
+def payment(tx: UnitOfWork, name: str) -> PaymentRow:
+    """A payment by its order's number, its id or the gateway's reference."""
+    by = (
+        payments.c.id == name,
+        payments.c.reference == name,
+        sa.cast(orders.c.number, sa.Text) == name.removeprefix("#"),
+    )
+    found = PAYMENTS.rows(tx, where=[sa.or_(*by)])
+    if not found:
+        raise NotFound("unknown_payment", f"There is no payment {name!r}", name=name)
+    return found[0]

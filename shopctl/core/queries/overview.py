@@ -14,7 +14,9 @@ from shopctl.core.db.tables import (
     customers,
     orders,
     outbox,
+    payments,
     products,
+    refunds,
     reservations,
     stock_levels,
     variants,
@@ -108,3 +110,10 @@ def _by_minute(tx: UnitOfWork) -> tuple[int, ...]:
 
 def _count(tx: UnitOfWork, table: sa.Table, which: Any) -> int:
     return int(tx.execute(sa.select(sa.func.count()).select_from(table).where(which)).scalar_one())
+
+
+def revenue(tx: UnitOfWork) -> int:
+    """What was captured and not refunded, in minor units."""
+    captured = tx.execute(sa.select(sa.func.coalesce(sa.func.sum(payments.c.captured), 0))).scalar_one()
+    given = sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0)).where(refunds.c.state == "succeeded")
+    return int(captured) - int(tx.execute(given).scalar_one())

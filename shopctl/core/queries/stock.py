@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import reservations, stock_levels, warehouses
+from shopctl.core.db.tables import reservations, stock_levels, stock_movements, warehouses
 from shopctl.core.db.types import Id, Instant
-from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.queries.catalog import find_variant
+from shopctl.core.queries.listing import Listing
 
 c = stock_levels.c
 LEVEL = sa.select(
@@ -72,3 +75,118 @@ _RECLAIMABLE = (
     )
     .group_by(reservations.c.sku)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line of the ledger: what changed by how much, who did it, when and why."""
+
+    seq: int
+    at: datetime
+    sku: str
+    warehouse: str
+    kind: str
+    quantity: int
+    reserved: int
+    committed: int
+    reason: str | None
+    reference: str | None
+    reservation_id: str | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One warehouse at a moment, as the sums of its movements until then, and the same by kind of movement."""
+
+    sku: str
+    warehouse: str
+    at: datetime
+    quantity: int
+    reserved: int
+    committed: int
+    available: int
+    by_kind: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    code: str
+    name: str
+    priority: int
+    active: bool
+    skus: int
+    units: int
+
+
+m = stock_movements.c
+_LEVELS = LEVEL.subquery()
+LIST: Listing[StockRow] = Listing(
+    sa.select(_LEVELS),
+    {name: _LEVELS.c[name] for name in _LEVELS.c.keys()},  # noqa: SIM118
+    ("sku",),
+    (_LEVELS.c.sku, _LEVELS.c.warehouse),
+    lambda _, rows: [StockRow(*row) for row in rows],
+)
+HISTORY: Listing[Movement] = Listing(
+    sa.select(*(m[field.name] for field in fields(Movement))),
+    {field.name: m[field.name] for field in fields(Movement) if field.name != "reservation_id"},
+    ("reference", "reason"),
+    (m.seq.desc(),),
+    lambda _, rows: [Movement(*row) for row in rows],
+)
+
+
+def show(tx: UnitOfWork, sku: str) -> list[StockRow]:
+    """The levels of a SKU, by warehouse; NotFound(unknown_sku)."""
+    find_variant(tx, sku)
+    return LIST.rows(tx, where=[_LEVELS.c.sku == sku])
+
+
+def explain(tx: UnitOfWork, sku: str, at: datetime | None = None) -> list[Explained]:
+    """Why a SKU stood (or stands) as it does: the sums of its movements until a moment."""
+    find_variant(tx, sku)
+    moment = at or tx.now
+    sums = [sa.func.sum(m[name]).label(name) for name in ("quantity", "reserved", "committed")]
+    found = tx.rows(
+        sa.select(m.warehouse, m.kind, sa.func.count().label("movements"), *sums)
+        .where(m.sku == sku, m.at <= moment)
+        .group_by(m.warehouse, m.kind)
+        .order_by(m.warehouse, m.kind)
+    )
+    places = dict.fromkeys(row.warehouse for row in found)
+    return [_explained(sku, place, moment, [row for row in found if row.warehouse == place]) for place in places]
+
+
+def warehouse_rows(tx: UnitOfWork) -> list[Warehouse]:
+    """The warehouses in priority order, with what they hold."""
+    found = tx.rows(
+        sa.select(
+            warehouses.c.code,
+            warehouses.c.name,
+            warehouses.c.priority,
+            warehouses.c.active,
+            sa.func.count(sa.distinct(c.sku)),
+            sa.func.coalesce(sa.func.sum(c.quantity), 0),
+        )
+        .outerjoin(stock_levels, c.warehouse == warehouses.c.code)
+        .group_by(warehouses.c.code, warehouses.c.name, warehouses.c.priority, warehouses.c.active)
+        .order_by(warehouses.c.priority, warehouses.c.code)
+    )
+    return [Warehouse(*row) for row in found]
+
+
+def _explained(sku: str, warehouse: str, at: datetime, rows: Sequence[Row]) -> Explained:
+    names = ("quantity", "reserved", "committed")
+    total = {name: sum(int(row._mapping[name]) for row in rows) for name in names}
+    return Explained(
+        sku=sku,
+        warehouse=warehouse,
+        at=at,
+        **total,
+        available=total["quantity"] - total["reserved"] - total["committed"],
+        by_kind=[
+            {"kind": row.kind, "movements": row.movements, **{name: int(row._mapping[name]) for name in names}}
+            for row in rows
+        ],
+    )

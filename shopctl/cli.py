@@ -1,0 +1,164 @@
+"""The root command: a lazy table of nouns, the global options, and errors as exit statuses.
+
+Help, `version` and completion import none of the heavy packages: a noun's module is loaded when it is called, and modules
+load the core when they run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from typer import _click as click
+
+from shopctl.commands.face import SHORT_HELP, Face, Noun
+from shopctl.commands.output import MACHINE, Output
+from shopctl.core.errors import BadInput, ShopError
+
+if TYPE_CHECKING:
+    from shopctl.core.shop import Shop
+
+COMMANDS = {
+    "init": ("start", "Make a shop: a store, its currency, its first warehouse."),
+    "demo": ("demo", "Build a demo shop, run a day of orders through it, and verify it."),
+    "search": ("search", "Search the catalogue, with facets and live stock."),
+    "dashboard": ("dashboard", "Open the console."),
+    "verify": ("verify", "Check every promise of the books."),
+    "version": ("start", "Print the version."),
+    "catalog": ("catalog", "Products, variants, categories; import and export."),
+    "stock": ("stock", "What is where: levels, receipts, adjustments, history."),
+    "reservations": ("reservations", "Stock held for carts and orders."),
+    "cart": ("cart", "Carts: what somebody means to buy."),
+    "checkout": ("checkout", "Quote a cart, place an order."),
+    "orders": ("orders", "Orders: list, show, ship, deliver, cancel."),
+    "payments": ("payments", "What was charged and refunded."),
+    "customers": ("customers", "Accounts, addresses, order history."),
+    "store": ("store", "The store: settings, rates, recovery, index."),
+}
+"""Name → module in shopctl.commands, summary. The whole help of the root, without importing any of them."""
+
+
+class Root(Noun):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"shopctl.commands.{COMMANDS[cmd_name][0]}")
+        group: Any = typer.main.get_command(module.app)
+        return group.commands.get(cmd_name, group) if hasattr(module, "TOP_LEVEL") else group
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer does, but suggesting from the table."""
+        if args and args[0] not in COMMANDS:
+            from shopctl.commands.output import unknown
+
+            raise unknown("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=Root,
+    help="A shop run from a terminal.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=SHORT_HELP,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """A shop run from a terminal."""
+
+
+def _open_shop(*args: Any, **kwargs: Any) -> Shop:
+    from shopctl.bootstrap import open_shop
+
+    return open_shop(*args, **kwargs)
+
+
+def main() -> NoReturn:
+    """Run the command line, and leave with the documented exit status."""
+    _fill_closed_streams()
+    signal.signal(signal.SIGTERM, _terminated)
+    face = Face(_open_shop, Output(format=_wanted_format(sys.argv)))
+    sys.exit(_run(face))
+
+
+def _run(face: Face) -> int:
+    try:
+        status = _invoke(face)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        _abandon_stdout()
+        return 141
+
+
+def _invoke(face: Face) -> int:
+    try:
+        return int(typer.main.get_command(app).main(standalone_mode=False, prog_name="shopctl", obj=face) or 0)
+    except ShopError as error:
+        return _fail(face, error)
+    except click.exceptions.UsageError as error:
+        hint = f"See `{error.ctx.command_path} --help`." if error.ctx else None
+        return _fail(face, BadInput("usage", error.format_message().rstrip("."), hint=hint))
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # the last resort: a defect of ours, said in one line
+        if face.debug:
+            traceback.print_exc()
+            return 1
+        return _fail(face, _unexpected(error))
+
+
+def _fail(face: Face, error: ShopError) -> int:
+    if face.debug:
+        traceback.print_exc()
+    face.out.error(error)
+    return error.exit_status
+
+
+def _unexpected(error: Exception) -> ShopError:
+    if isinstance(error, OSError) and error.errno == 28:
+        from shopctl.core.errors import Unavailable
+
+        return Unavailable("disk_full", "The disk is full")
+    return ShopError("unexpected", f"Unexpected {type(error).__name__}", hint="Add --debug to see where.")
+
+
+def _wanted_format(argv: list[str]) -> str:
+    """The -o of a command line that may not parse: its errors should speak the caller's format all the same."""
+    for i, word in enumerate(argv):
+        value = argv[i + 1] if word in ("-o", "--output") and i + 1 < len(argv) else word.removeprefix("--output=")
+        if value in MACHINE:
+            return value
+    return "table"
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(143)
+
+
+def _fill_closed_streams() -> None:
+    """With stdin, stdout or stderr closed, the next file opened would take their number: fill the gap."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+def _abandon_stdout() -> None:
+    """Nobody reads any more; keep the interpreter from complaining when it closes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,259 @@
+"""Products, variants, categories."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from shopctl import core
+from shopctl.commands.face import Face, Listed, Reading, Writing, face, noun, whole
+from shopctl.commands.output import is_terminal, unknown
+from shopctl.core.errors import BadInput, BatchFailed
+
+app = noun("Products, variants, categories; import and export.")
+categories = noun("The tree of categories.")
+app.add_typer(categories, name="categories")
+
+Price = Annotated[str | None, typer.Option(help="19.99")]
+Title = Annotated[str | None, typer.Option(help="What it is called.")]
+Description = Annotated[str | None, typer.Option(help="What it is.")]
+Brand = Annotated[str | None, typer.Option(help="Who makes it.")]
+Category = Annotated[str | None, typer.Option(metavar="PATH", help='"Apparel > Shirts"')]
+Tag = Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")]
+Status = Annotated[str | None, typer.Option(help="draft, active or archived.")]
+Image = Annotated[list[str] | None, typer.Option("--image", metavar="URL", help="May be repeated.")]
+CompareAt = Annotated[str | None, typer.Option("--compare-at-price", help="The price before; empty removes it.")]
+Weight = Annotated[str | None, typer.Option("--weight-grams", help="Of one unit.")]
+Barcode = Annotated[str | None, typer.Option(help="EAN, UPC …; empty removes it.")]
+HoldAt = Annotated[str | None, typer.Option(help="cart, checkout, or shop for the shop's own rule.")]
+Backorder = Annotated[
+    str | None, typer.Option("--backorder-limit", metavar="N", help="Units that may be sold before they are here.")
+]
+Tracked = Annotated[bool | None, typer.Option("--tracked/--untracked", help="Whether stock is counted.")]
+Taxable = Annotated[bool | None, typer.Option("--taxable/--untaxed", help="Whether tax is added.")]
+Shipped = Annotated[bool | None, typer.Option("--shipped/--unshipped", help="Whether it needs a parcel.")]
+
+
+@app.command("list", cls=Listed)
+def list_(ctx: typer.Context) -> None:
+    """The catalogue, a row per variant."""
+    face(ctx).listed(core.queries.catalog.LIST, ("sku", "title", "options", "status", "price", "available", "category"))
+
+
+@app.command(cls=Reading)
+def show(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="HANDLE|SKU")]) -> None:
+    """A product with its variants."""
+    face(ctx).show(lambda tx: core.queries.catalog.show(tx, name))
+
+
+@app.command(cls=Writing)
+def add(
+    ctx: typer.Context,
+    title: Annotated[str, typer.Argument(help="Or - to read product objects from stdin.")],
+    price: Price = None,
+    sku: Annotated[str | None, typer.Option(help="Made from the title when missing.")] = None,
+    handle: Annotated[str | None, typer.Option(help="Made from the title when missing.")] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Size=M; may be repeated.")] = None,
+    description: Description = None,
+    brand: Brand = None,
+    category: Category = None,
+    tag: Tag = None,
+    status: Status = None,
+    image: Image = None,
+    compare_at_price: CompareAt = None,
+    barcode: Barcode = None,
+    weight_grams: Weight = None,
+) -> None:
+    """Add one product with one variant; for more, import JSONL. Rows of -: product objects as `catalog show` prints them."""
+    variant = _given(
+        sku=sku, price=price, compare_at_price=compare_at_price, barcode=barcode, weight_grams=weight_grams
+    )
+    variant["options"] = dict(_pair(pair) for pair in option or [])
+    product = _given(handle=handle, title=title, description=description, brand=brand, category=category, tags=tag)
+    product |= _given(status=status, image_urls=image) | {"variants": [variant]}
+
+    def one(shop: Any, row: Mapping[str, Any]) -> object:
+        written = core.catalog.add(shop, core.imports.products.draft(shop, row))
+        return {"handle": written.handle, "variants": written.variants, "made_skus": written.made_skus}
+
+    face(ctx).each(title, ("title",), one, product)
+
+
+@app.command(cls=Writing)
+def edit(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="HANDLE|SKU", help="Or - to read rows from stdin.")],
+    title: Title = None,
+    description: Description = None,
+    brand: Brand = None,
+    category: Category = None,
+    tag: Tag = None,
+    status: Status = None,
+    image: Image = None,
+    price: Price = None,
+    compare_at_price: CompareAt = None,
+    barcode: Barcode = None,
+    weight_grams: Weight = None,
+    hold_at: HoldAt = None,
+    backorder_limit: Backorder = None,
+    tracked: Tracked = None,
+    taxable: Taxable = None,
+    requires_shipping: Shipped = None,
+) -> None:
+    """Change a product (by handle) or a variant (by SKU). Rows of -: {"name" or "sku" or "handle", and the fields}."""
+    changes = _given(title=title, description=description, brand=brand, category=category, tags=tag, status=status)
+    changes |= _given(image_urls=image, price=price, compare_at_price=compare_at_price, barcode=barcode)
+    changes |= _given(weight_grams=weight_grams, hold_at=hold_at, backorder_limit=backorder_limit)
+    changes |= _given(tracked=tracked, taxable=taxable, requires_shipping=requires_shipping)
+    me = face(ctx)
+    if name == "-":
+        me.rows((), lambda shop, row: _edit(shop, _named(row), {k: v for k, v in row.items() if k not in _NAMES}))
+    else:
+        me.do(lambda shop: _edit(shop, name, changes))
+
+
+@app.command(cls=Writing)
+def archive(ctx: typer.Context, handle: Annotated[str, typer.Argument(help="Or - to read rows from stdin.")]) -> None:
+    """Take a product out of search and sale. Rows of -: {"handle"}."""
+
+    def one(shop: Any, row: Mapping[str, Any]) -> object:
+        written = core.catalog.archive(shop, handle=row["handle"])
+        return {"handle": written.handle, "outcome": written.outcome, "status": "archived"}
+
+    face(ctx).each(handle, ("handle",), one, {"handle": handle})
+
+
+@app.command("import", cls=Writing)
+def import_(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-")],
+    format: Annotated[str | None, typer.Option(help="jsonl, csv or shopify; default: sniffed.")] = None,
+    on_error: Annotated[str, typer.Option(help="continue: good rows go in; stop: nothing goes in.")] = "continue",
+) -> None:
+    """Take in products: our JSONL or CSV, or Shopify's classic CSV. The same file again changes nothing."""
+    me = face(ctx)
+    if on_error not in ("continue", "stop"):
+        raise unknown("policy", on_error, ("continue", "stop"))
+    with me.shop(writes=True) as shop, _opened(file) as source, _progress(me, file, source) as step:
+        report = core.imports.products.import_products(shop, source, format=format, on_error=on_error, progress=step)
+    for refusal in report.refusals if me.out.format == "table" else ():
+        where = f"line {refusal.line}, {refusal.column}" if refusal.column else f"line {refusal.line}"
+        me.out.say(
+            f"Refused: {where}: {refusal.value!r}: {refusal.reason}"
+            if refusal.value
+            else f"Refused: {where}: {refusal.reason}"
+        )
+    me.out.one(report)
+    if report.refused:
+        raise BatchFailed(
+            "rows_refused", f"{report.refused} rows were refused; the others went in", refused=report.refused
+        )
+
+
+@app.command(cls=Reading)
+def export(
+    ctx: typer.Context,
+    format: Annotated[str, typer.Option(help="jsonl or csv.")] = "jsonl",
+) -> None:
+    """Write the whole catalogue to stdout, losslessly: import takes it back unchanged."""
+    me = face(ctx)
+    with me.shop() as shop:
+        me.out.raw(core.imports.export.export_products(shop, format=format))
+
+
+@categories.command("list", cls=Reading)
+def list_categories(ctx: typer.Context) -> None:
+    """The tree, a path a row."""
+    me = face(ctx)
+    with me.shop() as shop, shop.read() as tx:
+        me.out.many(core.queries.catalog.category_rows(tx))
+
+
+@categories.command("add", cls=Writing)
+def add_category(ctx: typer.Context, path: Annotated[str, typer.Argument(help='"Apparel > Shirts"')]) -> None:
+    """Make a category and its parents."""
+
+    def one(shop: Any) -> object:
+        draft = core.imports.products.draft(shop, {"title": "-", "category": path, "variants": [{"price": "0"}]})
+        return {"path": core.catalog.add_category(shop, path=draft.said["category"])}
+
+    face(ctx).do(one)
+
+
+_NAMES = ("name", "sku", "handle")
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    for key in _NAMES:
+        if isinstance(row.get(key), str):
+            return str(row[key])
+    raise BadInput("bad_row", "The row has no sku, handle or name")
+
+
+def _edit(shop: Any, name: str, changes: Mapping[str, Any]) -> object:
+    said = core.imports.products.said(shop, _blank_as_none(changes))
+    if not said:
+        raise BadInput(
+            "nothing_to_change", "Name at least one field to change", hint="See shopctl catalog edit --help."
+        )
+    written = core.catalog.edit(shop, name=name, said=said)
+    return {"name": name, "handle": written.handle, "outcome": written.outcome, **changes}
+
+
+def _blank_as_none(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """An empty option takes the value away; numbers come as text from the command line."""
+    cleaned = {key: None if value in ("", "shop") and key != "description" else value for key, value in changes.items()}
+    for key in ("weight_grams", "backorder_limit"):
+        if cleaned.get(key) is not None:
+            cleaned[key] = whole(cleaned[key], key)
+    return cleaned
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadInput("bad_option", f"{text!r} is not NAME=VALUE", value=text)
+    return name, value
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with open(file, "rb") as source:
+            yield source
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise BadInput("unreadable_file", f"{file} cannot be read: {error.strerror}", file=file) from None
+
+
+@contextmanager
+def _progress(me: Face, file: str, source: BinaryIO) -> Iterator[Any]:
+    """A progress bar on stderr, when somebody looks and the length is known."""
+    if me.out.quiet or file == "-" or not is_terminal(sys.stderr):
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Importing", total=_size(source))
+        yield lambda count: bar.update(task, completed=count)
+
+
+def _size(source: BinaryIO) -> int | None:
+    import os
+
+    try:
+        return os.fstat(source.fileno()).st_size
+    except OSError:
+        return None

@@ -1,0 +1,86 @@
+"""Quote a cart, place an order."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shopctl import core
+from shopctl.commands.face import Reading, Writing, face, noun
+from shopctl.core.errors import BadInput
+
+app = noun("Quote a cart, place an order.")
+Address = Annotated[str | None, typer.Option("--ship-to", metavar="FILE|-|ID", help="An address: JSON file, - or id.")]
+Shipping = Annotated[str | None, typer.Option("--shipping", metavar="METHOD", help="Default: the cheapest that fits.")]
+
+
+@app.command(cls=Reading)
+def quote(
+    ctx: typer.Context, cart: Annotated[str, typer.Argument()], ship_to: Address = None, shipping: Shipping = None
+) -> None:
+    """What the cart costs now: items, tax, shipping. Holds nothing."""
+    me = face(ctx)
+    with me.shop() as shop:
+        address = _address(shop, ship_to) if ship_to else None
+        if address is None:
+            me.out.say(f"Without --ship-to this is an estimate for {shop.facts.country}.")
+        me.out.one(core.checkout.quote(shop, cart=cart, address=address, method=shipping))
+
+
+@app.command(cls=Writing)
+def place(
+    ctx: typer.Context,
+    cart: Annotated[str, typer.Argument(help="The cart's handle, or - to read rows from stdin.")],
+    email: Annotated[str | None, typer.Option(help="The shopper's e-mail address.")] = None,
+    ship_to: Address = None,
+    payment: Annotated[str | None, typer.Option(metavar="TOKEN", help="From the gateway; never a card number.")] = None,
+    key: Annotated[str | None, typer.Option(help="Yours to make; the same key is the same order.")] = None,
+    expect_total: Annotated[str | None, typer.Option(metavar="TOTAL", help="Refuse if it costs anything else.")] = None,
+    shipping: Shipping = None,
+) -> None:
+    """Buy the cart: reserve, charge, confirm; all or nothing, once per key.
+
+    Rows of -: {"cart", "email", "ship_to": {…} or an address id, "payment"?, "key", "expect_total"?, "shipping"?}.
+    """
+    row = {"cart": cart, "email": email, "ship_to": ship_to, "payment": payment, "key": key}
+    row |= {"expect_total": expect_total, "shipping": shipping}
+    if cart != "-":
+        for name in ("email", "ship_to", "key"):
+            if row[name] is None:
+                raise BadInput("usage", f"Missing option '--{name.replace('_', '-')}'")
+    face(ctx).each(cart, ("cart", "email", "ship_to", "key"), _place, row)
+
+
+def _place(shop: Any, row: Mapping[str, Any]) -> object:
+    wanted = core.checkout.Placement(
+        cart=row["cart"],
+        email=row["email"],
+        address=_address(shop, row["ship_to"]),
+        token=row.get("payment"),
+        key=row["key"],
+        expect_total=row.get("expect_total"),
+        method=row.get("shipping"),
+    )
+    return core.checkout.place(shop, wanted)
+
+
+def _address(shop: Any, given: object) -> Mapping[str, str]:
+    """An address as an object, from a JSON file, from stdin, or by the id of a customer's address."""
+    if not isinstance(given, str):
+        return core.customers.parse_address(given)
+    if given != "-" and not Path(given).exists() and not given.endswith(".json"):
+        with shop.read() as tx:
+            return core.customers.address_by_id(tx, given)
+    try:
+        text = sys.stdin.read() if given == "-" else Path(given).read_text(encoding="utf-8")
+        return core.customers.parse_address(json.loads(text))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise BadInput("unreadable_file", f"The address file {given} cannot be read: {reason}", file=given) from None
+    except ValueError as error:
+        raise BadInput("bad_address", f"The address in {given} is not JSON: {error}", file=given) from None

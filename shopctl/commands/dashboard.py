@@ -1,0 +1,20 @@
+"""`dashboard`: the console."""
+
+from __future__ import annotations
+
+import typer
+
+from shopctl.commands.face import Reading, face, noun
+
+TOP_LEVEL = True
+app = noun("The console.")
+
+
+@app.command(cls=Reading)
+def dashboard(ctx: typer.Context) -> None:
+    """Open the console: overview, orders, stock, reservations; live."""
+    me = face(ctx)
+    with me.shop() as shop:
+        from shopctl.tui.app import run
+
+        run(shop)

@@ -1,0 +1,133 @@
+"""`demo`: a shop to look around in."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shopctl import core
+from shopctl.commands.face import Face, Writing, face, noun
+from shopctl.commands.output import is_terminal
+from shopctl.core.errors import Refused
+
+TOP_LEVEL = True
+app = noun("A shop to look around in.")
+
+
+@app.command(cls=Writing)
+def demo(
+    ctx: typer.Context,
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="Open the console, with orders still coming.")] = False,
+    shoppers: Annotated[int, typer.Option(min=1, max=100_000, help="How many come in the day.")] = 420,
+) -> None:
+    """Build a demo shop in a store of its own, run a day of orders through it, and verify it."""
+    me = face(ctx)
+    settings = _own_store(me)
+    if me.dry_run:
+        me.out.say(f"Dry run: would make {settings.store.value}, fill it, and run {shoppers} shoppers through it.")
+        return
+    started = time.monotonic()
+    clock = core.demo.DayClock()
+    facts = core.store.check(core.store.NewShop("Harbour & Pine", "USD", "US", "America/New_York", test_store=True))
+    core.store.init(core.db.engine.parse_url(settings.store.value), facts, actor="demo", now=clock())
+    with _progress(me) as progress:
+        shop = me.open_shop(settings).but(clock=clock, actor="demo")
+        summary = core.demo.furnish(shop, progress)
+        core.demo.run_day(shop, clock, summary, progress, shoppers=shoppers)
+        progress("Verifying", 0.97)
+        report = core.verify.verify(shop)
+        shop.engine.dispose()
+    _tell(me, summary, settings, time.monotonic() - started)
+    if report.violations:
+        raise Refused("books_violated", f"verify found {len(report.violations)} violations", store=settings.store.value)
+    me.out.say(f"shopctl verify: clean, {report.checks} checks.")
+    if dashboard:
+        _watch(me, settings)
+
+
+def _own_store(me: Face) -> Any:
+    """A new store in the data directory, or where --store says; never the configured one."""
+    from shopctl.config import Value
+
+    settings = me.settings()
+    if me.store is not None:
+        return settings
+    name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    path = Path(settings.data_dir.value) / "demo" / f"{name}.db"
+    return replace(settings, store=Value(f"sqlite:///{path}", "demo"))
+
+
+def _tell(me: Face, summary: Any, settings: Any, seconds: float) -> None:
+    store = settings.store.value
+    if me.out.format != "table":
+        me.out.one({"store": store, "seconds": round(seconds, 1), **core.demo.as_record(summary)})
+        return
+    s = summary
+    by_status = ", ".join(f"{count} {status}" for status, count in sorted(s.by_status.items()))
+    for line in (
+        "",
+        "  Harbour & Pine, a day later",
+        "",
+        f"    {s.products} products in {s.variants} variants, {s.units_received} units in {s.warehouses} warehouses",
+        f"    {s.shoppers} shoppers came; {s.orders_placed} orders confirmed, {s.revenue} taken",
+        f"    {s.declined} cards declined, {s.recovered} silent payments recovered, {s.abandoned} carts abandoned",
+        f"    {s.short_of_stock} times too little stock: refused before a charge; {s.holds_expired} holds expired",
+        f"    {s.shipped} shipped, {s.delivered} delivered, {s.cancelled} cancelled and refunded",
+        f"    {s.confirmations_sent} confirmations in the Maildir",
+        f"    now: {by_status}",
+        "",
+        f"  Made in {seconds:.1f} s. Look around:",
+        "",
+        f"    export SHOPCTL_STORE={store}",
+        "    shopctl orders list",
+        '    shopctl search "wool" --in-stock --facets',
+        "    shopctl stock history TEE-NAVY-M",
+        "    shopctl dashboard",
+        "",
+    ):
+        me.out.text(line)
+
+
+def _watch(me: Face, settings: Any) -> None:
+    from shopctl.tui.app import run
+
+    stop = threading.Event()
+    shop = me.open_shop(settings)
+    shopper = threading.Thread(
+        target=core.demo.keep_coming, args=(me.open_shop(settings).but(actor="demo"), stop), daemon=True
+    )
+    shopper.start()
+    try:
+        run(shop)
+    finally:
+        stop.set()
+        shopper.join(timeout=5)
+
+
+@contextmanager
+def _progress(me: Face) -> Iterator[Any]:
+    """A bar on stderr when somebody looks."""
+    if me.out.quiet or not is_terminal(sys.stderr):
+        yield lambda what, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    with Progress(
+        TextColumn("{task.description:16}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=1)
+        yield lambda what, share: bar.update(task, description=what, completed=share)

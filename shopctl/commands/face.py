@@ -1,0 +1,300 @@
+"""What every command shares: options before the noun and after the verb, opening the shop, rows from `-`, questions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from shopctl.commands.output import FORMATS, Output, error_record, is_terminal, plain, unknown
+from shopctl.core.errors import BadInput, BatchFailed, ShopError
+
+if TYPE_CHECKING:
+    from shopctl.config import Settings
+    from shopctl.core.queries.listing import Listing
+    from shopctl.core.shop import Shop
+
+SHORT_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+@dataclass
+class Face:
+    """The circumstances of one command, on the context as `ctx.obj`."""
+
+    open_shop: Callable[..., Shop]
+    out: Output = field(default_factory=Output)
+    store: str | None = None
+    profile: str | None = None
+    read_only: bool = False
+    debug: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    limit: int = 50
+    sort: str | None = None
+    filters: Sequence[str] = ()
+    format_chosen: bool = False
+
+    def settings(self) -> Settings:
+        from shopctl import config
+
+        return config.resolve(store=self.store, profile=self.profile)
+
+    @contextmanager
+    def shop(self, *, writes: bool = False) -> Iterator[Shop]:
+        """The configured shop; after a command that writes, its own changes are indexed and delivered, bounded."""
+        shop = self.open_shop(self.settings(), read_only=self.read_only, dry_run=self.dry_run, narrate=self.out.say)
+        try:
+            yield shop
+        finally:
+            if writes and not (self.dry_run or self.read_only):
+                from shopctl.core import housekeeping
+
+                housekeeping.after_command(shop)
+            shop.engine.dispose()
+        if self.dry_run and writes:
+            self.out.say("Dry run: nothing was changed.")
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+    def do(self, use_case: Callable[[Shop], object]) -> None:
+        """Run one use case that writes, and print its result."""
+        with self.shop(writes=True) as shop:
+            self.out.one(use_case(shop))
+
+    def show(self, read: Callable[[Any], object]) -> None:
+        """Read one thing in a snapshot, and print it."""
+        with self.shop() as shop, shop.read() as tx:
+            self.out.one(read(tx))
+
+    def listed(
+        self,
+        listing: Listing[Any],
+        columns: Sequence[str],
+        *,
+        where: Callable[[Any], Sequence[Any]] = lambda _: (),
+    ) -> None:
+        """Print a list, filtered, sorted and cut; a cut list is announced. `where` narrows it in the same snapshot."""
+        with self.shop() as shop, shop.read() as tx:
+            rows = listing.rows(tx, filters=self.filters, sort=self.sort, limit=self.limit, where=where(tx))
+            cut = self.limit >= 0 and len(rows) > self.limit
+            self.out.many(rows[: self.limit] if cut else rows, columns)
+        if cut:
+            self.out.say(f"Only the first {self.limit} are shown; --limit -1 shows all.")
+
+    def each(
+        self,
+        first: str,
+        needed: Sequence[str],
+        use_case: Callable[[Shop, Mapping[str, Any]], object],
+        row: Mapping[str, Any],
+    ) -> None:
+        """Run a use case once for the row of the arguments, or, when the first of them is `-`, for each row of stdin."""
+        if first == "-":
+            self.rows(needed, use_case)
+            return
+        for name in needed:
+            if row[name] is None:
+                raise BadInput("usage", f"Missing argument {name.upper()!r}")
+        self.do(lambda shop: use_case(shop, row))
+
+    def rows(self, needed: Sequence[str], use_case: Callable[[Shop, Mapping[str, Any]], object]) -> None:
+        """Run a use case for every JSON line of stdin in this one process; a result a line, exit 9 if any failed."""
+        if not self.format_chosen:
+            self.out.format = "jsonl"
+        failures: list[int] = []
+        with self.shop(writes=True) as shop:
+            self.out.many(self._results(shop, needed, use_case, failures))
+        if failures:
+            count = len(failures)
+            raise BatchFailed(
+                "batch_failed", f"{count} of the rows failed", hint="Each has its own result.", failed=count
+            )
+
+    def confirm(self, question: str) -> None:
+        """Ask before something destructive; without anybody to ask, --yes must have been said."""
+        if self.yes or self.dry_run:
+            return
+        if not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
+            raise BadInput(
+                "confirmation_needed", "This needs to be confirmed, and nobody can be asked", hint="Add --yes."
+            )
+        if not self.out.ask(question):
+            raise typer.Abort
+
+    def _results(
+        self,
+        shop: Shop,
+        needed: Sequence[str],
+        use_case: Callable[[Shop, Mapping[str, Any]], object],
+        failures: list[int],
+    ) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(sys.stdin, 1):
+            if not line.strip():
+                continue
+            try:
+                row = _parsed(line, needed)
+                yield {"line": number, "ok": True, "result": plain(use_case(shop, row)), "error": None}
+            except ShopError as error:
+                failures.append(number)
+                yield {"line": number, "ok": False, "result": None, "error": error_record(error)}
+            if sys.stdout is not None:
+                sys.stdout.flush()
+
+
+def _parsed(line: str, needed: Sequence[str]) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise BadInput("bad_row", f"The row is not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise BadInput("bad_row", "A row is a JSON object")
+    for name in needed:
+        if row.get(name) is None:
+            raise BadInput("bad_row", f"The row has no {name!r}", field=name)
+    return row
+
+
+def whole(value: object, name: str) -> int:
+    """A whole number from a row or an argument; BadInput for anything else (1.5, "many")."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lstrip("+-").isdigit() and value.isascii() and len(value) < 20:
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    raise BadInput("bad_number", f"{name} must be a whole number, not {value!r}", field=name, value=value)
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+def _option(*names: str, set_on: Callable[[Face, Any], None], **kwargs: Any) -> TyperOption:
+    """An option that is kept on the Face instead of being passed; the later one wins."""
+
+    def keep(ctx: Any, _param: Any, value: Any) -> Any:
+        if value is not None and value != () and ctx.find_root().obj is not None:
+            set_on(ctx.find_root().obj, value)
+        return value
+
+    kwargs = {"default": None, "expose_value": False, "callback": keep, **kwargs}
+    return TyperOption(param_decls=list(names), **kwargs)
+
+
+def _format(face: Face, value: str) -> None:
+    if value not in FORMATS:
+        raise unknown("format", value, FORMATS)
+    face.out.format, face.format_chosen = value, True
+
+
+def _color(face: Face, value: str) -> None:
+    if value not in ("auto", "always", "never"):
+        raise unknown("color", value, ("auto", "always", "never"))
+    face.out.color = None if value == "auto" else value == "always"
+
+
+def _attribute(name: str) -> Callable[[Face, Any], None]:
+    return lambda face, value: setattr(face, name, value)
+
+
+def _fields(face: Face, value: str) -> None:
+    face.out.fields = [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _quiet(face: Face, value: bool) -> None:
+    face.out.quiet = value
+
+
+def common_options() -> list[TyperOption]:
+    flag: dict[str, Any] = {"is_flag": True}
+    return [
+        _option(
+            "-o", "--output", set_on=_format, is_eager=True, metavar="FORMAT", help="table, json, jsonl, csv or tsv."
+        ),
+        _option("-q", "--quiet", set_on=_quiet, help="Errors only on stderr.", **flag),
+        _option("--fields", set_on=_fields, metavar="A,B", help="Only these fields."),
+        _option("--store", set_on=_attribute("store"), metavar="URL", help="The store: sqlite:///shop.db"),
+        _option("--profile", set_on=_attribute("profile"), metavar="NAME", help="A profile of shopctl.toml."),
+        _option("--read-only", set_on=_attribute("read_only"), help="Refuse every change.", **flag),
+        _option("--color", set_on=_color, metavar="WHEN", help="auto, always or never."),
+        _option("--debug", set_on=_attribute("debug"), help="Show tracebacks.", **flag),
+    ]
+
+
+class Reading(TyperCommand):
+    """A command that changes nothing."""
+
+    extra: Callable[[], list[TyperOption]] = staticmethod(list)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [*type(self).extra(), *common_options()]
+
+
+class Listed(Reading):
+    """A command that prints a list."""
+
+    @staticmethod
+    def extra() -> list[TyperOption]:
+        return [
+            _option("--limit", set_on=_attribute("limit"), type=int, metavar="N", help="How many (50); -1 is all."),
+            _option("--sort", set_on=_attribute("sort"), metavar="[-]FIELD", help="Order by a field; - is descending."),
+            _option(
+                "--filter",
+                set_on=_attribute("filters"),
+                multiple=True,
+                metavar="FIELD:VALUE",
+                help="Only rows like that; !FIELD:VALUE excludes; may be repeated.",
+            ),
+        ]
+
+
+class Writing(Reading):
+    """A command that changes something; it can be rehearsed."""
+
+    @staticmethod
+    def extra() -> list[TyperOption]:
+        return [_option("--dry-run", set_on=_attribute("dry_run"), is_flag=True, help="Do it, show it, take it back.")]
+
+
+class Destroying(Writing):
+    """A command that asks before it does what cannot be undone."""
+
+    @staticmethod
+    def extra() -> list[TyperOption]:
+        return [*Writing.extra(), _option("--yes", set_on=_attribute("yes"), is_flag=True, help="Do not ask.")]
+
+
+class Noun(TyperGroup):
+    """A group that shows its help when no verb is given."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += common_options()
+        self.rich_markup_mode = None
+
+    def invoke(self, ctx: Any) -> Any:
+        if not ctx._protected_args:
+            typer.echo(ctx.get_help())
+            return None
+        return super().invoke(ctx)
+
+
+def noun(summary: str) -> typer.Typer:
+    """A Typer app for one noun."""
+    app = typer.Typer(cls=Noun, help=summary, rich_markup_mode=None, add_completion=False, context_settings=SHORT_HELP)
+    app.callback()(_nothing)
+    return app
+
+
+def _nothing() -> None:
+    """(Makes Typer build a group even of a single command.)"""
+
+
+def face(ctx: typer.Context) -> Face:
+    """The Face of this command."""
+    found: Face = ctx.find_root().obj
+    return found

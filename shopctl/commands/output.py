@@ -1,0 +1,247 @@
+"""The only writer of stdout and stderr, and the boundary behind which no text from outside can steer a terminal.
+
+stdout is data in one of five formats, which never depend on the terminal; stderr is narration. json and jsonl are escaped
+losslessly; table, csv and tsv pass `safe()`.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import difflib
+import io
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from shopctl.core.domain.money import Money
+from shopctl.core.domain.safe import json_safe, safe
+from shopctl.core.errors import BadInput, ShopError
+
+FORMATS = ("table", "json", "jsonl", "csv", "tsv")
+MACHINE = ("json", "jsonl", "csv", "tsv")
+CELL = 120
+"""Characters of one table cell; machine formats are never cut."""
+
+Record = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Output:
+    """How this command speaks."""
+
+    format: str = "table"
+    fields: Sequence[str] = ()
+    quiet: bool = False
+    color: bool | None = None
+
+    # --- data ---------------------------------------------------------------------------------------------------------
+    def many(self, rows: Iterable[object], columns: Sequence[str] = ()) -> None:
+        """A list of rows; `columns` are the table's, the machine formats have every field."""
+        records = (self._picked(plain(row)) for row in rows)
+        match self.format:
+            case "json":
+                self._json_array(records)
+            case "jsonl":
+                for record in records:
+                    self.line(record)
+            case "csv" | "tsv":
+                self._separated(records)
+            case _:
+                self._table(list(records), self.fields or columns)
+
+    def one(self, thing: object) -> None:
+        """One object: a result, or what `show` shows."""
+        record = self._picked(plain(thing))
+        match self.format:
+            case "json":
+                _write(json_safe(json.dumps(record, ensure_ascii=False, indent=2)) + "\n")
+            case "jsonl":
+                self.line(record)
+            case "csv" | "tsv":
+                self._separated([record])
+            case _:
+                self._card(record)
+
+    def line(self, record: object) -> None:
+        """One JSON object on a line of its own."""
+        _write(encoded(plain(record)) + "\n")
+
+    def raw(self, chunks: Iterable[str]) -> None:
+        """Text as it is: for `export` to a file or pipe only."""
+        for chunk in chunks:
+            _write(chunk)
+
+    def text(self, text: str) -> None:
+        """A line for people, on stdout."""
+        _write(f"{safe(text)}\n")
+
+    # --- narration ----------------------------------------------------------------------------------------------------
+    def say(self, sentence: str) -> None:
+        """Progress, counts, warnings; silent with --quiet."""
+        if not self.quiet:
+            _write(f"{safe(sentence)}\n", sys.stderr)
+
+    def error(self, error: ShopError) -> None:
+        if self.format in MACHINE:
+            _write(encoded({"error": error_record(error)}) + "\n", sys.stderr)
+            return
+        _write(f"{self._bold('Error:', sys.stderr)} {safe(error.message)}\n", sys.stderr)
+        if error.hint:
+            _write(f"{safe(error.hint)}\n", sys.stderr)
+
+    def ask(self, question: str) -> bool:
+        """A yes or no from the terminal, No by default; asked on stderr."""
+        _write(f"{safe(question)} [y/N] ", sys.stderr)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    # --- formats ------------------------------------------------------------------------------------------------------
+    def _picked(self, record: Record) -> Record:
+        if not self.fields:
+            return record
+        for name in self.fields:
+            if name not in record:
+                raise unknown("field", name, record)
+        return {name: record[name] for name in self.fields}
+
+    def _json_array(self, records: Iterable[Record]) -> None:
+        separator = "[\n"
+        for record in records:
+            _write(separator + encoded(record))
+            separator = ",\n"
+        _write("\n]\n" if separator == ",\n" else "[]\n")
+
+    def _separated(self, records: Iterable[Record]) -> None:
+        writer = None
+        for record in records:
+            if writer is None:
+                writer = csv.writer(_Lines(), delimiter="," if self.format == "csv" else "\t", lineterminator="\n")
+                writer.writerow(record)
+            writer.writerow([safe(_cell(value)) for value in record.values()])
+
+    def _table(self, records: Sequence[Record], columns: Sequence[str]) -> None:
+        if not records:
+            return
+        names = list(columns or records[0])
+        rows = [[safe(_cell(record.get(name)), CELL) for name in names] for record in records]
+        right = [all(_is_number(record.get(name)) for record in records) for name in names]
+        widths = [max(_width(name), *(_width(row[i]) for row in rows)) for i, name in enumerate(names)]
+        header = [_pad(name.upper().replace("_", " "), widths[i], right[i]) for i, name in enumerate(names)]
+        _write(self._bold("  ".join(header).rstrip(), sys.stdout) + "\n")
+        for row in rows:
+            _write("  ".join(_pad(cell, widths[i], right[i]) for i, cell in enumerate(row)).rstrip() + "\n")
+
+    def _card(self, record: Record) -> None:
+        """Name and value a line; lists of objects as small tables below."""
+        flat = {name: value for name, value in record.items() if not _is_rows(value)}
+        width = max((len(name) for name in flat), default=0)
+        for name, value in flat.items():
+            _write(f"{self._bold(name.replace('_', ' ').ljust(width), sys.stdout)}  {safe(_cell(value), 2000)}\n")
+        for name, value in record.items():
+            if _is_rows(value):
+                _write(f"\n{self._bold(name.replace('_', ' '), sys.stdout)}\n")
+                self._table(value, ())
+
+    def _bold(self, text: str, stream: Any) -> str:
+        return f"\x1b[1m{text}\x1b[0m" if self._colored(stream) else text
+
+    def _colored(self, stream: Any) -> bool:
+        if self.color is not None:
+            return self.color
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            return False
+        return stream is not None and stream.isatty()
+
+
+class _Lines(io.TextIOBase):
+    def write(self, text: str, /) -> int:
+        _write(text)
+        return len(text)
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether somebody is looking (progress) or can answer (questions)."""
+    return stream is not None and stream.isatty()
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: dataclasses as objects, money as decimal strings, times as RFC 3339 UTC."""
+    if isinstance(value, Money):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | Iterator):
+        return [plain(item) for item in value]
+    return value
+
+
+def encoded(record: object) -> str:
+    return json_safe(json.dumps(record, ensure_ascii=False))
+
+
+def error_record(error: ShopError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "hint": error.hint, "details": plain(error.details)}
+
+
+def unknown(noun: str, name: str, known: Iterable[str]) -> BadInput:
+    """There is no such field, column, format …; did you mean …?"""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
+    return BadInput(f"unknown_{noun}", f"There is no {noun} {name!r}", hint=hint, value=name)
+
+
+def _write(text: str, stream: Any = None) -> None:
+    target = sys.stdout if stream is None else stream
+    target.write(text.encode(target.encoding or "utf-8", "backslashreplace").decode(target.encoding or "utf-8"))
+    if target is sys.stderr:
+        target.flush()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict):
+        return _summary(value)
+    return str(value)
+
+
+def _summary(value: list[Any] | dict[str, Any]) -> str:
+    if isinstance(value, dict) and all(not isinstance(item, list | dict) for item in value.values()):
+        return ", ".join(f"{key}={item}" for key, item in value.items() if item not in (None, ""))
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _is_number(value: Any) -> bool:
+    if value is None or isinstance(value, int | float):
+        return not isinstance(value, bool)
+    return isinstance(value, str) and value.replace(".", "", 1).removeprefix("-").isdigit()
+
+
+def _width(text: str) -> int:
+    """Terminal columns: wide East Asian characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    blank = " " * (width - _width(text))
+    return blank + text if right else text + blank

@@ -1,0 +1,96 @@
+"""What keeps a shop tidy without a worker: after a command, its own changes are indexed and delivered, bounded.
+
+Whatever does not get done here waits in the outbox for the next command; nothing is lost and nothing depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from shopctl.core import outbox, search
+from shopctl.core.db.tables import orders
+from shopctl.core.db.tables import outbox as facts
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.errors import ShopError
+from shopctl.core.outbox import Fact
+from shopctl.core.ports import Message
+from shopctl.core.queries.orders import Order, of_rows
+from shopctl.core.shop import Shop
+
+BATCH = 100
+
+
+def after_command(shop: Shop) -> None:
+    """Deliver and index a bounded number of waiting facts. Never fails the command that it follows."""
+    try:
+        with shop.read() as tx:
+            waiting = _waiting(tx)
+        if outbox.ORDER_CONFIRMED in waiting:
+            confirm(shop, BATCH)
+        if outbox.CATALOG_CHANGED in waiting:
+            search.index_changes(shop, BATCH)
+    except ShopError as error:
+        shop.narrate(f"Left for later: {error.message}")
+
+
+def confirm(shop: Shop, limit: int) -> int:
+    """Send the confirmations of orders that wait for one; how many. At least once, under a stable message id."""
+    with shop.work("outbox.take", outbox.ORDER_CONFIRMED) as tx:
+        taken = outbox.take(tx, outbox.ORDER_CONFIRMED, limit)
+        letters = _letters(shop, tx, taken)
+        tx.commit()
+    sent: list[Fact] = []
+    problems: list[tuple[Fact, str]] = []
+    for fact in taken:
+        try:
+            shop.notifier.send(letters[fact.subject])
+            sent.append(fact)
+        except ShopError as error:
+            problems.append((fact, error.message))
+    if taken:
+        with shop.work("outbox.delivered", outbox.ORDER_CONFIRMED) as tx:
+            outbox.done(tx, sent)
+            for fact, problem in problems:
+                outbox.failed(tx, fact, problem)
+            tx.commit()
+    return len(sent)
+
+
+def _waiting(tx: UnitOfWork) -> set[str]:
+    due = facts.c.state.in_(("pending", "taken")) & (facts.c.due_at <= tx.now)
+    return {row.topic for row in tx.rows(sa.select(facts.c.topic).where(due).distinct())}
+
+
+def _letters(shop: Shop, tx: UnitOfWork, taken: Sequence[Fact]) -> dict[str, Message]:
+    ids = [fact.subject for fact in taken]
+    rows = tx.rows(sa.select(orders).where(orders.c.id.in_(ids)))
+    return {order.id: _confirmation(shop, order) for order in of_rows(tx, rows)}
+
+
+def _confirmation(shop: Shop, order: Order) -> Message:
+    lines = [f"{line.quantity} × {line.product_name} ({line.sku})  {line.total_price}" for line in order.lines]
+    added = [("Subtotal", order.subtotal), ("Shipping", order.shipping), ("Tax", order.tax), ("Total", order.total)]
+    address = [part for part in order.shipping_address.values() if part]
+    text = "\n".join(
+        [
+            f"Thank you for your order {order.number}.",
+            "",
+            *lines,
+            "",
+            *(f"{name}: {amount} {order.currency}" for name, amount in added),
+            "",
+            "It goes to:",
+            *address,
+            "",
+            shop.facts.name,
+        ]
+    )
+    return Message(
+        id=f"order-{order.id}-confirmed",
+        sender=shop.facts.email_sender,
+        recipient=order.email,
+        subject=f"{shop.facts.name}: order {order.number} is confirmed",
+        text=text,
+    )

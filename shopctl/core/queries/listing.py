@@ -1,0 +1,112 @@
+"""Lists for people: filtered, sorted and cut in SQL, by names from an allow-list.
+
+A filter is `field:value` (text contains the value, whatever the case; numbers and money also `field:>5`, `field:<5`; a day
+for times), `!field:value` for the opposite, or a bare word, looked for in the list's main text fields. Filters add up.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from shopctl.core.db import types
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import money
+from shopctl.core.errors import BadInput
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Listing(Generic[T]):
+    """One list. `fields` may be filtered and sorted by; `text` are searched by a bare word; `order` is the default."""
+
+    statement: sa.Select[Any]
+    fields: Mapping[str, sa.ColumnElement[Any]]
+    text: Sequence[str]
+    order: Sequence[sa.ColumnElement[Any]]
+    build: Callable[[UnitOfWork, Sequence[Row]], list[T]]
+
+    def rows(
+        self,
+        tx: UnitOfWork,
+        *,
+        filters: Iterable[str] = (),
+        sort: str | None = None,
+        limit: int = -1,
+        where: Iterable[sa.ColumnElement[bool]] = (),
+    ) -> list[T]:
+        """The rows; one more than `limit`, so that a cut can be told. -1 is all. BadInput for an unknown field."""
+        conditions = [*where, *(self._condition(tx, word) for text in filters for word in text.split())]
+        order = [*self._sorting(sort), *self.order]
+        found = tx.rows(self.statement.where(*conditions).order_by(*order).limit(None if limit < 0 else limit + 1))
+        return self.build(tx, found)
+
+    def _sorting(self, sort: str | None) -> list[sa.ColumnElement[Any]]:
+        if not sort:
+            return []
+        column = self._field(sort.removeprefix("-"))
+        return [column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_first()]
+
+    def _condition(self, tx: UnitOfWork, word: str) -> sa.ColumnElement[bool]:
+        name, colon, value = word.removeprefix("!").partition(":")
+        if not colon:
+            return sa.or_(*(_contains(self.fields[field], name) for field in self.text))
+        found = _matches(tx, self._field(name), value, name)
+        return sa.not_(sa.func.coalesce(found, sa.false())) if word.startswith("!") else found
+
+    def _field(self, name: str) -> sa.ColumnElement[Any]:
+        if name in self.fields:
+            return self.fields[name]
+        close = difflib.get_close_matches(name, self.fields, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(self.fields)}."
+        raise BadInput("unknown_field", f"There is no field {name!r} to filter or sort by", hint=hint, value=name)
+
+
+def _matches(tx: UnitOfWork, column: sa.ColumnElement[Any], value: str, name: str) -> sa.ColumnElement[bool]:
+    kind = column.type
+    if isinstance(kind, types.Flag):
+        return column == sa.literal(value.lower() in ("true", "yes", "1"), types.Flag())
+    if isinstance(kind, types.Instant):
+        return _on_day(tx, column, value, name)
+    if isinstance(kind, types.Count | sa.Integer):
+        sign, number = (value[0], value[1:]) if value[:1] in ("<", ">") else ("", value)
+        wanted = (
+            money.parse_amount(number, tx.facts.currency) if isinstance(kind, types.Money) else _whole(number, name)
+        )
+        return column < wanted if sign == "<" else column > wanted if sign == ">" else column == wanted
+    return _contains(column, value)
+
+
+def _contains(column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[bool]:
+    return sa.cast(column, sa.Text).icontains(value, autoescape=True)
+
+
+def _whole(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise BadInput("bad_filter", f"{name} is a number: {name}:5, {name}:<5, {name}:>5", value=text) from None
+
+
+def _on_day(tx: UnitOfWork, column: sa.ColumnElement[Any], value: str, name: str) -> sa.ColumnElement[bool]:
+    """A day of the shop's own time zone, or before or after it."""
+    sign, text = (value[0], value[1:]) if value[:1] in ("<", ">") else ("", value)
+    zone = ZoneInfo(tx.facts.timezone)
+    try:
+        day = tx.now.astimezone(zone).date() if text == "today" else date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(
+            "bad_filter", f"{name} is a day: {name}:2026-11-22, {name}:today, {name}:>2026-11-22", value=text
+        ) from None
+    start = datetime.combine(day, time.min, zone)
+    end = datetime.combine(day + timedelta(days=1), time.min, zone)
+    if sign:
+        return column < start if sign == "<" else column >= end
+    return sa.and_(column >= start, column < end)

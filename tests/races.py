@@ -1,0 +1,157 @@
+"""Racing buyers: OS processes, warmed up and released by one barrier, buy from too few units.
+
+    python -m tests.races                       # 60 buyers, 25 units, 20 rounds, and the twins
+    python -m tests.races --buyers 8 --units 3 --rounds 2
+
+Each round has a SKU of its own and each buyer a cart of its own. The twins prove that the race is one: with the guard off
+(a decision made in Python from a stale read) the CHECK alone still never oversells and answers cleanly; with both off the
+shop must oversell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing as mp
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from shopctl.core import cart, checkout, reservations, stock
+from shopctl.core.db.tables import reservations as holds
+from shopctl.core.db.tables import stock_levels
+from shopctl.core.errors import ShopError
+from shopctl.core.shop import Shop
+from tests import shops
+
+
+@dataclass(frozen=True)
+class Race:
+    """How many buyers race for how many units, and with which fences down."""
+
+    directory: Path
+    buyers: int = 60
+    units: int = 25
+    rounds: int = 20
+    what: str = "place"  # or "add": hold at cart add
+    guard: bool = True
+    check: bool = True
+    start: int = 0
+
+
+def run(race: Race) -> list[Counter[str]]:
+    """Run a race; what the buyers were told, by round."""
+    spawn = mp.get_context("spawn")
+    barrier, answers = spawn.Barrier(race.buyers), spawn.Queue()
+    buyers = [spawn.Process(target=_buy, args=(race, n, barrier, answers)) for n in range(race.buyers)]
+    for buyer in buyers:
+        buyer.start()
+    told = [answers.get(timeout=300) for _ in range(race.buyers * race.rounds)]
+    for buyer in buyers:
+        buyer.join()
+    return [Counter(word for number, word in told if number == i) for i in range(race.rounds)]
+
+
+def prepare(race: Race) -> Shop:
+    """A shop with a SKU a round and a filled cart a buyer and round (none when the race is the adding)."""
+    shop = shops.make(race.directory)
+    for i in range(race.rounds):
+        shops.product(shop, f"SKU-{i}", units=race.units)
+        for n in range(race.buyers) if race.what == "place" else ():
+            cart.add(shop, handle=f"c{i}-{n}", sku=f"SKU-{i}", quantity=1)
+    return shop
+
+
+def counters(shop: Shop) -> tuple[int, int, int]:
+    """Quantity, reserved and committed over the whole shop."""
+    c = stock_levels.c
+    with shop.read() as tx:
+        return tuple(tx.rows(sa.select(*(sa.func.sum(x) for x in (c.quantity, c.reserved, c.committed))))[0])
+
+
+def _buy(race: Race, n: int, barrier: Any, answers: Any) -> None:
+    shop = shops.reopen(race.directory)
+    if not race.check:
+        sa.event.listen(shop.engine, "connect", lambda c, _: c.execute("PRAGMA ignore_check_constraints=ON"))
+        shop.engine.dispose()  # the connections that are open already have the fence up
+    if not race.guard:
+        _lower_guard()
+    look = reservations.levels
+    for i in range(race.rounds):
+        with shop.read() as tx:  # warm, and for a buyer without guard all there is to decide from
+            seen = look(tx, [f"SKU-{i}"])
+        if not race.guard:
+            reservations.levels = lambda _tx, _skus, seen=seen: seen  # type: ignore[misc]
+        barrier.wait()
+        answers.put((i, _try(shop, race, i, n)))
+        barrier.wait()
+    shop.engine.dispose()
+
+
+def _try(shop: Shop, race: Race, i: int, n: int) -> str:
+    try:
+        if race.what == "add":
+            cart.add(shop, handle=f"c{i}-{n + race.start}", sku=f"SKU-{i}", quantity=1)
+            return "added"
+        placed: Any = checkout.place(shop, shops.placement(f"c{i}-{n}", f"k{i}-{n}"))
+        return str(placed.status)
+    except ShopError as error:
+        return error.code
+
+
+def _lower_guard() -> None:
+    """The same statement without its conditions on the counters."""
+    c, add = stock_levels.c, sa.bindparam
+    stock.GUARDED_MOVE = (
+        sa.update(stock_levels)
+        .where(
+            c.sku == add("k_sku"),
+            c.warehouse == add("k_warehouse"),
+            c.pool == add("k_pool"),
+            c.bucket == add("k_bucket"),
+        )
+        .values(
+            quantity=c.quantity + add("dq"),
+            reserved=c.reserved + add("dr"),
+            committed=c.committed + add("dc"),
+            updated_at=add("now"),
+        )
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("buyers", 60), ("units", 25), ("rounds", 20)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    wanted = parser.parse_args()
+    print("replay:", " ".join(["python -m tests.races", *(f"--{k} {v}" for k, v in vars(wanted).items())]))
+    failed = False
+    for title, how in (
+        ("guard and CHECK", {}),
+        ("CHECK only", {"guard": False}),
+        ("neither", {"guard": False, "check": False}),
+    ):
+        with tempfile.TemporaryDirectory() as directory:
+            race = Race(Path(directory), **vars(wanted), **how)  # type: ignore[arg-type]
+            shop = prepare(race)
+            rounds = run(race)
+            oversold = sum(told["confirmed"] > race.units for told in rounds)
+            exact = sum(
+                told["confirmed"] == race.units and told["insufficient_stock"] == race.buyers - race.units
+                for told in rounds
+            )
+            with shop.read() as tx:
+                held = tx.execute(sa.select(sa.func.count()).where(holds.c.state == "held")).scalar_one()
+            print(
+                f"{title:16} exact {exact}/{race.rounds}  oversold {oversold}/{race.rounds}  still held {held}  {dict(sum(rounds, Counter()))}"
+            )
+            failed |= exact != race.rounds if how.get("check", True) else oversold < race.rounds * 0.9
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Small factories: a real shop in a directory, products in it, carts ready to be bought."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shopctl import bootstrap, config
+from shopctl.core import cart, catalog, checkout, settings, stock, store
+from shopctl.core.catalog import ProductDraft, VariantDraft
+from shopctl.core.checkout import Placement
+from shopctl.core.db import engine as stores
+from shopctl.core.queries.orders import Order
+from shopctl.core.shop import Shop
+
+HOME = {
+    "name": "Ana",
+    "line1": "1 Road",
+    "line2": "",
+    "city": "Berlin",
+    "region": "",
+    "postal_code": "10115",
+    "country": "DE",
+}
+
+
+def settings_for(directory: Path) -> config.Settings:
+    """Settings of a store and a data directory inside `directory`, whatever the environment says."""
+
+    def value(text: str) -> config.Value:
+        return config.Value(text, "test")
+
+    return config.Settings(
+        store=value(f"sqlite:///{directory / 'shop.db'}"),
+        data_dir=value(str(directory / "data")),
+        lock_wait=value("30"),
+        actor=value("tester"),
+        failpoint=value(os.environ.get("SHOPCTL_FAILPOINT", "")),
+    )
+
+
+def make(directory: Path, **wanted: Any) -> Shop:
+    """A new shop, marked as a test store, opened."""
+    chosen = settings_for(directory)
+    facts = store.check(store.NewShop(**{"name": "Test shop", "test_store": True, **wanted}))
+    store.init(stores.parse_url(chosen.store.value), facts, actor="tester")
+    return bootstrap.open_shop(chosen)
+
+
+def reopen(directory: Path, **how: Any) -> Shop:
+    """The shop of a directory, opened anew."""
+    return bootstrap.open_shop(settings_for(directory), **how)
+
+
+def rule(shop: Shop, directory: Path, **values: str) -> Shop:
+    """Change rules of the shop; the shop as it is after that."""
+    for key, value in values.items():
+        settings.set_value(shop, key=key, value=value)
+    shop.engine.dispose()
+    return reopen(directory)
+
+
+def product(shop: Shop, sku: str, *, units: int = 0, price: int = 1999, **said: Any) -> None:
+    """A product with one variant, and stock for it."""
+    draft = VariantDraft({}, {"price": price, **said}, sku)
+    catalog.add(shop, ProductDraft(sku.lower(), {"title": f"Thing {sku}"}, [draft]))
+    if units:
+        stock.receive(shop, sku=sku, quantity=units)
+
+
+def placement(handle: str, key: str, **wanted: Any) -> Placement:
+    """What a shopper with this cart asks for."""
+    fields: Mapping[str, Any] = {"email": f"{handle}@example.com", "address": HOME, "token": "pm_card_visa", **wanted}
+    return Placement(cart=handle, key=key, **fields)
+
+
+def buy(shop: Shop, handle: str, sku: str, quantity: int = 1, **wanted: Any) -> Order:
+    """Put something in a cart and place it; the confirmed order."""
+    cart.add(shop, handle=handle, sku=sku, quantity=quantity)
+    order = checkout.place(shop, placement(handle, wanted.pop("key", f"key-{handle}"), **wanted))
+    assert isinstance(order, Order)
+    return order
