@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 # --- payments ------------------------------------------------------------------------------------------------------
@@ -50,6 +50,16 @@ class Gateway(Protocol):
 
     def refund(self, *, key: str, reference: str, amount: int) -> str:
         """Give back part of a captured charge; the refund's reference."""
+        ...
+
+
+@runtime_checkable
+class Ledgered(Protocol):
+    """A gateway whose own ledger can be read, to compare it with the shop's payments. Not every gateway is one."""
+
+    def entries(self) -> Iterator[Mapping[str, Any]]:
+        """Every line, oldest first, never all in memory: `verb` charge or refund, `key`, `reference`, `amount`; a charge
+        has `status` (captured, declined), `currency` and `order_id`, a refund the reference of its `charge`."""
         ...
 
 

@@ -29,6 +29,7 @@ from shopctl.core.queries.stock import StockRow, level_of
 from shopctl.core.shop import Shop
 
 GENERAL = "general"
+COUNTERS = ("quantity", "reserved", "committed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ class Move:
     committed: int = 0
     reference: str | None = None
     reservation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A level's counters and what its movements sum to; `before` is None for a level that there is not."""
+
+    before: Mapping[str, int] | None
+    after: Mapping[str, int]
+    possible: bool
 
 
 def _guarded() -> sa.Update:
@@ -229,6 +239,26 @@ def uncommitted_units(tx: UnitOfWork, order_id: str, reference: str) -> None:
     ]
     if not move(tx, "uncommit", moves):
         raise books_disagree(reference)
+
+
+def rewrite_level(tx: UnitOfWork, *, sku: str, warehouse: str, pool: str, bucket: int) -> Rewritten:
+    """Make a level's counters what its movements sum to, if a level can be that. The ledger stays as it is."""
+    if pool == GENERAL and bucket == 0:
+        ensure_levels(tx, [(sku, warehouse)])
+    place = {"sku": sku, "warehouse": warehouse, "pool": pool, "bucket": bucket}
+    mine = [stock_levels.c[name] == value for name, value in place.items()]
+    level = tx.row(sa.select(stock_levels).where(*mine).with_for_update())
+    sums = sa.select(*(sa.func.coalesce(sa.func.sum(stock_movements.c[name]), 0) for name in COUNTERS))
+    summed = tx.rows(sums.where(*(stock_movements.c[name] == value for name, value in place.items())))[0]
+    after = {name: int(value) for name, value in zip(COUNTERS, summed, strict=True)}
+    if level is None:
+        return Rewritten(None, after, False)
+    before = {name: getattr(level, name) for name in COUNTERS}
+    promised = after["reserved"] + after["committed"]
+    possible = min(after.values()) >= 0 and promised <= after["quantity"] + level.backorder_limit
+    if possible:
+        tx.execute(sa.update(stock_levels).where(*mine).values(**after, updated_at=tx.now))
+    return Rewritten(before, after, possible)
 
 
 def books_disagree(reference: str) -> Refused:

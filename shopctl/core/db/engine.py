@@ -180,6 +180,31 @@ def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
+@contextmanager
+def scratch() -> Iterator[sa.Connection]:
+    """A database of its own in an unnamed temporary file, gone afterwards: for what must not be kept in memory."""
+    engine = sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(""), poolclass=sa.pool.StaticPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def integrity(connection: sa.Connection, limit: int) -> Iterator[str]:
+    """What SQLite finds wrong with the file: pages, indexes, CHECKs, NOT NULLs, references. A server watches over its own."""
+    if connection.dialect.name != "sqlite":
+        return
+    for (complaint,) in connection.exec_driver_sql(f"PRAGMA integrity_check({limit})"):
+        if complaint != "ok":
+            yield str(complaint)
+    broken: dict[tuple[str, str], int] = {}
+    for child, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        broken[child, parent] = broken.get((child, parent), 0) + 1
+    for (child, parent), count in broken.items():
+        yield f"{count} rows of {child} refer to no row of {parent}"
+
+
 # --- failures ------------------------------------------------------------------------------------------------------
 _SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
     "SQLITE_NOTADB": (StoreUnusable, "not_a_database", "The store's file is not an SQLite database"),

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
 from shopctl.core.db.types import Count, Flag, Id, Instant, Json, Money, Word
 from shopctl.core.domain import lifecycle
@@ -43,6 +53,14 @@ def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
 
 def _ref(target: str) -> ForeignKey:
     return ForeignKey(target)
+
+
+_LEVEL_KEY = ("sku", "warehouse", "pool", "bucket")
+
+
+def _of_level() -> ForeignKeyConstraint:
+    """A row that moves or holds stock belongs to a level."""
+    return ForeignKeyConstraint(_LEVEL_KEY, [f"stock_levels.{name}" for name in _LEVEL_KEY])
 
 
 # settings: core/settings.py. The shop's own facts (id, name, currency …), rules (hold_at …) and marks (last_sweep_at).
@@ -139,8 +157,6 @@ warehouses = _table(
     Column("created_at", Instant, nullable=False),
 )
 
-_level_key = ("sku", "warehouse", "pool", "bucket")
-
 stock_levels = _table(
     "stock_levels",
     Column("sku", Word, _ref("variants.sku"), primary_key=True),
@@ -156,6 +172,7 @@ stock_levels = _table(
     _must("quantity_in_range", f"quantity BETWEEN 0 AND {MAX_QUANTITY}"),
     _must("reserved_not_negative", "reserved >= 0"),
     _must("committed_not_negative", "committed >= 0"),
+    _must("backorder_limit_in_range", f"backorder_limit BETWEEN 0 AND {MAX_QUANTITY}"),
     _must("not_oversold", "reserved + committed <= quantity + backorder_limit"),
     _one_of("pool", ("general", "sale")),
 )
@@ -182,9 +199,10 @@ stock_movements = _table(
     Column("request_id", Id, nullable=False),
     Column("at", Instant, nullable=False),
     _one_of("kind", MOVEMENT_KINDS),
+    _of_level(),
     _must("moves_something", "quantity <> 0 OR reserved <> 0 OR committed <> 0"),
 )
-Index("ix_stock_movements_level", *(stock_movements.c[name] for name in _level_key), stock_movements.c.seq)
+Index("ix_stock_movements_level", *(stock_movements.c[name] for name in _LEVEL_KEY), stock_movements.c.seq)
 Index("ix_stock_movements_reservation_id", stock_movements.c.reservation_id)
 
 # --- reservations: core/reservations.py ----------------------------------------------------------------------------
@@ -205,6 +223,7 @@ reservations = _table(
     Column("expires_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("resolved_at", Instant),
+    _of_level(),
     _one_of("owner_kind", ("cart", "order")),
     _one_of("origin", ("cart", "checkout")),
     _one_of("state", lifecycle.RESERVATION),
@@ -387,6 +406,7 @@ order_lines = _table(
     UniqueConstraint("order_id", "position"),
     _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
     _must("unit_price_not_negative", "unit_price >= 0"),
+    _must("tax_not_negative", "tax >= 0"),
     _must("total_is_price_times_quantity", "total_price = unit_price * quantity"),
 )
 Index("ix_order_lines_sku", order_lines.c.sku)
@@ -411,7 +431,7 @@ order_allocations = _table(
 )
 Index("ix_order_allocations_order_id", order_allocations.c.order_id)
 Index("ix_order_allocations_order_line_id", order_allocations.c.order_line_id)
-Index("ix_order_allocations_level", *(order_allocations.c[name] for name in _level_key))
+Index("ix_order_allocations_level", *(order_allocations.c[name] for name in _LEVEL_KEY))
 
 shipments = _table(
     "shipments",

@@ -75,58 +75,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('pending', 'taken')"),
     )
     op.create_table(
-        "reservations",
-        sa.Column("id", types.Id(), nullable=False),
-        sa.Column("owner_kind", types.Word(), nullable=False),
-        sa.Column("owner_id", types.Id(), nullable=False),
-        sa.Column("origin", types.Word(), nullable=False),
-        sa.Column("reference", types.Word(), nullable=False),
-        sa.Column("sku", types.Word(), nullable=False),
-        sa.Column("warehouse", types.Word(), nullable=False),
-        sa.Column("pool", types.Word(), nullable=False),
-        sa.Column("bucket", types.Count(), nullable=False),
-        sa.Column("quantity", types.Count(), nullable=False),
-        sa.Column("state", types.Word(), nullable=False),
-        sa.Column("pinned", types.Flag(), nullable=False),
-        sa.Column("expires_at", types.Instant(), nullable=False),
-        sa.Column("created_at", types.Instant(), nullable=False),
-        sa.Column("resolved_at", types.Instant(), nullable=True),
-        sa.CheckConstraint("(state = 'held') = (resolved_at IS NULL)", name=op.f("ck_reservations_resolved_once")),
-        sa.CheckConstraint("origin IN ('cart', 'checkout')", name=op.f("ck_reservations_origin_word")),
-        sa.CheckConstraint("owner_kind IN ('cart', 'order')", name=op.f("ck_reservations_owner_kind_word")),
-        sa.CheckConstraint(
-            "state IN ('held', 'committed', 'released', 'expired')", name=op.f("ck_reservations_state_word")
-        ),
-        sa.CheckConstraint("quantity BETWEEN 1 AND 1000000000", name=op.f("ck_reservations_quantity_positive")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "ix_reservations_live_expiry",
-        "reservations",
-        ["expires_at"],
-        unique=False,
-        sqlite_where=sa.text("state = 'held'"),
-        postgresql_where=sa.text("state = 'held'"),
-    )
-    op.create_index(
-        "ix_reservations_live_sku",
-        "reservations",
-        ["sku", "expires_at"],
-        unique=False,
-        sqlite_where=sa.text("state = 'held'"),
-        postgresql_where=sa.text("state = 'held'"),
-    )
-    op.create_index("ix_reservations_owner_id", "reservations", ["owner_id"], unique=False)
-    op.create_index(
-        "uq_reservations_live",
-        "reservations",
-        ["owner_id", "sku", "warehouse", "pool", "bucket", "origin"],
-        unique=True,
-        sqlite_where=sa.text("state = 'held'"),
-        postgresql_where=sa.text("state = 'held'"),
-    )
-    op.create_table(
         "settings",
         sa.Column("key", types.Word(), nullable=False),
         sa.Column("value", types.Json(), nullable=False),
@@ -158,41 +106,6 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_shipping_rates_place", "shipping_rates", ["country", "region"], unique=False)
-    op.create_table(
-        "stock_movements",
-        sa.Column("seq", types.Count(), autoincrement=True, nullable=False),
-        sa.Column("sku", types.Word(), nullable=False),
-        sa.Column("warehouse", types.Word(), nullable=False),
-        sa.Column("pool", types.Word(), nullable=False),
-        sa.Column("bucket", types.Count(), nullable=False),
-        sa.Column("kind", types.Word(), nullable=False),
-        sa.Column("quantity", types.Count(), nullable=False),
-        sa.Column("reserved", types.Count(), nullable=False),
-        sa.Column("committed", types.Count(), nullable=False),
-        sa.Column("reason", types.Word(), nullable=True),
-        sa.Column("reference", types.Word(), nullable=True),
-        sa.Column("reservation_id", types.Id(), nullable=True),
-        sa.Column("actor", types.Word(), nullable=False),
-        sa.Column("request_id", types.Id(), nullable=False),
-        sa.Column("at", types.Instant(), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('receive', 'adjust', 'hold', 'release', 'expire', 'commit', 'uncommit', 'ship')",
-            name=op.f("ck_stock_movements_kind_word"),
-        ),
-        sa.CheckConstraint(
-            "quantity <> 0 OR reserved <> 0 OR committed <> 0",
-            name=op.f("ck_stock_movements_moves_something"),
-        ),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_stock_movements")),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "ix_stock_movements_level",
-        "stock_movements",
-        ["sku", "warehouse", "pool", "bucket", "seq"],
-        unique=False,
-    )
-    op.create_index("ix_stock_movements_reservation_id", "stock_movements", ["reservation_id"], unique=False)
     op.create_table(
         "tax_rates",
         sa.Column("id", types.Id(), nullable=False),
@@ -325,8 +238,7 @@ def upgrade() -> None:
             name=op.f("ck_orders_none_negative"),
         ),
         sa.CheckConstraint(
-            "total = subtotal - discount + shipping + tax - tax_included",
-            name=op.f("ck_orders_total_adds_up"),
+            "total = subtotal - discount + shipping + tax - tax_included", name=op.f("ck_orders_total_adds_up")
         ),
         sa.ForeignKeyConstraint(["cart_id"], ["carts.id"], name=op.f("fk_orders_cart_id")),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_orders_customer_id")),
@@ -371,8 +283,7 @@ def upgrade() -> None:
             "backorder_limit BETWEEN 0 AND 1000000000", name=op.f("ck_variants_backorder_limit_in_range")
         ),
         sa.CheckConstraint(
-            "compare_at_price BETWEEN 0 AND 1000000000000000",
-            name=op.f("ck_variants_compare_at_price_in_range"),
+            "compare_at_price BETWEEN 0 AND 1000000000000000", name=op.f("ck_variants_compare_at_price_in_range")
         ),
         sa.CheckConstraint("price BETWEEN 0 AND 1000000000000000", name=op.f("ck_variants_price_in_range")),
         sa.CheckConstraint("weight_grams BETWEEN 0 AND 1000000000", name=op.f("ck_variants_weight_in_range")),
@@ -441,6 +352,7 @@ def upgrade() -> None:
         sa.Column("tracked", types.Flag(), nullable=False),
         sa.Column("weight_grams", types.Count(), nullable=False),
         sa.CheckConstraint("quantity BETWEEN 1 AND 1000000000", name=op.f("ck_order_lines_quantity_positive")),
+        sa.CheckConstraint("tax >= 0", name=op.f("ck_order_lines_tax_not_negative")),
         sa.CheckConstraint(
             "total_price = unit_price * quantity", name=op.f("ck_order_lines_total_is_price_times_quantity")
         ),
@@ -515,6 +427,9 @@ def upgrade() -> None:
         sa.Column("backorder_limit", types.Count(), nullable=False),
         sa.Column("updated_at", types.Instant(), nullable=False),
         sa.CheckConstraint("pool IN ('general', 'sale')", name=op.f("ck_stock_levels_pool_word")),
+        sa.CheckConstraint(
+            "backorder_limit BETWEEN 0 AND 1000000000", name=op.f("ck_stock_levels_backorder_limit_in_range")
+        ),
         sa.CheckConstraint("committed >= 0", name=op.f("ck_stock_levels_committed_not_negative")),
         sa.CheckConstraint("quantity BETWEEN 0 AND 1000000000", name=op.f("ck_stock_levels_quantity_in_range")),
         sa.CheckConstraint(
@@ -527,40 +442,6 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_stock_levels_warehouse", "stock_levels", ["warehouse"], unique=False)
-    op.create_table(
-        "order_allocations",
-        sa.Column("id", types.Id(), nullable=False),
-        sa.Column("order_id", types.Id(), nullable=False),
-        sa.Column("order_line_id", types.Id(), nullable=False),
-        sa.Column("reservation_id", types.Id(), nullable=False),
-        sa.Column("sku", types.Word(), nullable=False),
-        sa.Column("warehouse", types.Word(), nullable=False),
-        sa.Column("pool", types.Word(), nullable=False),
-        sa.Column("bucket", types.Count(), nullable=False),
-        sa.Column("quantity", types.Count(), nullable=False),
-        sa.Column("shipped", types.Count(), nullable=False),
-        sa.Column("cancelled", types.Count(), nullable=False),
-        sa.CheckConstraint("quantity > 0", name=op.f("ck_order_allocations_quantity_positive")),
-        sa.CheckConstraint(
-            "shipped >= 0 AND cancelled >= 0 AND shipped + cancelled <= quantity",
-            name=op.f("ck_order_allocations_shipped_in_range"),
-        ),
-        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_allocations_order_id")),
-        sa.ForeignKeyConstraint(["order_line_id"], ["order_lines.id"], name=op.f("fk_order_allocations_order_line_id")),
-        sa.ForeignKeyConstraint(
-            ["reservation_id"], ["reservations.id"], name=op.f("fk_order_allocations_reservation_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_allocations")),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "ix_order_allocations_level",
-        "order_allocations",
-        ["sku", "warehouse", "pool", "bucket"],
-        unique=False,
-    )
-    op.create_index("ix_order_allocations_order_id", "order_allocations", ["order_id"], unique=False)
-    op.create_index("ix_order_allocations_order_line_id", "order_allocations", ["order_line_id"], unique=False)
     op.create_table(
         "payment_attempts",
         sa.Column("id", types.Id(), nullable=False),
@@ -606,6 +487,63 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
+        "reservations",
+        sa.Column("id", types.Id(), nullable=False),
+        sa.Column("owner_kind", types.Word(), nullable=False),
+        sa.Column("owner_id", types.Id(), nullable=False),
+        sa.Column("origin", types.Word(), nullable=False),
+        sa.Column("reference", types.Word(), nullable=False),
+        sa.Column("sku", types.Word(), nullable=False),
+        sa.Column("warehouse", types.Word(), nullable=False),
+        sa.Column("pool", types.Word(), nullable=False),
+        sa.Column("bucket", types.Count(), nullable=False),
+        sa.Column("quantity", types.Count(), nullable=False),
+        sa.Column("state", types.Word(), nullable=False),
+        sa.Column("pinned", types.Flag(), nullable=False),
+        sa.Column("expires_at", types.Instant(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        sa.Column("resolved_at", types.Instant(), nullable=True),
+        sa.CheckConstraint("(state = 'held') = (resolved_at IS NULL)", name=op.f("ck_reservations_resolved_once")),
+        sa.CheckConstraint("origin IN ('cart', 'checkout')", name=op.f("ck_reservations_origin_word")),
+        sa.CheckConstraint("owner_kind IN ('cart', 'order')", name=op.f("ck_reservations_owner_kind_word")),
+        sa.CheckConstraint(
+            "state IN ('held', 'committed', 'released', 'expired')", name=op.f("ck_reservations_state_word")
+        ),
+        sa.CheckConstraint("quantity BETWEEN 1 AND 1000000000", name=op.f("ck_reservations_quantity_positive")),
+        sa.ForeignKeyConstraint(
+            ["sku", "warehouse", "pool", "bucket"],
+            ["stock_levels.sku", "stock_levels.warehouse", "stock_levels.pool", "stock_levels.bucket"],
+            name=op.f("fk_reservations_sku_warehouse_pool_bucket"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_reservations_live_expiry",
+        "reservations",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'held'"),
+        postgresql_where=sa.text("state = 'held'"),
+    )
+    op.create_index(
+        "ix_reservations_live_sku",
+        "reservations",
+        ["sku", "expires_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'held'"),
+        postgresql_where=sa.text("state = 'held'"),
+    )
+    op.create_index("ix_reservations_owner_id", "reservations", ["owner_id"], unique=False)
+    op.create_index(
+        "uq_reservations_live",
+        "reservations",
+        ["owner_id", "sku", "warehouse", "pool", "bucket", "origin"],
+        unique=True,
+        sqlite_where=sa.text("state = 'held'"),
+        postgresql_where=sa.text("state = 'held'"),
+    )
+    op.create_table(
         "shipment_lines",
         sa.Column("shipment_id", types.Id(), nullable=False),
         sa.Column("order_line_id", types.Id(), nullable=False),
@@ -616,5 +554,72 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shipment_id", "order_line_id", name=op.f("pk_shipment_lines")),
         sqlite_strict=True,
     )
+    op.create_table(
+        "stock_movements",
+        sa.Column("seq", types.Count(), autoincrement=True, nullable=False),
+        sa.Column("sku", types.Word(), nullable=False),
+        sa.Column("warehouse", types.Word(), nullable=False),
+        sa.Column("pool", types.Word(), nullable=False),
+        sa.Column("bucket", types.Count(), nullable=False),
+        sa.Column("kind", types.Word(), nullable=False),
+        sa.Column("quantity", types.Count(), nullable=False),
+        sa.Column("reserved", types.Count(), nullable=False),
+        sa.Column("committed", types.Count(), nullable=False),
+        sa.Column("reason", types.Word(), nullable=True),
+        sa.Column("reference", types.Word(), nullable=True),
+        sa.Column("reservation_id", types.Id(), nullable=True),
+        sa.Column("actor", types.Word(), nullable=False),
+        sa.Column("request_id", types.Id(), nullable=False),
+        sa.Column("at", types.Instant(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('receive', 'adjust', 'hold', 'release', 'expire', 'commit', 'uncommit', 'ship')",
+            name=op.f("ck_stock_movements_kind_word"),
+        ),
+        sa.CheckConstraint(
+            "quantity <> 0 OR reserved <> 0 OR committed <> 0", name=op.f("ck_stock_movements_moves_something")
+        ),
+        sa.ForeignKeyConstraint(
+            ["sku", "warehouse", "pool", "bucket"],
+            ["stock_levels.sku", "stock_levels.warehouse", "stock_levels.pool", "stock_levels.bucket"],
+            name=op.f("fk_stock_movements_sku_warehouse_pool_bucket"),
+        ),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_stock_movements")),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_stock_movements_level", "stock_movements", ["sku", "warehouse", "pool", "bucket", "seq"], unique=False
+    )
+    op.create_index("ix_stock_movements_reservation_id", "stock_movements", ["reservation_id"], unique=False)
+    op.create_table(
+        "order_allocations",
+        sa.Column("id", types.Id(), nullable=False),
+        sa.Column("order_id", types.Id(), nullable=False),
+        sa.Column("order_line_id", types.Id(), nullable=False),
+        sa.Column("reservation_id", types.Id(), nullable=False),
+        sa.Column("sku", types.Word(), nullable=False),
+        sa.Column("warehouse", types.Word(), nullable=False),
+        sa.Column("pool", types.Word(), nullable=False),
+        sa.Column("bucket", types.Count(), nullable=False),
+        sa.Column("quantity", types.Count(), nullable=False),
+        sa.Column("shipped", types.Count(), nullable=False),
+        sa.Column("cancelled", types.Count(), nullable=False),
+        sa.CheckConstraint("quantity > 0", name=op.f("ck_order_allocations_quantity_positive")),
+        sa.CheckConstraint(
+            "shipped >= 0 AND cancelled >= 0 AND shipped + cancelled <= quantity",
+            name=op.f("ck_order_allocations_shipped_in_range"),
+        ),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_allocations_order_id")),
+        sa.ForeignKeyConstraint(["order_line_id"], ["order_lines.id"], name=op.f("fk_order_allocations_order_line_id")),
+        sa.ForeignKeyConstraint(
+            ["reservation_id"], ["reservations.id"], name=op.f("fk_order_allocations_reservation_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_allocations")),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        "ix_order_allocations_level", "order_allocations", ["sku", "warehouse", "pool", "bucket"], unique=False
+    )
+    op.create_index("ix_order_allocations_order_id", "order_allocations", ["order_id"], unique=False)
+    op.create_index("ix_order_allocations_order_line_id", "order_allocations", ["order_line_id"], unique=False)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE SEQUENCE order_numbers START 1001")

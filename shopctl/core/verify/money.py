@@ -1,0 +1,117 @@
+"""The books of money inside the store: payments and refunds against orders. Checks 10 to 14.
+
+A payment is captured when it is authorized, so what an order keeps is captured − refunds. A refund counts from the moment
+that it is written: its money is on the way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import orders, payments, refunds
+from shopctl.core.domain.lifecycle import PAID_ORDERS
+from shopctl.core.verify.findings import Rule
+
+order, payment, refund = orders.c, payments.c, refunds.c
+_ORDER = "order {number}"
+
+
+def _sum(amount: sa.ColumnElement[int], which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """The sum of `amount` over a table's rows of the row around it; 0 where it has none."""
+    return sa.select(sa.func.coalesce(sa.func.sum(amount), 0)).where(which).scalar_subquery()
+
+
+# The states are looked at inside the sums: as a condition, SQLite would search by them, and not by the order.
+_KEPT = sa.case((payment.state == "captured", payment.captured), else_=0)
+_RETURNED = sa.case((refund.state != "failed", refund.amount), else_=0)
+_CAPTURED = _sum(_KEPT, payment.order_id == order.id)
+_REFUNDED = _sum(_RETURNED, refund.order_id == order.id)
+_GIVEN_BACK = _sum(_RETURNED, refund.payment_id == payment.id)
+_HAS_PAYMENT = sa.exists().where(payment.order_id == order.id)
+
+
+def _twice(column: str, tables: tuple[sa.Table, ...]) -> sa.Select[Any]:
+    """Values of a column that more than one row of these tables has."""
+    rows = sa.union_all(*(sa.select(table.c[column].label("value")) for table in tables)).subquery()
+    return (
+        sa.select(rows.c.value, sa.func.count().label("times"))
+        .where(rows.c.value.is_not(None))
+        .group_by(rows.c.value)
+        .having(sa.func.count() > 1)
+    )
+
+
+RULES = (
+    Rule(
+        10,
+        "paid_is_total",
+        sa.select(
+            order.number, order.status, order.total, _CAPTURED.label("captured"), _REFUNDED.label("refunded")
+        ).where(order.status.in_(PAID_ORDERS), order.total != _CAPTURED - _REFUNDED),
+        _ORDER,
+        "Order {number} is {status} and costs {total}; captured {captured}, refunded {refunded}",
+    ),
+    Rule(
+        10,
+        "nothing_to_pay",
+        sa.select(order.number, order.total).where(order.total == 0, _HAS_PAYMENT),
+        _ORDER,
+        "Order {number} costs nothing and has a payment",
+    ),
+    Rule(
+        11,
+        "no_money_without_order",
+        sa.select(
+            payment.id, payment.order_id, order.number, order.status, payment.captured, _GIVEN_BACK.label("refunded")
+        )
+        .outerjoin_from(payments, orders, order.id == payment.order_id)
+        .where(
+            payment.captured > 0,
+            sa.or_(order.id.is_(None), order.status.not_in(PAID_ORDERS)),
+            payment.captured > _GIVEN_BACK,
+        ),
+        "payment {id}",
+        "Payment {id} captured {captured} and gave back {refunded}, but its order {number} is {status}",
+    ),
+    Rule(
+        12,
+        "paid_once",
+        sa.select(order.number, sa.func.count().label("payments"))
+        .join_from(payments, orders, order.id == payment.order_id)
+        .where(payment.state.in_(("authorized", "captured")))
+        .group_by(order.id, order.number)
+        .having(sa.func.count() > 1),
+        _ORDER,
+        "Order {number} has {payments} successful payments",
+    ),
+    Rule(
+        13,
+        "keys_unique",
+        _twice("gateway_key", (payments, refunds)),
+        "gateway key {value}",
+        "The gateway key {value} belongs to {times} payments and refunds",
+    ),
+    Rule(
+        13,
+        "references_unique",
+        _twice("reference", (payments, refunds)),
+        "reference {value}",
+        "The gateway's reference {value} belongs to {times} payments and refunds",
+    ),
+    Rule(
+        14,
+        "refunded_within_captured",
+        sa.select(payment.id, payment.captured, _GIVEN_BACK.label("refunded")).where(payment.captured < _GIVEN_BACK),
+        "payment {id}",
+        "Payment {id} captured {captured} and gave back {refunded}",
+    ),
+    Rule(
+        14,
+        "refund_positive",
+        sa.select(refund.id, refund.amount).where(refund.amount <= 0),
+        "refund {id}",
+        "Refund {id} is of {amount}",
+    ),
+)

@@ -1,0 +1,31 @@
+"""Work that waits, as notes: holds past their time, facts not delivered. None of it is wrong, only late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import outbox, reservations
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.verify.findings import Note
+
+held = reservations.c
+
+
+def notes(tx: UnitOfWork) -> Iterator[Note]:
+    """How far the sweeper and the delivery of the outbox are behind."""
+    overdue = sa.and_(held.state == "held", sa.not_(held.pinned), held.expires_at <= tx.now)
+    holds, oldest = tx.rows(sa.select(sa.func.count(), sa.func.min(held.expires_at)).where(overdue))[0]
+    if holds:
+        late = (tx.now - oldest).total_seconds()
+        facts = {"holds": holds, "oldest_seconds": late}
+        yield Note("sweep_lag", f"{holds} holds are past their time, the oldest by {late:.0f} seconds", facts)
+    by_topic = (
+        sa.select(outbox.c.topic, outbox.c.state, sa.func.count().label("facts"))
+        .where(outbox.c.state != "done")
+        .group_by(outbox.c.topic, outbox.c.state)
+        .order_by(outbox.c.topic, outbox.c.state)
+    )
+    for row in tx.rows(by_topic):
+        yield Note("outbox_lag", f"{row.facts} facts {row.topic} are {row.state} in the outbox", row._asdict())
