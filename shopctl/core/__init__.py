@@ -13,7 +13,10 @@ if TYPE_CHECKING:
         catalog,
         checkout,
         customers,
+        db,
+        demo,
         housekeeping,
+        imports,
         orders,
         payments,
         queries,
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
         settlement,
         stock,
         store,
+        verify,
     )
 
     __all__ = [
@@ -31,7 +35,10 @@ if TYPE_CHECKING:
         "catalog",
         "checkout",
         "customers",
+        "db",
+        "demo",
         "housekeeping",
+        "imports",
         "orders",
         "payments",
         "queries",
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
         "settlement",
         "stock",
         "store",
+        "verify",
     ]
 
 

@@ -75,7 +75,7 @@ def cli(shop: Shop, tmp_path: Path) -> Cli:
 
 
 def clean(shop: Shop) -> bool:
-    return not verify.verify(shop).violations
+    return not verify.violations(shop)
 
 
 @pytest.mark.parametrize("name", CHECKOUT)

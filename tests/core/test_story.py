@@ -7,11 +7,11 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from shopctl.core import cart, catalog, checkout, orders, reservations, settlement, stock, verify
+from shopctl.core import cart, catalog, checkout, orders, payments, reservations, settlement, stock, verify
 from shopctl.core.errors import Refused, ShopError, StillPending
 from tests import shops
 
@@ -25,6 +25,7 @@ class Books(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
+        payments.BACKOFF_SECONDS = 0  # type: ignore[misc]
         self.directory = Path(tempfile.mkdtemp())
         self.moment = datetime.now(UTC)
         self.key = 0
@@ -54,9 +55,9 @@ class Books(RuleBasedStateMachine):
     def set(self, handle: str, sku: str, units: int) -> None:
         self._perhaps(lambda: cart.set_quantity(self.shop, handle=handle, sku=sku, quantity=units))
 
-    @rule(source=CARTS, target=CARTS)
-    def merge(self, source: str, target: str) -> None:
-        self._perhaps(lambda: cart.merge(self.shop, source=source, target=target))
+    @rule(one=CARTS, other=CARTS)
+    def merge(self, one: str, other: str) -> None:
+        self._perhaps(lambda: cart.merge(self.shop, source=one, target=other))
 
     @rule(
         handle=CARTS,
@@ -105,7 +106,7 @@ class Books(RuleBasedStateMachine):
     @invariant()
     def the_books_add_up(self) -> None:
         if hasattr(self, "shop"):
-            found = [v for v in verify.verify(self.shop).violations if v.check != 18]  # time flies here
+            found = [v for v in verify.violations(self.shop) if v.check != 18]  # time flies here
             assert not found, found
 
     def _perhaps(self, attempt: object) -> None:
@@ -116,10 +117,16 @@ class Books(RuleBasedStateMachine):
         except (Refused, StillPending):
             pass
         except ShopError as error:
-            assert error.code in ("unknown_cart", "unknown_order", "same_cart"), error
+            if error.code not in ("unknown_cart", "unknown_order", "same_cart"):
+                raise
 
 
 TestBooks = Books.TestCase
 TestBooks.settings = settings(
-    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=False
+    max_examples=12,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking would replay a real shop hundreds of times
+    print_blob=True,
 )

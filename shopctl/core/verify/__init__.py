@@ -22,7 +22,7 @@ from shopctl.core.verify import across, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.repair import Mend, repair
 
-__all__ = ["LIMIT", "Finding", "Mend", "Note", "Violation", "repair", "verify"]
+__all__ = ["LIMIT", "Finding", "Mend", "Note", "Violation", "repair", "verify", "violations"]
 
 RULES: tuple[Rule, ...] = tuple(
     sorted((*stock.RULES, *money.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
@@ -40,6 +40,11 @@ def verify(shop: Shop) -> Iterator[Finding]:
         yield from _in_the_store(tx)
         yield from capped(across.gateway(shop, tx))
         yield from capped(across.index(shop, tx))
+
+
+def violations(shop: Shop) -> list[Violation]:
+    """What `verify` finds wrong, without the notes."""
+    return [found for found in verify(shop) if isinstance(found, Violation)]
 
 
 def _in_the_store(tx: UnitOfWork) -> Iterator[Finding]:
