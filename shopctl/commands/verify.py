@@ -25,7 +25,7 @@ def verify(ctx: typer.Context) -> None:
         else:
             me.out.many(report.violations)
     for note in report.notes:
-        me.out.say(note)
+        me.out.say(note.message)
     if report.violations:
         count = len(report.violations)
         raise Refused("books_violated", f"{count} violations were found", violations=count)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         settlement,
         stock,
         store,
+        verify,
     )
 
     __all__ = [
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         "settlement",
         "stock",
         "store",
+        "verify",
     ]
 
 

@@ -21,7 +21,7 @@ from shopctl import bootstrap, config
 from shopctl.core import cart, catalog, checkout, orders, stock, store
 from shopctl.core.db import engine as stores
 from shopctl.core.shop import Shop
-from shopctl.core.verify import Violation, verify
+from shopctl.core.verify import Violation, find
 
 SKUS = 1000
 ADDRESS = {
@@ -48,7 +48,7 @@ def main(count: int) -> None:
         before = _peak()
         started = last = time.perf_counter()
         violations = 0
-        for finding in verify(shop):
+        for finding in find(shop):
             violations += isinstance(finding, Violation)
             print(f"{time.perf_counter() - last:6.2f} s  {finding.name}: {finding.message}"[:150])
             last = time.perf_counter()

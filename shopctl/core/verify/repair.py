@@ -8,6 +8,7 @@ from typing import Any
 
 from shopctl.core import stock
 from shopctl.core.shop import Shop
+from shopctl.core.stock import COUNTERS
 from shopctl.core.verify.stock import KEY, OFF_THE_LEDGER
 
 
@@ -23,22 +24,30 @@ class Mend:
 
 
 def repair(shop: Shop, *, apply: bool) -> list[Mend]:
-    """Levels that are not the sums of their movements (check 2), made so; without `apply` tried and rolled back.
+    """Levels that are not the sums of their movements (check 2), made so; without `apply` only listed.
 
     Each is summed again and rewritten in a unit of work of its own, with its audit row: a shop at work can be mended, and
     a second repair goes on where the first was interrupted. What the movements themselves have wrong stays wrong.
     """
     with shop.read() as tx:
-        wrong = [{name: row._mapping[name] for name in KEY} for row in tx.rows(OFF_THE_LEDGER)]
-    mends = [_mend(shop if apply else shop.but(dry_run=True), level) for level in wrong]
-    return [mend for mend in mends if mend.before != mend.after]
+        wrong = [row._asdict() for row in tx.rows(OFF_THE_LEDGER)]
+    return [_mend(shop, row) for row in wrong] if apply else [_listed(row) for row in wrong]
 
 
-def _mend(shop: Shop, level: Mapping[str, Any]) -> Mend:
-    subject = f"{level['sku']} in {level['warehouse']}"
-    with shop.work("store.repair", subject) as tx:
-        done = stock.rewrite_level(tx, **level)
-        if done.possible:
-            tx.commit()
-    problem = None if done.possible else "its movements do not sum to a level that can be"
-    return Mend(subject, done.before, done.after, done.possible and not shop.dry_run, problem)
+def _listed(row: Mapping[str, Any]) -> Mend:
+    before = {name: int(row[name]) for name in COUNTERS} if row["levels"] else None
+    return Mend(_subject(row), before, {name: int(row[f"moved_{name}"]) for name in COUNTERS}, applied=False)
+
+
+def _mend(shop: Shop, row: Mapping[str, Any]) -> Mend:
+    with shop.work("store.repair", _subject(row)) as tx:
+        level = stock.rewrite_level(tx, **{name: row[name] for name in KEY})
+        if not level.possible:
+            problem = "its movements do not sum to a level that can be"
+            return Mend(_subject(row), level.before, level.after, applied=False, problem=problem)
+        tx.commit()
+    return Mend(_subject(row), level.before, level.after, applied=not shop.dry_run)
+
+
+def _subject(row: Mapping[str, Any]) -> str:
+    return f"{row['sku']} in {row['warehouse']}"

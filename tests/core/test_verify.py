@@ -1,0 +1,425 @@
+"""Every check finds the corruption that is planted for it, and nothing else; the clean store has no violation."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+
+from shopctl.core import catalog, outbox, verify
+from shopctl.core.db.tables import audit_log
+from shopctl.core.ports import IndexUnusable
+from shopctl.core.shop import Shop
+from shopctl.core.verify import findings
+from tests import shops
+from tests.core import books
+from tests.core.books import Entry, FakeIndex, order, payment, row
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("history")
+    books.live(directory)
+    return directory
+
+
+@pytest.fixture
+def shop(history: Path, tmp_path: Path) -> Iterator[Shop]:
+    opened = books.copy(history, tmp_path)
+    yield opened
+    opened.engine.dispose()
+
+
+def found(shop: Shop) -> set[int]:
+    return {violation.check for violation in verify.verify(shop).violations}
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A corruption in SQL: `check` finds it, and `also` others that it cannot but break. `fence`: the database refuses it."""
+
+    check: int
+    what: str
+    sql: Sequence[str]
+    also: frozenset[int] = field(default=frozenset())
+    fence: bool = False
+    unfence: str | None = None
+    drop: str | None = None
+
+
+def plant(
+    check: int,
+    what: str,
+    *sql: str,
+    also: Sequence[int] = (),
+    fence: bool = False,
+    unfence: str | None = None,
+    drop: str | None = None,
+) -> Plant:
+    return Plant(check, what, sql, frozenset(also), fence, unfence, drop)
+
+
+NOBODY = "'00000000-0000-7000-8000-00000000dead'"
+_TEE_HOLD = "sku = 'TEE' AND kind = 'hold'"
+_KEY = {"gateway_key": "'another'", "reference": "NULL"}
+
+PLANTS = (
+    plant(
+        1,
+        "reserved without a hold",
+        row("stock_movements", _TEE_HOLD, reserved="1", reservation_id="NULL"),
+        "UPDATE stock_levels SET reserved = reserved + 1 WHERE sku = 'TEE'",
+    ),
+    plant(1, "committed, but not owed", f"UPDATE order_allocations SET cancelled = 1 WHERE order_id = {order(1002)}"),
+    plant(2, "counter off its ledger", "UPDATE stock_levels SET quantity = quantity + 1 WHERE sku = 'TEE'"),
+    plant(
+        2,
+        "movements without a level",
+        row("stock_movements", "kind = 'receive'", pool="'sale'"),
+        also=(23, 28),
+        fence=True,
+    ),
+    plant(
+        3,
+        "more promised than there is",
+        "UPDATE stock_levels SET backorder_limit = 0 WHERE sku = 'RARE'",
+        also=(4, 28),
+        fence=True,
+    ),
+    plant(4, "sold before it came", "UPDATE stock_movements SET seq = 999 WHERE sku = 'TEE' AND kind = 'receive'"),
+    plant(5, "state of another end", "UPDATE reservations SET state = 'expired' WHERE state = 'released'"),
+    plant(
+        5,
+        "live and resolved",
+        "UPDATE reservations SET resolved_at = 1 WHERE state = 'held'",
+        also=(6, 28),
+        fence=True,
+    ),
+    plant(6, "negative price", "UPDATE variants SET price = -1 WHERE sku = 'CAP'", also=(28,), fence=True),
+    plant(6, "empty shipment line", "UPDATE cart_lines SET quantity = 0", also=(28,), fence=True),
+    plant(6, "state that is no word", "UPDATE outbox SET state = 'lost'", also=(28,), fence=True),
+    plant(7, "hold that survived a sweep", "UPDATE settings SET value = '\"2099-01-01T00:00:00+00:00\"' "
+          "WHERE key = 'last_sweep_at'"),
+    plant(
+        7,
+        "pinned for an order that has ended",
+        f"UPDATE reservations SET expires_at = 1, pinned = 1, owner_kind = 'order', owner_id = {order(1002)} "
+        "WHERE sku = 'CAP' AND state = 'held'",
+    ),
+    plant(8, "total that does not add up", "UPDATE orders SET shipping = 1 WHERE number = 1004", also=(28,), fence=True),
+    plant(
+        9,
+        "line of another price",
+        f"UPDATE order_lines SET unit_price = 1, total_price = quantity WHERE order_id = {order(1004)}",
+    ),
+    plant(9, "order without lines", f"DELETE FROM order_lines WHERE order_id = {order(1001)}"),
+    plant(
+        10,
+        "refund of an order that stands",
+        row("refunds", "true", payment_id=payment(1004), order_id=order(1004), state="'pending'", amount="1", **_KEY),
+    ),
+    plant(10, "payment of nothing", row("payments", "state = 'failed'", order_id=order(1006), **_KEY)),
+    plant(11, "money kept without an order", "DELETE FROM refunds"),
+    plant(
+        12,
+        "paid twice",
+        row("payments", "state = 'captured'", order_id=order(1004), state="'authorized'", captured="0", **_KEY),
+        fence=True,
+        drop="uq_payments_one_alive",
+    ),
+    plant(
+        13,
+        "key used twice",
+        row("payments", "state = 'failed'", reference="NULL"),
+        fence=True,
+        unfence="payments",
+    ),
+    plant(
+        13,
+        "key of a payment and a refund",
+        row(
+            "refunds",
+            "true",
+            state="'failed'",
+            reference="NULL",
+            gateway_key="(SELECT gateway_key FROM payments LIMIT 1)",
+        ),
+    ),
+    plant(13, "reference used twice", row("payments", "state = 'failed'", gateway_key="'b'"), fence=True,
+          unfence="payments"),
+    plant(14, "refunded more than captured", row("refunds", "true", state="'pending'", amount="1", **_KEY)),
+    plant(
+        14,
+        "refund of nothing",
+        row("refunds", "true", state="'pending'", amount="0", **_KEY),
+        also=(28,),
+        fence=True,
+    ),
+    plant(
+        15,
+        "two keys for one order",
+        row("idempotency_keys", f"order_id = {order(1004)}", key="'another'"),
+        fence=True,
+        unfence="idempotency_keys",
+    ),
+    plant(16, "unfinished key", f"UPDATE idempotency_keys SET finished_at = NULL WHERE order_id = {order(1004)}"),
+    plant(16, "key finished early", f"UPDATE idempotency_keys SET finished_at = 1 WHERE order_id = {order(1008)}"),
+    plant(17, "sold without reservation", f"DELETE FROM order_allocations WHERE order_id = {order(1004)}"),
+    plant(
+        17,
+        "shipped without movement",
+        "UPDATE stock_movements SET kind = 'adjust' WHERE kind = 'ship' AND reference = 'order 1004'",
+    ),
+    plant(17, "shipment of more", "UPDATE shipment_lines SET quantity = quantity + 1"),
+    plant(18, "in flight for long", "UPDATE orders SET created_at = created_at - 1200000000 WHERE in_flight"),
+    plant(19, "history cut short", f"DELETE FROM order_events WHERE order_id = {order(1004)} AND verb = 'deliver'"),
+    plant(19, "history with a gap", f"DELETE FROM order_events WHERE order_id = {order(1004)} AND verb = 'ship'"),
+    plant(19, "history without a beginning", f"DELETE FROM order_events WHERE order_id = {order(1002)} AND verb = 'place'"),
+    plant(19, "step that does not exist", f"UPDATE order_events SET verb = 'cancel' WHERE order_id = {order(1004)} "
+          "AND verb = 'deliver'"),
+    plant(19, "no history", f"DELETE FROM order_events WHERE order_id = {order(1002)}"),
+    plant(
+        22, "nobody was told", f"DELETE FROM outbox WHERE topic = 'order.confirmed' AND subject = {order(1002)}"
+    ),
+    plant(23, "one number, two orders", "UPDATE orders SET number = 1002 WHERE number = 1003", fence=True,
+          unfence="orders"),
+    plant(23, "customer of nowhere", f"UPDATE orders SET customer_id = {NOBODY} WHERE number = 1002", also=(28,),
+          fence=True),
+    plant(23, "claimed by nobody", f"UPDATE carts SET claimed_by = {NOBODY} WHERE handle = 'c9'"),
+    plant(24, "half a gram", "UPDATE order_lines SET weight_grams = 1.5", fence=True, unfence="order_lines"),
+    plant(24, "a word for a moment", "UPDATE payments SET updated_at = 'noon'", fence=True, unfence="payments"),
+)  # fmt: skip
+named = pytest.mark.parametrize("planted", PLANTS, ids=lambda p: f"{p.check}: {p.what}")
+
+
+def test_the_clean_store_has_no_violation(shop: Shop) -> None:
+    report = verify.verify(shop)
+    assert report.violations == []
+    assert report.checks == 25
+    assert [note.name for note in report.notes] == ["outbox_lag"]
+
+
+@named
+def test_a_planted_corruption_is_found(shop: Shop, planted: Plant) -> None:
+    if planted.unfence:
+        books.unfence(shop, planted.unfence)
+    if planted.drop:
+        books.run(shop, f"DROP INDEX {planted.drop}")
+    assert found(shop) == set()
+    books.run(shop, *planted.sql)
+    if planted.check == 11:
+        books.edit_ledger(shop, lambda lines: [line for line in lines if line["verb"] != "refund"])
+    assert found(shop) == {planted.check} | planted.also
+
+
+@pytest.mark.parametrize("planted", [p for p in PLANTS if p.fence], ids=lambda p: f"{p.check}: {p.what}")
+def test_the_database_refuses_it_as_well(shop: Shop, planted: Plant) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        books.run(shop, *planted.sql, fenced=True)
+
+
+# --- across stores -------------------------------------------------------------------------------------------------
+def _charge(lines: Sequence[Entry]) -> Entry:
+    return next(line for line in lines if line.get("status") == "captured")
+
+
+LEDGERS: dict[str, Callable[[list[Entry]], Sequence[Entry]]] = {
+    "charge_without_payment": lambda lines: [*lines, {**_charge(lines), "key": "order-unknown"}],
+    "payment_without_charge": lambda lines: [line for line in lines if line is not _charge(lines)],
+    "amounts_differ": lambda lines: [{**line, "amount": line["amount"] + 1} for line in lines],
+    "charged_twice": lambda lines: [*lines, {**_charge(lines), "reference": "sb_again"}],
+    "charge_was_declined": lambda lines: [{**line, "status": "declined"} for line in lines],
+    "charge_not_recorded": lambda lines: [{**line, "status": "captured"} for line in lines],
+    "refund_unknown": lambda lines: [*lines, {**lines[-1], "key": "refund-unknown"}],
+    "refund_without_entry": lambda lines: [line for line in lines if line["verb"] != "refund"],
+    "refunded_twice": lambda lines: [*lines, {**lines[-1], "reference": "sb_again"}],
+    "refund_of_another": lambda lines: [*lines[:-1], {**lines[-1], "charge": "sb_another"}],
+    "ledger_unreadable": lambda lines: [{"verb": "charge"}],
+}
+
+
+@pytest.mark.parametrize("name", LEDGERS)
+def test_a_ledger_that_differs_is_found(shop: Shop, name: str) -> None:
+    books.edit_ledger(shop, LEDGERS[name])
+    violations = verify.verify(shop).violations
+    assert {violation.check for violation in violations} == {25}
+    assert name in {violation.name for violation in violations}
+
+
+def test_a_charge_whose_payment_is_in_flight_is_left_alone(shop: Shop) -> None:
+    with shop.read() as tx:
+        key = tx.execute(sa.text("SELECT gateway_key FROM payments WHERE state = 'unknown'")).scalar_one()
+    books.edit_ledger(shop, lambda lines: [*lines, {**_charge(lines), "key": key, "reference": "sb_late"}])
+    assert found(shop) == set()
+
+
+def test_a_gateway_without_a_ledger_is_a_note(shop: Shop) -> None:
+    report = verify.verify(shop.but(gateway=SimpleNamespace(name="elsewhere")))
+    assert report.violations == []
+    assert "gateway_unread" in {note.name for note in report.notes}
+
+
+@pytest.mark.parametrize("damage", ["missing", "older", "newer", "gone"])
+def test_an_index_that_differs_is_found(shop: Shop, damage: str) -> None:
+    assert isinstance(shop.index, FakeIndex)
+    known = shop.index.known
+    product = next(iter(known))
+    known |= {product: {"older": 0, "newer": 9}.get(damage, 1)}
+    if damage == "missing":
+        del known[product]
+    if damage == "gone":
+        known["00000000-0000-7000-8000-00000000dead"] = 1
+    assert found(shop) == {27}
+
+
+def test_an_index_that_waits_is_a_note(shop: Shop) -> None:
+    catalog.edit(shop, name="tee", said={"title": "Another"})
+    report = verify.verify(shop)
+    assert report.violations == []
+    assert "index_lag" in {note.name for note in report.notes}
+    with shop.work("outbox.delivered") as tx:
+        outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
+        tx.commit()
+    assert found(shop) == {27}
+
+
+def test_an_unusable_index_is_a_note(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> dict[str, int]:
+        raise IndexUnusable("damaged")
+
+    monkeypatch.setattr(FakeIndex, "versions", refuse)
+    report = verify.verify(shop)
+    assert report.violations == []
+    assert "index_unusable" in {note.name for note in report.notes}
+
+
+def test_a_damaged_file_is_found(shop: Shop) -> None:
+    books.run(
+        shop,
+        "PRAGMA writable_schema=ON",
+        "UPDATE sqlite_schema SET sql = replace(sql, '(created_at)', '(updated_at)') WHERE name = 'ix_orders_created_at'",
+    )
+    shop.engine.dispose()  # a connection that is open does not see the changed schema
+    assert found(shop) == {28}
+
+
+def test_a_page_of_garbage_is_reported_and_the_rest_still_judged(shop: Shop) -> None:
+    books.run(shop, "UPDATE stock_levels SET quantity = quantity + 1 WHERE sku = 'TEE'")
+    books.overwrite(shop, "order_events")
+    violations = verify.verify(shop).violations
+    assert {2, 19, 28} <= {violation.check for violation in violations}
+    assert "not_judged" in {violation.name for violation in violations}
+
+
+# --- how it is said ------------------------------------------------------------------------------------------------
+def test_a_violation_says_what_is_wrong(shop: Shop) -> None:
+    books.run(shop, "UPDATE stock_levels SET quantity = quantity + 1 WHERE sku = 'TEE'")
+    (violation,) = verify.verify(shop).violations
+    assert (violation.check, violation.name, violation.subject) == (2, "level_is_its_ledger", "TEE in MAIN")
+    assert violation.message == (
+        "TEE in MAIN has 17 on hand, 3 reserved, 2 committed; its movements sum to 16, 3, 2"
+    )  # fmt: skip
+    assert violation.details["moved_quantity"] == 16
+
+
+def test_amounts_are_told_as_money(shop: Shop) -> None:
+    books.run(shop, f"DELETE FROM order_lines WHERE order_id = {order(1001)}")
+    (violation,) = verify.verify(shop).violations
+    assert "a subtotal of 19.99" in violation.message
+
+
+def test_a_check_stops_at_its_limit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "LIMIT", 2)
+    books.run(shop, "DELETE FROM order_events")
+    violations = verify.verify(shop).violations
+    assert [violation.name for violation in violations] == ["history_exists", "history_exists", "more"]
+
+
+def test_late_holds_are_a_note_until_a_sweep_has_run(shop: Shop) -> None:
+    books.run(shop, "UPDATE reservations SET expires_at = 1 WHERE sku = 'CAP' AND state = 'held'",
+              "DELETE FROM settings WHERE key = 'last_sweep_at'")  # fmt: skip
+    report = verify.verify(shop)
+    assert report.violations == []
+    assert "sweep_lag" in {note.name for note in report.notes}
+
+
+def test_an_order_that_awaits_its_customer_may_be_in_flight(shop: Shop) -> None:
+    books.run(
+        shop,
+        "UPDATE orders SET created_at = created_at - 1200000000 WHERE in_flight",
+        f"UPDATE payments SET state = 'requires_action' WHERE order_id = {order(1008)}",
+    )
+    assert found(shop) == set()
+
+
+def test_it_is_clean_while_the_shop_is_at_work(shop: Shop) -> None:
+    done = threading.Event()
+    problems: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for i in range(8):
+                shops.buy(shop, f"busy{i}", "TEE")
+        except BaseException as error:  # whatever it is, the test shall fail with it
+            problems.append(error)
+        done.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    rounds = 0
+    while not done.is_set() or not rounds:
+        assert verify.verify(shop).violations == []
+        rounds += 1
+    worker.join()
+    assert problems == []
+
+
+# --- repair --------------------------------------------------------------------------------------------------------
+def test_repair_lists_and_then_mends_counters_from_their_movements(shop: Shop) -> None:
+    books.run(shop, "UPDATE stock_levels SET quantity = 9, reserved = 0, committed = 0 WHERE sku = 'TEE'")
+    (listed,) = verify.repair(shop.but(read_only=True), apply=False)
+    assert (listed.subject, listed.applied) == ("TEE in MAIN", False)
+    assert found(shop) == {1, 2}
+    (mend,) = verify.repair(shop, apply=True)
+    assert mend.applied
+    assert mend.before == listed.before == {"quantity": 9, "reserved": 0, "committed": 0}
+    assert mend.after == listed.after == {"quantity": 16, "reserved": 3, "committed": 2}
+    assert found(shop) == set()
+    assert verify.repair(shop, apply=True) == []
+    with shop.read() as tx:
+        last = tx.rows(sa.select(audit_log).order_by(audit_log.c.seq.desc()).limit(1))[0]
+    assert (last.action, last.target) == ("store.repair", "TEE in MAIN")
+
+
+def test_repair_makes_a_level_that_is_lost(shop: Shop) -> None:
+    books.run(shop, "DELETE FROM stock_levels WHERE sku = 'TEE'")
+    assert verify.repair(shop, apply=False)[0].before is None
+    assert verify.repair(shop, apply=True)[0].applied
+    assert found(shop) == set()
+
+
+def test_repair_leaves_what_the_ledger_itself_has_wrong(shop: Shop) -> None:
+    books.run(shop, "DELETE FROM stock_movements WHERE sku = 'TEE' AND kind = 'receive'")
+    (mend,) = verify.repair(shop, apply=True)
+    assert (mend.applied, mend.after["quantity"]) == (False, -4)
+    assert mend.problem
+    assert found(shop) == {2, 4}
+
+
+def test_a_dry_run_mends_nothing(shop: Shop) -> None:
+    books.run(shop, "UPDATE stock_levels SET quantity = 9 WHERE sku = 'TEE'")
+    assert not verify.repair(shop.but(dry_run=True), apply=True)[0].applied
+    assert found(shop) == {2}
+
+
+def test_verify_reads_only(shop: Shop) -> None:
+    late = datetime.now(UTC) + timedelta(days=1)
+    report = verify.verify(shop.but(read_only=True, clock=lambda: late))
+    assert {violation.check for violation in report.violations} == {18}
