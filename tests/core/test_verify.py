@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import catalog, outbox, verify
+from shopctl.core import catalog, checkout, orders, outbox, verify
 from shopctl.core.db.tables import audit_log
 from shopctl.core.ports import IndexUnusable
 from shopctl.core.shop import Shop
@@ -379,6 +379,13 @@ def test_it_is_clean_while_the_shop_is_at_work(shop: Shop) -> None:
         rounds += 1
     worker.join()
     assert problems == []
+
+
+def test_a_line_that_is_tracked_no_more_is_shipped_once(shop: Shop) -> None:
+    catalog.edit(shop, name="CAP", said={"tracked": False})
+    checkout.place(shop, shops.placement("c9", "untracked"))
+    orders.ship(shop, number="1009")
+    assert found(shop) == set()
 
 
 # --- repair --------------------------------------------------------------------------------------------------------
