@@ -21,7 +21,7 @@ from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
 from shopctl.core.verify import across, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
-from shopctl.core.verify.repair import Mend, repair
+from shopctl.core.verify.mends import Mend, repair
 
 __all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify"]
 
