@@ -44,13 +44,13 @@ def demo(
         summary = core.demo.furnish(shop, progress)
         core.demo.run_day(shop, clock, summary, progress, shoppers=shoppers)
         progress("Verifying", 0.97)
-        violations = core.verify.violations(shop)
+        report = core.verify.verify(shop)
         shop.engine.dispose()
     _tell(me, summary, settings, time.monotonic() - started)
-    if violations:
-        me.out.many(violations)
-        raise Refused("books_violated", f"verify found {len(violations)} violations", store=settings.store.value)
-    me.out.say("shopctl verify: clean.")
+    if report.violations:
+        me.out.many(report.violations)
+        raise Refused("books_violated", f"verify found {len(report.violations)} violations", store=settings.store.value)
+    me.out.say(f"shopctl verify: clean, {report.checks} checks.")
     if dashboard:
         _watch(me, settings)
 

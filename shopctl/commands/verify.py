@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import typer
 
 from shopctl import core
@@ -19,18 +16,17 @@ app = noun("The books.")
 def verify(ctx: typer.Context) -> None:
     """Check stock, orders, payments, the gateway's ledger and the index against each other; 0 clean, 6 violated."""
     me = face(ctx)
-    counts = {"violations": 0}
-
-    def violations(shop: Any) -> Iterator[object]:
-        for found in core.verify.verify(shop):
-            if isinstance(found, core.verify.Violation):
-                counts["violations"] += 1
-                yield found
-            else:
-                me.out.say(f"Note: {found.message}")
-
     with me.shop() as shop:
-        me.out.many(violations(shop), ("check", "name", "subject", "message"))
-    if counts["violations"]:
-        raise Refused("books_violated", f"{counts['violations']} violations were found", **counts)
-    me.out.say("Clean: the books add up.")
+        report = core.verify.verify(shop)
+        if me.out.format == "table":
+            me.out.many(report.violations, ("check", "name", "subject", "message"))
+        elif me.out.format == "json":
+            me.out.one(report)
+        else:
+            me.out.many(report.violations)
+    for note in report.notes:
+        me.out.say(note.message)
+    if report.violations:
+        count = len(report.violations)
+        raise Refused("books_violated", f"{count} violations were found", violations=count)
+    me.out.say(f"Clean: {report.checks} checks, nothing to report.")

@@ -243,7 +243,13 @@ def _check_total(wanted: Placement, totals: Totals, currency: str) -> None:
 
 
 def _hold(tx: UnitOfWork, cart_id: str, order: Owner, lines: Sequence[Row]) -> None:
-    """Take over what the cart holds and hold the rest, pinned until the payment is resolved."""
+    """Take over what the cart holds and hold the rest, pinned until the payment is resolved.
+
+    What is not tracked needs no hold; one from the time when it was still tracked is given back.
+    """
+    for line in lines:
+        if not line.tracked:
+            reservations.release_cart(tx, cart_id, line.sku)
     mine = reservations.take_over(tx, cart_id, order)
     missing = {line.sku: line.quantity - mine.get(line.sku, 0) for line in lines if line.tracked}
     reservations.hold(tx, order, {sku: n for sku, n in missing.items() if n > 0}, origin="checkout", pinned=True)

@@ -75,7 +75,7 @@ def cli(shop: Shop, tmp_path: Path) -> Cli:
 
 
 def clean(shop: Shop) -> bool:
-    return not verify.violations(shop)
+    return not verify.verify(shop).violations
 
 
 @pytest.mark.parametrize("name", CHECKOUT)

@@ -23,21 +23,21 @@ def test_exactly_as_many_buyers_as_units(tmp_path: Path) -> None:
     shop = races.prepare(race)
     assert races.run(race) == [Counter(confirmed=4, insufficient_stock=6)] * 3
     assert races.counters(shop) == (12, 0, 12)
-    assert not verify.violations(shop)
+    assert not verify.verify(shop).violations
 
 
 def test_without_the_guard_the_check_alone_never_oversells_and_answers_cleanly(tmp_path: Path) -> None:
     race = Race(tmp_path, guard=False, **SMALL)
     shop = races.prepare(race)
     assert races.run(race) == [Counter(confirmed=4, insufficient_stock=6)] * 3
-    assert not verify.violations(shop)
+    assert not verify.verify(shop).violations
 
 
 def test_without_guard_and_check_the_race_oversells_and_verify_says_so(tmp_path: Path) -> None:
     race = Race(tmp_path, guard=False, check=False, **SMALL)
     shop = races.prepare(race)
     assert all(told["confirmed"] > 4 for told in races.run(race))
-    assert 3 in {found.check for found in verify.violations(shop)}
+    assert 3 in {found.check for found in verify.verify(shop).violations}
 
 
 def test_held_at_cart_add_and_after_expiry_others_get_them_without_a_sweeper(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_held_at_cart_add_and_after_expiry_others_get_them_without_a_sweeper(tmp
     time.sleep(2.1)
     second = Race(tmp_path, what="add", buyers=10, units=4, rounds=1, start=100)
     assert races.run(second) == [Counter(added=4, insufficient_stock=6)]
-    assert not verify.violations(shops.reopen(tmp_path))
+    assert not verify.verify(shops.reopen(tmp_path)).violations
 
 
 def _place(directory: Path, barrier: Any, answers: Any) -> None:

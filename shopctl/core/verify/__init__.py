@@ -6,7 +6,8 @@ cannot be folded back until it ends. Checks 20 (coupons), 21 (audit chain) and 2
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, groupby
 from operator import attrgetter
@@ -16,51 +17,65 @@ import sqlalchemy as sa
 from shopctl.core import settings
 from shopctl.core.db import engine as stores
 from shopctl.core.db.unit_of_work import UnitOfWork
-from shopctl.core.errors import TimedOut, Unavailable
+from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
 from shopctl.core.verify import across, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
-from shopctl.core.verify.repair import Mend, repair
+from shopctl.core.verify.mends import Mend, repair
 
-__all__ = ["LIMIT", "Finding", "Mend", "Note", "Violation", "repair", "verify", "violations"]
+__all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify"]
 
 RULES: tuple[Rule, ...] = tuple(
     sorted((*stock.RULES, *money.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
 )
+CHECKS = len({rule.check for rule in RULES} | {24, across.LEDGER, across.INDEX, schema.DAMAGE})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def verify(shop: Shop) -> Iterator[Finding]:
-    """Every violation, at most LIMIT of a check and then one named "more"; and notes, which are no violations.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What verify found; the books are right when there are no violations. `checks` is how many were made."""
 
-    In bounded memory at any number of orders; the store is read in one snapshot while the caller iterates.
-    """
+    checks: int
+    violations: Sequence[Violation]
+    notes: Sequence[Note]
+
+
+def verify(shop: Shop) -> Report:
+    """Make every check; at most LIMIT violations of each, and one named "more" when there are others."""
+    found = list(find(shop))
+    return Report(
+        checks=CHECKS if shop.engine.dialect.name == "sqlite" else CHECKS - 2,
+        violations=[finding for finding in found if isinstance(finding, Violation)],
+        notes=[finding for finding in found if isinstance(finding, Note)],
+    )
+
+
+def find(shop: Shop) -> Iterator[Finding]:
+    """What verify finds, as it is found: in bounded memory at any number of orders, one snapshot open meanwhile."""
     with shop.read() as tx:
         yield from waiting.notes(tx)
-        yield from _in_the_store(tx)
-        yield from capped(across.gateway(shop, tx))
-        yield from capped(across.index(shop, tx))
+        for check, found in _checks(shop, tx):
+            yield from capped(_judged(check, found))
 
 
-def violations(shop: Shop) -> list[Violation]:
-    """What `verify` finds wrong, without the notes."""
-    return [found for found in verify(shop) if isinstance(found, Violation)]
-
-
-def _in_the_store(tx: UnitOfWork) -> Iterator[Finding]:
+def _checks(shop: Shop, tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
     swept_at = settings.marked(tx, "last_sweep_at") or _NEVER
     given = {"swept_at": swept_at, "patience": tx.now - orders.PATIENCE}
     rules = RULES + (schema.SQLITE_RULES if tx.connection.dialect.name == "sqlite" else ())
-    for _, same in groupby(rules, attrgetter("check")):
-        yield from capped(chain.from_iterable(_judged(rule, tx, given) for rule in same))
-    yield from capped(schema.damage(tx))
+    for check, same in groupby(rules, attrgetter("check")):
+        yield check, chain.from_iterable(rule.find(tx, given) for rule in same)
+    yield across.LEDGER, across.gateway(shop, tx)
+    yield across.INDEX, across.index(shop, tx)
+    yield schema.DAMAGE, schema.damage(tx)
 
 
-def _judged(rule: Rule, tx: UnitOfWork, given: Mapping[str, object]) -> Iterator[Violation]:
-    """What breaks a rule; a damaged store in which it cannot be judged is a violation, too."""
+def _judged(check: int, found: Iterator[Finding]) -> Iterator[Finding]:
+    """What is found; a store so damaged that the check cannot be made is a violation, too."""
     try:
-        yield from rule.find(tx, given)
-    except sa.exc.DBAPIError as error:
-        if isinstance(stores.translate(error), Unavailable | TimedOut):
+        yield from found
+    except (sa.exc.DBAPIError, StoreUnusable) as error:
+        if isinstance(error, sa.exc.DBAPIError) and isinstance(stores.translate(error), Unavailable | TimedOut):
             raise
-        yield Violation(rule.check, "not_judged", "the store", f"{rule.name} could not be judged: {error.orig}")
+        why = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        yield Violation(check, "not_judged", "the store", f"Check {check} could not be made: {why}")

@@ -29,11 +29,14 @@ from shopctl.core.verify.findings import CHUNK, Finding, Note, Violation, stream
 LEDGER, INDEX = 25, 27
 Line = Mapping[str, Any]
 
-_BOOKED = sa.select(payments).where(payments.c.gateway_key.in_(sa.bindparam("keys", expanding=True)))
+p, r = payments.c, refunds.c
+_BOOKED = sa.select(p.gateway_key, p.state, p.captured, p.currency, p.reference).where(
+    p.gateway_key.in_(sa.bindparam("keys", expanding=True))
+)
 _GIVEN = (
-    sa.select(refunds, payments.c.reference.label("charge"))
-    .join(payments, payments.c.id == refunds.c.payment_id)
-    .where(refunds.c.gateway_key.in_(sa.bindparam("keys", expanding=True)))
+    sa.select(r.gateway_key, r.state, r.amount, r.reference, p.reference.label("charge"))
+    .join_from(refunds, payments, p.id == r.payment_id)
+    .where(r.gateway_key.in_(sa.bindparam("keys", expanding=True)))
 )
 
 

@@ -21,6 +21,8 @@ from shopctl.core.verify.findings import LIMIT, Rule, Violation
 JUDGED_ELSEWHERE = ("stock_levels", "orders", "refunds")
 """Tables whose CHECKs are checks of their own: 3, 8, 14."""
 
+DAMAGE = 28
+
 Faults = Mapping[str, sa.ColumnElement[bool]]
 
 
@@ -103,4 +105,4 @@ SQLITE_RULES = tuple(
 def damage(tx: UnitOfWork) -> Iterator[Violation]:
     """Check 28: what the database itself finds wrong with its file."""
     for complaint in stores.integrity(tx.connection, LIMIT + 1):
-        yield Violation(28, "integrity", "the store", f"The database finds: {complaint}")
+        yield Violation(DAMAGE, "integrity", "the store", f"The database finds: {complaint}")

@@ -1,0 +1,165 @@
+"""Corruptions of the store that books.live makes, each for one check of verify."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.core.books import order, payment, row
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A corruption in SQL: `check` finds it, and `also` others that it cannot but break. `fence`: the database refuses it."""
+
+    check: int
+    what: str
+    sql: Sequence[str]
+    also: frozenset[int] = field(default=frozenset())
+    fence: bool = False
+    unfence: str | None = None
+    drop: str | None = None
+
+
+def plant(
+    check: int,
+    what: str,
+    *sql: str,
+    also: Sequence[int] = (),
+    fence: bool = False,
+    unfence: str | None = None,
+    drop: str | None = None,
+) -> Plant:
+    return Plant(check, what, sql, frozenset(also), fence, unfence, drop)
+
+
+NOBODY = "'00000000-0000-7000-8000-00000000dead'"
+_TEE_HOLD = "sku = 'TEE' AND kind = 'hold'"
+_KEY = {"gateway_key": "'another'", "reference": "NULL"}
+
+PLANTS = (
+    plant(
+        1,
+        "reserved without a hold",
+        row("stock_movements", _TEE_HOLD, reserved="1", reservation_id="NULL"),
+        "UPDATE stock_levels SET reserved = reserved + 1 WHERE sku = 'TEE'",
+    ),
+    plant(1, "committed, but not owed", f"UPDATE order_allocations SET cancelled = 1 WHERE order_id = {order(1002)}"),
+    plant(2, "counter off its ledger", "UPDATE stock_levels SET quantity = quantity + 1 WHERE sku = 'TEE'"),
+    plant(
+        2,
+        "movements without a level",
+        row("stock_movements", "kind = 'receive'", pool="'sale'"),
+        also=(23, 28),
+        fence=True,
+    ),
+    plant(
+        3,
+        "more promised than there is",
+        "UPDATE stock_levels SET backorder_limit = 0 WHERE sku = 'RARE'",
+        also=(4, 28),
+        fence=True,
+    ),
+    plant(4, "sold before it came", "UPDATE stock_movements SET seq = 999 WHERE sku = 'TEE' AND kind = 'receive'"),
+    plant(5, "state of another end", "UPDATE reservations SET state = 'expired' WHERE state = 'released'"),
+    plant(
+        5,
+        "live and resolved",
+        "UPDATE reservations SET resolved_at = 1 WHERE state = 'held'",
+        also=(6, 28),
+        fence=True,
+    ),
+    plant(6, "negative price", "UPDATE variants SET price = -1 WHERE sku = 'CAP'", also=(28,), fence=True),
+    plant(6, "empty shipment line", "UPDATE cart_lines SET quantity = 0", also=(28,), fence=True),
+    plant(6, "state that is no word", "UPDATE outbox SET state = 'lost'", also=(28,), fence=True),
+    plant(7, "hold that survived a sweep", "UPDATE settings SET value = '\"2099-01-01T00:00:00+00:00\"' "
+          "WHERE key = 'last_sweep_at'"),
+    plant(
+        7,
+        "pinned for an order that has ended",
+        f"UPDATE reservations SET expires_at = 1, pinned = 1, owner_kind = 'order', owner_id = {order(1002)} "
+        "WHERE sku = 'CAP' AND state = 'held'",
+    ),
+    plant(8, "total that does not add up", "UPDATE orders SET shipping = 1 WHERE number = 1004", also=(28,), fence=True),
+    plant(
+        9,
+        "line of another price",
+        f"UPDATE order_lines SET unit_price = 1, total_price = quantity WHERE order_id = {order(1004)}",
+    ),
+    plant(9, "order without lines", f"DELETE FROM order_lines WHERE order_id = {order(1001)}"),
+    plant(
+        10,
+        "refund of an order that stands",
+        row("refunds", "true", payment_id=payment(1004), order_id=order(1004), state="'pending'", amount="1", **_KEY),
+    ),
+    plant(10, "payment of nothing", row("payments", "state = 'failed'", order_id=order(1006), **_KEY)),
+    plant(11, "money kept without an order", "DELETE FROM refunds"),
+    plant(
+        12,
+        "paid twice",
+        row("payments", "state = 'captured'", order_id=order(1004), state="'authorized'", captured="0", **_KEY),
+        fence=True,
+        drop="uq_payments_one_alive",
+    ),
+    plant(
+        13,
+        "key used twice",
+        row("payments", "state = 'failed'", reference="NULL"),
+        fence=True,
+        unfence="payments",
+    ),
+    plant(
+        13,
+        "key of a payment and a refund",
+        row(
+            "refunds",
+            "true",
+            state="'failed'",
+            reference="NULL",
+            gateway_key="(SELECT gateway_key FROM payments LIMIT 1)",
+        ),
+    ),
+    plant(13, "reference used twice", row("payments", "state = 'failed'", gateway_key="'b'"), fence=True,
+          unfence="payments"),
+    plant(14, "refunded more than captured", row("refunds", "true", state="'pending'", amount="1", **_KEY)),
+    plant(
+        14,
+        "refund of nothing",
+        row("refunds", "true", state="'pending'", amount="0", **_KEY),
+        also=(28,),
+        fence=True,
+    ),
+    plant(
+        15,
+        "two keys for one order",
+        row("idempotency_keys", f"order_id = {order(1004)}", key="'another'"),
+        fence=True,
+        unfence="idempotency_keys",
+    ),
+    plant(16, "unfinished key", f"UPDATE idempotency_keys SET finished_at = NULL WHERE order_id = {order(1004)}"),
+    plant(16, "key finished early", f"UPDATE idempotency_keys SET finished_at = 1 WHERE order_id = {order(1008)}"),
+    plant(17, "sold without reservation", f"DELETE FROM order_allocations WHERE order_id = {order(1004)}"),
+    plant(
+        17,
+        "shipped without movement",
+        "UPDATE stock_movements SET kind = 'adjust' WHERE kind = 'ship' AND reference = 'order 1004'",
+    ),
+    plant(17, "shipment of more", "UPDATE shipment_lines SET quantity = quantity + 1"),
+    plant(18, "in flight for long", "UPDATE orders SET created_at = created_at - 1200000000 WHERE in_flight"),
+    plant(19, "history cut short", f"DELETE FROM order_events WHERE order_id = {order(1004)} AND verb = 'deliver'"),
+    plant(19, "history with a gap", f"DELETE FROM order_events WHERE order_id = {order(1004)} AND verb = 'ship'"),
+    plant(19, "history without a beginning", f"DELETE FROM order_events WHERE order_id = {order(1002)} AND verb = 'place'"),
+    plant(19, "step that does not exist", f"UPDATE order_events SET verb = 'cancel' WHERE order_id = {order(1004)} "
+          "AND verb = 'deliver'"),
+    plant(19, "no history", f"DELETE FROM order_events WHERE order_id = {order(1002)}"),
+    plant(
+        22, "nobody was told", f"DELETE FROM outbox WHERE topic = 'order.confirmed' AND subject = {order(1002)}"
+    ),
+    plant(23, "one number, two orders", "UPDATE orders SET number = 1002 WHERE number = 1003", fence=True,
+          unfence="orders"),
+    plant(23, "customer of nowhere", f"UPDATE orders SET customer_id = {NOBODY} WHERE number = 1002", also=(28,),
+          fence=True),
+    plant(23, "claimed by nobody", f"UPDATE carts SET claimed_by = {NOBODY} WHERE handle = 'c9'"),
+    plant(24, "half a gram", "UPDATE order_lines SET weight_grams = 1.5", fence=True, unfence="order_lines"),
+    plant(24, "a word for a moment", "UPDATE payments SET updated_at = 'noon'", fence=True, unfence="payments"),
+)  # fmt: skip
