@@ -7,7 +7,9 @@ only asking with the same key can tell.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -20,6 +22,7 @@ from shopctl.core.shop import Shop
 
 TRIES = 3
 BACKOFF_SECONDS = 0.05
+DOUBT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,7 @@ def request_for(payment: Row) -> ChargeRequest:
 
 def record(tx: UnitOfWork, payment: Row, outcome: Outcome, *, give_up: bool = False) -> str:
     """Write the answer; the payment's state after it. `give_up` voids a payment that the gateway has never seen."""
-    if outcome.charge is None:
-        verb = "void" if give_up else "lose"
-    else:
-        verb = "capture" if outcome.charge.status == "captured" else "fail"
+    verb = _verb(payment, outcome, give_up)
     if payment.state == "captured" or (verb == "lose" and payment.state in ("voided", "failed")):
         return str(payment.state)
     if verb in ("void", "fail") and payment.state in ("voided", "failed"):
@@ -104,7 +104,7 @@ def record(tx: UnitOfWork, payment: Row, outcome: Outcome, *, give_up: bool = Fa
         .where(payments.c.id == payment.id)
         .values(
             state=state,
-            reference=found.reference if found else payment.reference,
+            reference=found.reference if found and verb != "lose" else payment.reference,
             captured=found.amount if found and state == "captured" else 0,
             decline_code=found.decline_code if found else None,
             updated_at=tx.now,
@@ -113,6 +113,22 @@ def record(tx: UnitOfWork, payment: Row, outcome: Outcome, *, give_up: bool = Fa
     attempt = {"id": new_id(), "payment_id": payment.id, "verb": verb, "outcome": state, "at": tx.now}
     tx.insert(payment_attempts, [attempt])
     return state
+
+
+def _verb(payment: Row, outcome: Outcome, give_up: bool) -> str:
+    """What an answer does to a payment. A charge of another amount than was asked for is no answer to our question."""
+    found = outcome.charge
+    if found is None:
+        return "void" if give_up else "lose"
+    if found.status == "declined":
+        return "fail"
+    return "capture" if (found.amount, found.currency) == (payment.amount, payment.currency) else "lose"
+
+
+def doubtful(tx: UnitOfWork) -> Sequence[Row]:
+    """Payments voided within a day: a process that hung at the gateway may have charged after all."""
+    c = payments.c
+    return tx.rows(sa.select(payments).where(c.state == "voided", c.updated_at > tx.now - DOUBT).order_by(c.created_at))
 
 
 def open_refund(tx: UnitOfWork, payment_id: str, *, reason: str) -> str | None:

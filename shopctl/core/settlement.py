@@ -65,7 +65,8 @@ def _confirm(tx: UnitOfWork, order: Row, payment: Row | None) -> None:
     missing = _missing(orders.lines_of(tx, order.id), committed)
     if missing:
         try:
-            reservations.hold(tx, owner, missing, origin="checkout")
+            with tx.connection.begin_nested():
+                reservations.hold(tx, owner, missing, origin="checkout")
         except Refused:
             _give_up_paid(tx, order, payment, committed)
             return
@@ -169,9 +170,20 @@ def recover(shop: Shop) -> list[Recovered]:
             (order, payments.of_order(tx, order.id), (tx.now - order.updated_at).total_seconds())
             for order in orders.unfinished(tx)
         ]
+        doubtful = payments.doubtful(tx)
     results = [_recover_one(shop, order, payment, age) for order, payment, age in waiting]
-    payments.finish_refunds(shop)
+    if not shop.dry_run:
+        for payment in doubtful:
+            _refund_late_money(shop, payment)
+        payments.finish_refunds(shop)
     return results
+
+
+def _refund_late_money(shop: Shop, payment: Row) -> None:
+    """A given-up payment that was charged after all, by a process that hung and died: settling it refunds it."""
+    outcome = payments.look_up(shop, payment.gateway_key)
+    if outcome.charge is not None and outcome.charge.status == "captured":
+        settle(shop, order_id=payment.order_id, outcome=outcome)
 
 
 def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Recovered:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, catalog, checkout, orders, rates, reservations, settlement, stock
+from shopctl.core import cart, catalog, checkout, orders, payments, rates, reservations, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
-from shopctl.core.db.tables import payments
+from shopctl.core.db.tables import payments as payment_table
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput, Refused, StillPending
+from shopctl.core.ports import Charge, ChargeRequest
 from shopctl.core.queries import carts, customers
 from shopctl.core.queries import orders as orders_read
 from shopctl.core.queries.orders import Order, Quote
@@ -156,16 +157,29 @@ def test_money_that_comes_after_the_order_was_given_up_is_refunded(shop: Shop) -
     with pytest.raises(StillPending):
         checkout.place(shop, placement("c1", "k", token="pm_card_timeout"))
     with shop.read() as tx:
-        payment = tx.rows(sa.select(payments))[0]
+        payment = tx.rows(sa.select(payment_table))[0]
     settlement.recover(shop)
-    late = checkout.payments.request_for(payment)
+    late = payments.request_for(payment)
     charge = shop.gateway.authorize(
-        checkout.payments.ChargeRequest(late.key, late.amount, late.currency, "pm_card_visa", late.order_id)
+        ChargeRequest(late.key, late.amount, late.currency, "pm_card_visa", late.order_id)
     )
-    settlement.settle(shop, order_id=payment.order_id, outcome=checkout.payments.Outcome(charge))
+    assert charge.status == "captured"
+    settlement.recover(shop)  # asks again for what was given up within a day
     with shop.read() as tx:
         found = orders_read.payment(tx, "1001")
     assert (found.state, str(found.captured), str(found.refunded)) == ("captured", "19.99", "19.99")
+
+
+def test_a_charge_of_another_amount_is_no_answer(shop: Shop) -> None:
+    product(shop, "TEE", units=2)
+    cart.add(shop, handle="c1", sku="TEE", quantity=1)
+    with pytest.raises(StillPending):
+        checkout.place(shop, placement("c1", "k", token="pm_card_timeout"))
+    with shop.read() as tx:
+        payment = tx.rows(sa.select(payment_table))[0]
+    for amount in (1, 5000):
+        lie = payments.Outcome(Charge("captured", "sb_lie", amount, "USD"))
+        assert settlement.settle(shop, order_id=payment.order_id, outcome=lie).status == "pending"
 
 
 def test_a_paid_hold_that_vanished_is_held_anew_or_the_money_goes_back(shop: Shop, tmp_path: Path) -> None:
@@ -180,9 +194,9 @@ def test_a_paid_hold_that_vanished_is_held_anew_or_the_money_goes_back(shop: Sho
         if not stays:
             stock.adjust(shop, sku="TEE", quantity=-1, reason="lost")
         with shop.read() as tx:
-            payment = tx.rows(sa.select(payments).order_by(payments.c.id.desc()))[0]
-        charge = checkout.payments.Charge("captured", f"sb_{handle}", 1999, "USD")
-        order = settlement.settle(shop, order_id=payment.order_id, outcome=checkout.payments.Outcome(charge))
+            payment = tx.rows(sa.select(payment_table).order_by(payment_table.c.id.desc()))[0]
+        charge = Charge("captured", f"sb_{handle}", 1999, "USD")
+        order = settlement.settle(shop, order_id=payment.order_id, outcome=payments.Outcome(charge))
         assert order.status == ("confirmed" if stays else "cancelled")
         if stays:
             settlement.cancel(shop, number=order.number)

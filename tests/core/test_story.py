@@ -25,7 +25,7 @@ class Books(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        payments.BACKOFF_SECONDS = 0  # type: ignore[misc]
+        payments.BACKOFF_SECONDS = 0
         self.directory = Path(tempfile.mkdtemp())
         self.moment = datetime.now(UTC)
         self.key = 0

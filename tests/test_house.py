@@ -1,0 +1,75 @@
+"""The house in order: format, lint, types, import contracts, the schema's two descriptions, start-up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from shopctl.core.db.tables import metadata
+from shopctl.core.shop import Shop
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("sqlalchemy", "textual", "pydantic", "redis", "whoosh", "alembic", "psycopg", "rich")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["lint-imports", "--no-logo"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_checked(command: list[str]) -> None:
+    tool = Path(sys.executable).with_name(command[0])
+    done = subprocess.run([str(tool), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_migrations_end_at_the_tables(shop: Shop) -> None:
+    with shop.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, metadata) == []
+        made = dict(connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
+    for table in metadata.tables.values():
+        assert made[table.name].rstrip().endswith("STRICT"), table.name
+        for constraint in table.constraints:
+            if isinstance(constraint, sa.CheckConstraint):
+                assert f"CONSTRAINT {constraint.name} CHECK" in made[table.name]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["version"], ["orders", "--help"], ["catalog", "import", "-h"], ["store", "tax", "add", "-h"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        f"sys.argv = ['shopctl', *{words!r}]\n"
+        "from shopctl.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as left:\n    assert not left.code, left.code\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip().endswith("[]"), done.stderr
+
+
+def test_completion_loads_nothing_heavy() -> None:
+    code = (
+        "import os, sys\n"
+        "os.environ.update(_SHOPCTL_COMPLETE='complete_bash', COMP_WORDS='shopctl or', COMP_CWORD='1')\n"
+        "sys.argv = ['shopctl']\n"
+        "from shopctl.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["orders"]
+    assert done.stderr.strip().endswith("[]"), done.stderr
