@@ -180,6 +180,11 @@ def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
+def binary(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """A text column compared and sorted by its code points on both stores, whatever the server's locale."""
+    return sa.collate(column, "C" if connection.dialect.name == "postgresql" else "BINARY")
+
+
 # --- failures ------------------------------------------------------------------------------------------------------
 _SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
     "SQLITE_NOTADB": (StoreUnusable, "not_a_database", "The store's file is not an SQLite database"),
