@@ -70,6 +70,8 @@ def _refused(number: int, line: str, reason: str) -> RawProduct:
 
 def _known(data: dict[str, Any], known: frozenset[str], empty: Any, source: Source, path: str) -> dict[str, Any]:
     """What an object says in our fields. null says "empty": the default, or nothing where there is no default."""
+    if data.keys() <= known and None not in data.values():
+        return data
     said: dict[str, Any] = {}
     for key, value in data.items():
         if key not in known:

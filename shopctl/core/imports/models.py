@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from shopctl.core.catalog import ProductDraft, VariantDraft
@@ -182,11 +183,32 @@ def _validated(
     try:
         return model.validate_python(said, context=currency), []
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
+        found = error.errors(include_url=False)
     problems: dict[str, Refusal] = {}
     for problem in found:
         name = str(problem["loc"][0])
         column = path + columns.get(name, name)
-        reason = problem["msg"].removeprefix("Value error, ")
-        problems.setdefault(name, Refusal(line, column, shown(problem["input"]), reason))
+        problems.setdefault(name, Refusal(line, column, shown(problem["input"]), _reason(problem)))
     return {}, list(problems.values())
+
+
+def _reason(problem: ErrorDetails) -> str:
+    words = _REASONS.get(problem["type"])
+    return words.format(**problem.get("ctx", {})) if words else problem["msg"].removeprefix("Value error, ")
+
+
+# How pydantic's own refusals read in a sentence that begins with the value.
+_REASONS = {
+    "string_type": "is not text",
+    "string_too_short": "is empty",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_unicode": "is not valid Unicode text",
+    "int_type": "is not a whole number",
+    "bool_type": "is neither true nor false",
+    "greater_than_equal": "is less than {ge}",
+    "less_than_equal": "is more than {le}",
+    "literal_error": "is none of {expected}",
+    "list_type": "is not a list",
+    "dict_type": "is not an object of names and values",
+    "too_long": "has more than {max_length} entries",
+}
