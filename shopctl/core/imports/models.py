@@ -5,6 +5,7 @@ The models are typed dictionaries, so that what comes out holds exactly the fiel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ _MAX_NAME = 500
 _MAX_OPTIONS = 2_000
 _MAX_DEPTH = 20
 
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _PRICE = 'a price is a decimal string such as "19.99"'
 
 
@@ -55,7 +57,7 @@ def _currency(value: str, info: ValidationInfo) -> str:
 
 
 def _whole(value: object) -> object:
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20 else value
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
 
 
 def _category(value: str) -> str | None:
@@ -72,15 +74,16 @@ def _category(value: str) -> str | None:
 def _options(value: dict[str, str]) -> dict[str, str]:
     if "" in value:
         raise ValueError("an option needs a name")
-    if sum(len(part.encode()) + 6 for pair in value.items() for part in pair) > _MAX_OPTIONS:
+    if len(repr(value).encode()) > _MAX_OPTIONS:
         raise ValueError(f"take more than {_MAX_OPTIONS} bytes")
     return value
 
 
-Text: TypeAlias = Annotated[str, AfterValidator(text.storable)]
-Name: TypeAlias = Annotated[Text, Field(max_length=_MAX_NAME)]
-Urls: TypeAlias = list[Annotated[Text, Field(max_length=2_000)]]
-Whole: TypeAlias = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**9)]
+_STORABLE = AfterValidator(text.storable)
+Text: TypeAlias = Annotated[str, _STORABLE]
+Name: TypeAlias = Annotated[str, Field(max_length=_MAX_NAME), _STORABLE]
+Urls: TypeAlias = list[Annotated[str, Field(max_length=2_000), _STORABLE]]
+Whole: TypeAlias = Annotated[int, Field(ge=0, le=MAX_QUANTITY), BeforeValidator(_whole)]
 Amount: TypeAlias = Annotated[int, BeforeValidator(_amount)]
 _NONE_FOR_BLANK = AfterValidator(lambda value: value or None)
 
@@ -90,8 +93,8 @@ class Product(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
 
-    handle: Annotated[Text, Field(min_length=1, max_length=255)]
-    title: Annotated[Text, Field(min_length=1)]
+    handle: Annotated[str, Field(min_length=1, max_length=255), _STORABLE]
+    title: Annotated[str, Field(min_length=1), _STORABLE]
     description: Text
     brand: Annotated[Name, _NONE_FOR_BLANK] | None
     category: Annotated[Name, AfterValidator(_category)] | None
@@ -110,13 +113,13 @@ class Variant(TypedDict, total=False):
     price: Amount
     compare_at_price: Amount | None
     currency: Annotated[str, AfterValidator(_currency)]
-    barcode: Annotated[Text, Field(max_length=64), _NONE_FOR_BLANK] | None
+    barcode: Annotated[str, Field(max_length=64), _STORABLE, _NONE_FOR_BLANK] | None
     weight_grams: Whole
     image_urls: Urls
     taxable: bool
     requires_shipping: bool
     tracked: bool
-    backorder_limit: Annotated[Whole, Field(le=MAX_QUANTITY)]
+    backorder_limit: Whole
     hold_at: Literal["cart", "checkout"] | None
     quantity: Whole
 

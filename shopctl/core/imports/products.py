@@ -155,6 +155,8 @@ def _clashes(found: Source, product: Checked, written: catalog.Written) -> list[
 
     refusals = []
     for clash in written.clashes:
+        if clash.column == "variants" and product.refusals:
+            continue  # it has none left because all its rows are refused, each for its own reason
         if clash.index is None:
             column = found.product_columns.get(clash.column, clash.column)
         else:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from shopctl.core.catalog import STATUSES
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import cells
@@ -191,8 +192,8 @@ def _status(head: _Cells) -> str | None:
     word, shown_in_shop = head["status"].strip().casefold(), cells.flag(head["published"])
     if head["published"].strip() and not isinstance(shown_in_shop, bool):
         head.refuse("published", "is neither TRUE nor FALSE")
-    if word and word not in ("active", "draft", "archived"):
-        head.refuse("status", "is none of active, draft, archived")
+    if word and word not in STATUSES:
+        return head["status"]  # for validation to refuse
     if word != "archived" and shown_in_shop is False:
         return "draft"
     return word or ("active" if shown_in_shop is True else None)
