@@ -15,7 +15,7 @@ from shopctl.core import catalog, stock
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.imports.report import Report
-from shopctl.core.imports.rows import Refusal, Source
+from shopctl.core.imports.rows import RawProduct, Refusal, Source, shown
 from shopctl.core.imports.seen import Seen
 from shopctl.core.imports.sniff import open_source
 from shopctl.core.imports.source import Lines, lines_of
@@ -90,7 +90,7 @@ def _batches(found: Source, seen: Seen, currency: str, size: int) -> Iterator[li
     weight = 0
     for raw in found.products:
         if raw.handle and (began := seen.first(raw.handle, raw.line)) != raw.line:
-            raw.problems.insert(0, _again(found, raw.line, raw.handle, began))
+            raw.problems.insert(0, _again(found, raw, began))
         ready.append(check(raw, found, currency))
         weight += len(raw.variants)
         if len(ready) >= size or weight >= size * _VARIANTS_A_PRODUCT:
@@ -100,11 +100,13 @@ def _batches(found: Source, seen: Seen, currency: str, size: int) -> Iterator[li
         yield ready
 
 
-def _again(found: Source, line: int, handle: str, began: int) -> Refusal:
-    column = found.product_columns.get("handle", "handle")
+def _again(found: Source, raw: RawProduct, began: int) -> Refusal:
     if found.whole:
-        return Refusal(line, column, handle, f"one product is one line; this one stands in line {began} already")
-    return Refusal(line, column, handle, f"rows of one product must stand together; {handle} began at line {began}")
+        made = "" if raw.said.get("handle") else " (made from the title; give each product its own)"
+        reason = f"one product is one line; this handle stands in line {began} already{made}"
+    else:
+        reason = f"rows of one product must stand together; {raw.handle} began at line {began}"
+    return Refusal(raw.line, found.product_columns.get("handle", "handle"), shown(raw.handle), reason)
 
 
 def _import_batch(

@@ -169,7 +169,7 @@ PRODUCT = st.fixed_dictionaries(
 CATALOGUE = st.dictionaries(FULL, st.tuples(PRODUCT, OPTIONS, st.lists(VARIANT, min_size=3, max_size=3)), max_size=4)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=CATALOGUE)
 def test_any_catalogue_survives(new_shop: NewShop, wanted: dict[str, Any]) -> None:
     shop = new_shop()

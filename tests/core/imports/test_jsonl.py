@@ -218,7 +218,10 @@ def test_what_a_new_product_needs(shop: Shop, product: Any, refusal: tuple[int, 
 
 def test_a_handle_stands_once_in_a_file(shop: Shop) -> None:
     file = lines(tee(), tee(handle="other", variants=[variant()]), tee(variants=[variant(sku="T-9")]))
-    assert refused(shop, file) == [(3, "handle", "tee", "one product is one line; this one stands in line 1 already")]
+    reason = (
+        "one product is one line; this handle stands in line 1 already (made from the title; give each product its own)"
+    )
+    assert refused(shop, file) == [(3, "handle", "tee", reason)]
 
 
 CLASHES: list[tuple[list[dict[str, Any]], Told]] = [
