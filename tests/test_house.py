@@ -46,7 +46,9 @@ def test_migrations_end_at_the_tables(shop: Shop) -> None:
                 assert f"CONSTRAINT {constraint.name} CHECK" in made[table.name]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["version"], ["orders", "--help"], ["catalog", "import", "-h"], ["store", "tax", "add", "-h"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["version"], ["orders", "--help"], ["catalog", "import", "-h"], ["store", "tax", "add", "-h"]]
+)
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     code = (
         "import sys\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Literal
 
 import typer
 
@@ -77,7 +77,7 @@ def add(
     product |= _given(status=status, image_urls=image) | {"variants": [variant]}
 
     def one(shop: Any, row: Mapping[str, Any]) -> object:
-        written = core.catalog.add(shop, core.imports.products.draft(shop, row))
+        written = core.catalog.add(shop, core.imports.entry.draft(shop, row))
         return {"handle": written.handle, "variants": written.variants, "made_skus": written.made_skus}
 
     face(ctx).each(title, ("title",), one, product)
@@ -138,20 +138,16 @@ def import_(
     me = face(ctx)
     if on_error not in ("continue", "stop"):
         raise unknown("policy", on_error, ("continue", "stop"))
+    rule: Literal["continue", "stop"] = "stop" if on_error == "stop" else "continue"
     with me.shop(writes=True) as shop, _opened(file) as source, _progress(me, file, source) as step:
-        report = core.imports.products.import_products(shop, source, format=format, on_error=on_error, progress=step)
-    for refusal in report.refusals if me.out.format == "table" else ():
-        where = f"line {refusal.line}, {refusal.column}" if refusal.column else f"line {refusal.line}"
-        me.out.say(
-            f"Refused: {where}: {refusal.value!r}: {refusal.reason}"
-            if refusal.value
-            else f"Refused: {where}: {refusal.reason}"
-        )
+        report = core.imports.products.import_products(shop, source, format=format, on_error=rule, target=file, progress=step)
+    if me.out.format == "table":
+        for refusal in report.refusals:
+            me.out.say(f"Line {refusal.line}, {refusal.column}: {refusal.value!r} {refusal.reason}")
     me.out.one(report)
-    if report.refused:
-        raise BatchFailed(
-            "rows_refused", f"{report.refused} rows were refused; the others went in", refused=report.refused
-        )
+    if report.rows_refused:
+        count = report.rows_refused
+        raise BatchFailed("rows_refused", f"{count} rows were refused; the others went in", refused=count)
 
 
 @app.command(cls=Reading)
@@ -178,7 +174,7 @@ def add_category(ctx: typer.Context, path: Annotated[str, typer.Argument(help='"
     """Make a category and its parents."""
 
     def one(shop: Any) -> object:
-        draft = core.imports.products.draft(shop, {"title": "-", "category": path, "variants": [{"price": "0"}]})
+        draft = core.imports.entry.draft(shop, {"title": "-", "category": path, "variants": [{"price": "0"}]})
         return {"path": core.catalog.add_category(shop, path=draft.said["category"])}
 
     face(ctx).do(one)
@@ -195,7 +191,7 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 def _edit(shop: Any, name: str, changes: Mapping[str, Any]) -> object:
-    said = core.imports.products.said(shop, _blank_as_none(changes))
+    said = core.imports.entry.changes(shop, _blank_as_none(changes))
     if not said:
         raise BadInput(
             "nothing_to_change", "Name at least one field to change", hint="See shopctl catalog edit --help."
@@ -240,14 +236,14 @@ def _opened(file: str) -> Iterator[BinaryIO]:
 def _progress(me: Face, file: str, source: BinaryIO) -> Iterator[Any]:
     """A progress bar on stderr, when somebody looks and the length is known."""
     if me.out.quiet or file == "-" or not is_terminal(sys.stderr):
-        yield lambda _: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Importing", total=_size(source))
-        yield lambda count: bar.update(task, completed=count)
+        yield lambda _, size: bar.update(task, completed=size)
 
 
 def _size(source: BinaryIO) -> int | None:

@@ -6,9 +6,9 @@ the product is new. `put` writes many drafts with a handful of statements, whate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 
@@ -45,9 +45,12 @@ STATUSES = ("draft", "active", "archived")
 
 @dataclass(frozen=True, slots=True)
 class VariantDraft:
-    """One variant as said. `line` and `opening` (stock to book once) belong to an import. No SKU: one is made."""
+    """One variant as said. `line` and `opening` (stock to book once) belong to an import. No SKU: one is made.
 
-    options: Mapping[str, str]
+    Options None: not said. A known SKU keeps its own, a new variant has none.
+    """
+
+    options: Mapping[str, str] | None
     said: Mapping[str, Any]
     sku: str | None = None
     line: int = 0
@@ -56,22 +59,24 @@ class VariantDraft:
 
 @dataclass(frozen=True, slots=True)
 class ProductDraft:
-    """One product as said, by its handle."""
+    """One product as said, by its handle. `whole`: a clash in one part keeps all of it out."""
 
     handle: str
     said: Mapping[str, Any]
     variants: Sequence[VariantDraft]
     line: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A part of a draft that the catalogue cannot take."""
+    """A part of a draft that the catalogue cannot take; `index` counts the draft's variants, None is the product."""
 
     line: int
     column: str
     value: str
     reason: str
+    index: int | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +89,11 @@ class Written:
     made_skus: int = 0
     clashes: list[Clash] = field(default_factory=list)
     openings: list[tuple[str, int, int]] = field(default_factory=list)  # sku, quantity, line
+    untracked: int = 0
+    untracked_openings: int = 0  # variants with an opening stock that nobody will count
+
+
+_Options: TypeAlias = frozenset[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -92,15 +102,25 @@ class _Known:
 
     products: dict[str, dict[str, Any]]
     by_sku: dict[str, dict[str, Any]]
-    by_product: dict[str, list[dict[str, Any]]]
+    by_product: dict[str, dict[_Options, dict[str, Any]]]
 
 
 @dataclass(slots=True)
 class _Writes:
     new_products: list[dict[str, Any]] = field(default_factory=list)
     changed_products: dict[str, dict[str, Any]] = field(default_factory=dict)
-    new_variants: list[dict[str, Any]] = field(default_factory=list)
+    new_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     changed_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a variant of a draft goes: its row when there is one, its SKU and options either way."""
+
+    draft: VariantDraft
+    row: dict[str, Any] | None
+    sku: str
+    options: Mapping[str, str]
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
@@ -110,7 +130,9 @@ def put(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> list[Written]:
     known, writes = _look_up(tx, drafts), _Writes()
     results = [_put_one(tx, draft, known, writes, paths) for draft in drafts]
     _flush(tx, writes)
-    policies = [*writes.new_variants, *writes.changed_variants.values()]
+    # A new variant has no level yet, and needs one only to be sold beyond what is there.
+    backordered = [row for row in writes.new_variants.values() if row["tracked"] and row["backorder_limit"]]
+    policies = [*backordered, *writes.changed_variants.values()]
     stock.follow_policy(tx, {row["sku"]: (row["tracked"], row["backorder_limit"]) for row in policies})
     touched = [row["id"] for row in writes.new_products] + list(writes.changed_products)
     if touched:
@@ -194,20 +216,19 @@ def _committed(tx: UnitOfWork, draft: ProductDraft) -> Written:
 
 
 def _edit_draft(tx: UnitOfWork, name: str, said: Mapping[str, Any]) -> ProductDraft:
-    of_product = {key: value for key, value in said.items() if key in PRODUCT_DEFAULTS or key == "title"}
-    of_variant = {key: value for key, value in said.items() if key not in of_product}
-    product = tx.row(sa.select(products.c.id, products.c.handle).where(products.c.handle == name))
-    if product is None:
-        variant = find_variant(tx, name)
-        draft = VariantDraft(variant.options, of_variant, variant.sku)
-        return ProductDraft(variant.handle, of_product, [draft] if of_variant else [])
-    if of_variant:
-        raise Refused(
-            "names_a_product",
-            f"{name!r} is a product; {', '.join(of_variant)} belong to its variants",
-            hint="Name a SKU instead.",
-        )
-    return ProductDraft(product.handle, of_product, [])
+    """What was said of a handle is the product's; of a SKU, the variant's where a variant has such a field."""
+    product = tx.row(sa.select(products.c.handle).where(products.c.handle == name))
+    if product is not None:
+        strange = [field for field in said if field not in PRODUCT_DEFAULTS and field != "title"]
+        if strange:
+            message = f"{name!r} is a product; {', '.join(strange)} belong to its variants"
+            raise Refused("names_a_product", message, hint="Name a SKU instead.")
+        return ProductDraft(product.handle, said, [])
+    variant = find_variant(tx, name)
+    of_variant = {field: value for field, value in said.items() if field == "price" or field in VARIANT_DEFAULTS}
+    of_product = {field: value for field, value in said.items() if field not in of_variant}
+    drafts = [VariantDraft(None, of_variant, variant.sku)] if of_variant else []
+    return ProductDraft(variant.handle, of_product, drafts)
 
 
 # --- how put works -------------------------------------------------------------------------------------------------
@@ -225,21 +246,17 @@ def _put_one(
     if "category" in draft.said:
         said["category_id"] = paths[draft.said["category"]]
     if product is None:
-        base = {key: value for key, value in PRODUCT_DEFAULTS.items() if key != "category"} | {"category_id": None}
-        product = {
-            **base,
-            "title": draft.handle,
-            **said,
-            "id": new_id(),
-            "handle": draft.handle,
-            "version": 1,
-        }
-        product |= {"created_at": tx.now, "updated_at": tx.now}
-    mine = known.by_product.setdefault(product["id"], [])
-    changed = [_put_variant(tx, draft, i, product, mine, known, writes, result) for i in range(len(draft.variants))]
-    if fresh and not mine:
+        product = _new_product(tx, draft.handle, said)
+    places = _places(draft, product, known, result)
+    if fresh and "title" not in said:
+        result.clashes.append(Clash(draft.line, "title", "", "a new product needs a title"))
+        places = []
+    elif fresh and not draft.variants:
+        result.clashes.append(Clash(draft.line, "variants", "", "a new product needs a variant"))
+    if (fresh and not places) or (draft.whole and result.clashes):
         result.outcome = "refused"
         return result
+    changed = [_put_variant(tx, place, product, known, writes, result) for place in places]
     known.products[draft.handle] = product
     if fresh:
         writes.new_products.append(product)
@@ -251,55 +268,78 @@ def _put_one(
     return result
 
 
+def _new_product(tx: UnitOfWork, handle: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    base = {key: value for key, value in PRODUCT_DEFAULTS.items() if key != "category"} | {"category_id": None}
+    row = {**base, "title": handle, **said, "id": new_id(), "handle": handle, "version": 1}
+    return row | {"created_at": tx.now, "updated_at": tx.now}
+
+
+def _places(draft: ProductDraft, product: Mapping[str, Any], known: _Known, result: Written) -> list[_Place]:
+    """Where each variant of a draft goes; those that cannot go anywhere become clashes. Nothing is changed yet."""
+    mine = dict(known.by_product.get(product["id"], {}))
+    taken: dict[str, int] = {}
+    places: list[_Place] = []
+    for index, said in enumerate(draft.variants):
+        current = known.by_sku.get(said.sku) if said.sku else None
+        options = said.options if said.options is not None else current["options"] if current else {}
+        same_options = mine.get(frozenset(options.items()))
+        sku = said.sku or (same_options["sku"] if same_options else _made_sku(draft.handle, options, known, taken))
+        current = known.by_sku.get(sku)
+        reason = None
+        if current is not None and current["product_id"] != product["id"]:
+            reason = ("sku", sku, "this SKU belongs to another product")
+        elif sku in taken:
+            what, column, value = ("this SKU stands", "sku", sku)
+            if said.sku is None:
+                what, column, value = ("these options stand", "options", _spelled(options))
+            reason = (column, value, f"{what} in line {taken[sku]} already")
+        elif same_options is not None and same_options is not current:
+            reason = ("options", _spelled(options), f"these options are those of {same_options['sku']}")
+        elif current is None and "price" not in said.said:
+            reason = ("price", "", "a new variant needs a price")
+        if reason:
+            result.clashes.append(Clash(said.line, *reason, index))
+            continue
+        taken[sku] = said.line
+        if current is not None:
+            mine.pop(frozenset(current["options"].items()), None)
+        mine[frozenset(options.items())] = current or {"sku": sku}
+        places.append(_Place(said, current, sku, options))
+    return places
+
+
 def _put_variant(
-    tx: UnitOfWork,
-    draft: ProductDraft,
-    index: int,
-    product: Mapping[str, Any],
-    mine: list[dict[str, Any]],
-    known: _Known,
-    writes: _Writes,
-    result: Written,
+    tx: UnitOfWork, place: _Place, product: Mapping[str, Any], known: _Known, writes: _Writes, result: Written
 ) -> bool:
-    """Place one variant of a draft; whether it changed anything."""
-    said = draft.variants[index]
-    same_options = next((row for row in mine if row["options"] == said.options), None)
-    sku = said.sku or (same_options["sku"] if same_options else _made_sku(draft.handle, said.options, known))
-    current = known.by_sku.get(sku)
-    reason = None
-    if current is not None and current["product_id"] != product["id"]:
-        reason = ("sku", sku, "this SKU belongs to another product")
-    elif same_options is not None and same_options is not current:
-        reason = ("options", _spelled(said.options), f"these options are those of {same_options['sku']}")
-    elif current is None and "price" not in said.said:
-        reason = ("price", "", "a new variant needs a price")
-    if reason:
-        result.clashes.append(Clash(said.line, *reason))
-        return False
+    """Write one variant of a draft where it goes; whether it changed anything."""
+    said, row = place.draft.said, place.row
+    wanted = {**said, "options": dict(place.options)}
+    mine = known.by_product.setdefault(product["id"], {})
+    changed = row is None or any(row[key] != value for key, value in wanted.items())
+    if row is None:
+        row = {**VARIANT_DEFAULTS, "currency": tx.facts.currency, **wanted, "id": new_id(), "sku": place.sku}
+        row |= {"product_id": product["id"], "position": len(mine) + 1, "created_at": tx.now, "updated_at": tx.now}
+        known.by_sku[place.sku] = row
+        writes.new_variants[row["id"]] = row
+        result.made_skus += place.draft.sku is None
+    elif changed:
+        mine.pop(frozenset(row["options"].items()), None)
+        row |= {**wanted, "updated_at": tx.now}
+        if row["id"] not in writes.new_variants:
+            writes.changed_variants[row["id"]] = row
+    mine[frozenset(place.options.items())] = row
     result.variants += 1
-    result.made_skus += said.sku is None and current is None
-    if said.opening is not None:
-        result.openings.append((sku, said.opening, said.line))
-    if current is None:
-        row = {**VARIANT_DEFAULTS, "currency": tx.facts.currency, **said.said, "id": new_id(), "sku": sku}
-        row |= {"product_id": product["id"], "options": dict(said.options), "position": len(mine) + 1}
-        row |= {"created_at": tx.now, "updated_at": tx.now}
-        mine.append(row)
-        known.by_sku[sku] = row
-        writes.new_variants.append(row)
-        return True
-    wanted = {**said.said, "options": dict(said.options)}
-    if all(current[key] == value for key, value in wanted.items()):
-        return False
-    current |= {**wanted, "updated_at": tx.now}
-    if not any(row is current for row in writes.new_variants):
-        writes.changed_variants[current["id"]] = current
-    return True
+    result.untracked += not row["tracked"]
+    if place.draft.opening is not None and row["tracked"]:
+        result.openings.append((place.sku, place.draft.opening, place.draft.line))
+    elif place.draft.opening:
+        result.untracked_openings += 1
+    return changed
 
 
 def _look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> _Known:
     handles = [draft.handle for draft in drafts]
-    named = [v.sku or _base_sku(d.handle, v.options) for d in drafts for v in d.variants]
+    named = [v.sku or _base_sku(d.handle, v.options or {}) for d in drafts for v in d.variants]
     known = _Known({}, {}, {})
     for chunk in _chunks(handles):
         for row in tx.rows(sa.select(products).where(products.c.handle.in_(chunk))):
@@ -310,13 +350,12 @@ def _look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> _Known:
             for row in tx.rows(sa.select(variants).where(column.in_(chunk)).order_by(variants.c.position)):
                 if row.sku not in known.by_sku:
                     known.by_sku[row.sku] = found = row._asdict()
-                    known.by_product.setdefault(row.product_id, []).append(found)
+                    known.by_product.setdefault(row.product_id, {})[frozenset(found["options"].items())] = found
     return known
 
 
 def _flush(tx: UnitOfWork, writes: _Writes) -> None:
     tx.insert(products, writes.new_products)
-    tx.insert(variants, writes.new_variants)
     for table, rows in ((products, writes.changed_products), (variants, writes.changed_variants)):
         if rows:
             columns = [c.name for c in table.c if c.name not in ("id", "handle", "sku", "product_id", "created_at")]
@@ -329,16 +368,19 @@ def _flush(tx: UnitOfWork, writes: _Writes) -> None:
                 statement,
                 [{"row_id": key, **{f"new_{name}": row[name] for name in columns}} for key, row in rows.items()],
             )
+    # After the updates: a new variant may have the options that another one has just given up.
+    tx.insert(variants, list(writes.new_variants.values()))
 
 
 def _base_sku(handle: str, options: Mapping[str, str]) -> str:
     return text.slug("-".join([handle, *options.values()])).upper()
 
 
-def _made_sku(handle: str, options: Mapping[str, str], known: _Known) -> str:
+def _made_sku(handle: str, options: Mapping[str, str], known: _Known, taken: Container[str]) -> str:
     """A SKU for a variant that has none: its handle and options; with a hash of them where that is taken."""
     plain = _base_sku(handle, options)
-    return plain if plain not in known.by_sku else f"{plain}-{text.short_hash(handle + _spelled(options)).upper()}"
+    free = plain not in known.by_sku and plain not in taken
+    return plain if free else f"{plain}-{text.short_hash(handle + _spelled(options)).upper()}"
 
 
 def _spelled(options: Mapping[str, str]) -> str:

@@ -94,7 +94,7 @@ def furnish(shop: Shop, progress: Progress) -> Summary:
     progress("Catalogue", 0)
     with (data / "catalogue.jsonl").open("rb") as source:
         report = import_products(shop, source, format="jsonl")
-    summary.products, summary.variants = report.created, report.variants
+    summary.products, summary.variants = report.products_created, report.variants
     progress("Stock", 0.1)
     places = [row for row in _rows("warehouses.csv") if row["code"] != "MAIN"]
     for row in places:

@@ -160,9 +160,7 @@ def test_money_that_comes_after_the_order_was_given_up_is_refunded(shop: Shop) -
         payment = tx.rows(sa.select(payment_table))[0]
     settlement.recover(shop)
     late = payments.request_for(payment)
-    charge = shop.gateway.authorize(
-        ChargeRequest(late.key, late.amount, late.currency, "pm_card_visa", late.order_id)
-    )
+    charge = shop.gateway.authorize(ChargeRequest(late.key, late.amount, late.currency, "pm_card_visa", late.order_id))
     assert charge.status == "captured"
     settlement.recover(shop)  # asks again for what was given up within a day
     with shop.read() as tx:

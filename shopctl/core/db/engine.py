@@ -6,10 +6,11 @@ kernel hands a file lock on in the order of asking, whereas SQLite's own busy lo
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -203,6 +204,22 @@ def integrity(connection: sa.Connection, limit: int) -> Iterator[str]:
         broken[child, parent] = broken.get((child, parent), 0) + 1
     for (child, parent), count in broken.items():
         yield f"{count} rows of {child} refer to no row of {parent}"
+
+
+def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:
+    """A mapping as rows of (key, value) for one set-based statement: all of it travels as one JSON parameter."""
+    document = sa.literal(json.dumps(values, ensure_ascii=False))
+    if connection.dialect.name == "postgresql":
+        found = sa.func.json_each_text(sa.cast(document, sa.JSON)).table_valued("key", "value")
+    else:
+        found = sa.func.json_each(document).table_valued("key", "value")
+    value = sa.cast(found.c.value, sa.BigInteger).label("value")
+    return sa.select(sa.type_coerce(found.c.key, sa.Text).label("key"), value).subquery()
+
+
+def binary(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """A text column compared and sorted by its code points on both stores, whatever the server's locale."""
+    return sa.collate(column, "C" if connection.dialect.name == "postgresql" else "BINARY")
 
 
 # --- failures ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ def storable(value: str) -> str:
         raise ValueError("holds a NUL character")
     if len(value) > MAX_TEXT:
         raise ValueError(f"is longer than {MAX_TEXT} characters")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:

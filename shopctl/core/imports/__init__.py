@@ -1,0 +1,25 @@
+"""Products in and out: files of several formats → drafts for the catalogue, and the catalogue → files.
+
+source.py    bytes → lines          sniff.py   which format is it
+jsonl.py     own_csv.py  shopify.py (over table.py)         lines → raw products
+models.py    raw → validated drafts, with pydantic          products.py  the import itself
+export.py    the catalogue → JSONL or CSV, losslessly       entry.py     one product by hand
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shopctl.core.imports import entry, export, products
+
+    __all__ = ["entry", "export", "products"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name == f"{__name__}.{name}":
+            raise AttributeError(name) from None
+        raise

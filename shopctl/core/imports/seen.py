@@ -1,0 +1,31 @@
+"""Which handles a file has had already, and where: on disk, so that a file of millions costs no memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from types import TracebackType
+from typing import Self
+
+
+class Seen:
+    """Handles with the line where each began. Use as a context."""
+
+    def __enter__(self) -> Self:
+        self._known = sqlite3.connect("")  # a private temporary database, gone when it is closed
+        self._known.isolation_level = None
+        self._known.execute("PRAGMA journal_mode=OFF")
+        self._known.execute("CREATE TABLE seen (handle TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        self._known.execute("BEGIN")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._known.close()
+
+    def first(self, handle: str, line: int) -> int:
+        """The line where the handle first began: `line` itself when it is new."""
+        added = self._known.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", (handle, line))
+        if added.rowcount:
+            return line
+        return int(self._known.execute("SELECT line FROM seen WHERE handle = ?", (handle,)).fetchone()[0])

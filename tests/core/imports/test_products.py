@@ -1,0 +1,189 @@
+"""The import as a whole: batches, all or nothing, dry runs, being killed, doing it again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from shopctl.core import stock
+from shopctl.core.db.tables import audit_log, outbox, products
+from shopctl.core.errors import Refused
+from shopctl.core.imports import report as reports
+from shopctl.core.imports.products import import_products
+from shopctl.core.imports.rows import Refusal
+from shopctl.core.shop import Shop
+
+from .conftest import NewShop
+from .helpers import accepted, catalogue, everything, exported, lines
+
+
+def shirts(count: int, **more: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": f"Shirt {n}",
+            "category": f"A > B{n % 3}",
+            "variants": [{"sku": f"S-{n}", "price": "5", "quantity": 3}],
+        }
+        | more
+        for n in range(count)
+    ]
+
+
+def units(shop: Shop) -> int:
+    return count(shop, "SELECT sum(quantity) FROM stock_levels")
+
+
+def count(shop: Shop, query: str) -> int:
+    with shop.read() as tx:
+        return int(tx.execute(sa.text(query)).scalar() or 0)
+
+
+def test_the_same_file_again_changes_nothing(shop: Shop) -> None:
+    file = lines(*shirts(25))
+    first = accepted(shop, file, batch=10)
+    assert (first.products_created, first.opening_booked, first.opening_units) == (25, 25, 75)
+    before = everything(shop)
+    again = accepted(shop, file, batch=7)
+    assert (again.products_unchanged, again.opening_ignored, again.opening_units) == (25, 25, 0)
+    assert everything(shop) == before
+
+
+def test_what_changed_is_told_to_the_index(shop: Shop) -> None:
+    accepted(shop, lines(*shirts(3)))
+    changed = shirts(3)
+    changed[1]["brand"] = "Acme"
+    report = accepted(shop, lines(*changed))
+    assert (report.products_updated, report.products_unchanged) == (1, 2)
+    with shop.read() as tx:
+        versions = [row.version for row in tx.rows(sa.select(products.c.version).order_by(products.c.title))]
+        assert versions == [1, 2, 1]
+        facts = [row.payload for row in tx.rows(sa.select(outbox.c.payload).order_by(outbox.c.id))]
+    assert [len(fact["products"]) for fact in facts] == [3, 1]
+
+
+def test_opening_stock_is_the_sum_of_its_movements(shop: Shop) -> None:
+    accepted(shop, lines({"title": "T", "variants": [{"sku": "T", "price": "1", "backorder_limit": 5, "quantity": 4}]}))
+    assert count(shop, "SELECT quantity FROM stock_levels") == 4
+    assert count(shop, "SELECT sum(quantity) FROM stock_movements") == 4
+    assert stock.receive(shop, sku="T", quantity=2).quantity == 6
+    report = accepted(shop, lines({"handle": "t", "variants": [{"sku": "T", "quantity": 9}]}))
+    assert (report.opening_ignored, units(shop)) == (1, 6)
+
+
+def test_each_batch_is_one_unit_of_work(shop: Shop) -> None:
+    import_products(shop, lines(*shirts(25)), batch=10, target="shirts.jsonl")
+    with shop.read() as tx:
+        entries = tx.rows(sa.select(audit_log.c.target).where(audit_log.c.action == "catalog.import"))
+    assert [entry.target for entry in entries] == ["shirts.jsonl"] * 3
+
+
+def test_a_batch_is_cut_where_products_have_many_variants(shop: Shop) -> None:
+    many = [{"options": {"n": str(n)}, "price": "1"} for n in range(30)]
+    accepted(shop, lines(*shirts(4, variants=many)), batch=5)
+    assert count(shop, "SELECT count(*) FROM audit_log WHERE action = 'catalog.import'") == 2
+
+
+def bad_in_the_middle() -> str:
+    rows = shirts(20)
+    rows[12]["variants"][0]["price"] = "free"
+    rows[15]["title"] = ""
+    return lines(*rows)
+
+
+def test_good_rows_go_in_and_bad_ones_are_told(shop: Shop) -> None:
+    streamed: list[Refusal] = []
+    report = import_products(shop, bad_in_the_middle(), batch=5, on_refusal=streamed.append)
+    assert (report.products_created, report.products_refused, report.rows_refused) == (18, 2, 2)
+    assert [(r.line, r.column) for r in report.refusals] == [(13, "variants[0].price"), (16, "title")]
+    assert streamed == report.refusals
+
+
+def test_stop_means_that_nothing_went_in(shop: Shop) -> None:
+    before = everything(shop)
+    with pytest.raises(Refused, match=r"Line 13, variants\[0\].price 'free'.*Nothing was imported") as caught:
+        import_products(shop, bad_in_the_middle(), batch=5, on_error="stop")
+    assert caught.value.code == "import_refused"
+    assert caught.value.details == {
+        "line": 13,
+        "column": "variants[0].price",
+        "value": "free",
+        "reason": "'free' is not a decimal amount such as 19.99",
+    }
+    assert everything(shop) == before
+
+
+def test_stop_tells_the_first_refusal_of_a_file(shop: Shop) -> None:
+    clash = shirts(6)
+    clash[2]["variants"] = [{"sku": "S-0", "price": "1"}]
+    clash[4]["title"] = ""
+    with pytest.raises(Refused) as caught:
+        import_products(shop, lines(*clash), on_error="stop")
+    assert caught.value.details["line"] == 3
+
+
+def test_stop_with_nothing_to_refuse(shop: Shop) -> None:
+    assert accepted(shop, lines(*shirts(12)), batch=5, on_error="stop").products_created == 12
+    assert len(catalogue(shop)) == 12
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(shop: Shop) -> None:
+    before = everything(shop)
+    file = bad_in_the_middle()
+    tried = import_products(shop.but(dry_run=True), file, batch=5)
+    assert everything(shop) == before
+    real = import_products(shop, file, batch=5)
+    assert tried.dry_run
+    tried.dry_run = False
+    assert tried == real
+
+
+def test_progress_counts_rows_and_bytes(shop: Shop) -> None:
+    seen: list[tuple[int, int]] = []
+    file = lines(*shirts(12)).encode()
+    import_products(shop, file, batch=5, progress=lambda rows, size: seen.append((rows, size)))
+    assert [rows for rows, _ in seen] == [5, 10, 12, 12]
+    assert seen[-1] == (12, len(file))
+
+
+def test_a_report_keeps_so_many_refusals_and_counts_all(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "MAX_KEPT", 3)
+    report = import_products(shop, "{}\n" * 8, batch=2)
+    assert (len(report.refusals), report.refusals_total, report.rows_refused) == (3, 8, 8)
+
+
+_CHILD = """
+import sys
+from shopctl import bootstrap, config
+from shopctl.core.imports.products import import_products
+shop = bootstrap.open_shop(config.resolve(store=sys.argv[1])).but(failpoint=sys.argv[2])
+batches = 0
+fault = type(shop).fault
+def third(self, name):
+    global batches
+    batches += name == self.failpoint
+    if batches == 3:
+        fault(self, name)
+type(shop).fault = third
+import_products(shop, open(sys.argv[3], "rb"), batch=10)
+"""
+
+
+@pytest.mark.parametrize(("point", "in_store"), [("import.before_commit", 20), ("import.after_commit", 30)])
+def test_killed_half_way_and_done_again(new_shop: NewShop, tmp_path: Path, point: str, in_store: int) -> None:
+    shop, other = new_shop(), new_shop()
+    file = tmp_path / "shirts.jsonl"
+    file.write_text(lines(*shirts(45)))
+    child = [sys.executable, "-c", _CHILD, f"sqlite:///{tmp_path}/shop0.db", point, str(file)]
+    assert subprocess.run(child, check=False).returncode == -9
+    assert (len(catalogue(shop)), units(shop)) == (in_store, 3 * in_store)
+    report = accepted(shop, file.read_text(), batch=10)
+    assert (report.products_created, report.products_unchanged) == (45 - in_store, in_store)
+    accepted(other, file.read_text())
+    assert exported(shop) == exported(other)
+    assert units(shop) == units(other) == 135
+    assert accepted(shop, file.read_text()).products_unchanged == 45
