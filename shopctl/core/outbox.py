@@ -73,6 +73,23 @@ def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
     return sorted((Fact(*row) for row in leased), key=lambda fact: fact.id)
 
 
+def waiting(tx: UnitOfWork, topic: str, limit: int | None = None) -> Sequence[Fact]:
+    """Facts that are not delivered yet, oldest first: due, leased, or put off after a failure."""
+    rows = tx.rows(
+        sa.select(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.payload, outbox.c.attempts)
+        .where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")))
+        .order_by(outbox.c.due_at, outbox.c.id)
+        .limit(limit)
+    )
+    return [Fact(*row) for row in rows]
+
+
+def lag(tx: UnitOfWork, topic: str) -> int:
+    """How many facts are not delivered yet."""
+    here = sa.select(sa.func.count()).where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")))
+    return int(tx.execute(here).scalar_one())
+
+
 def done(tx: UnitOfWork, facts: Iterable[Fact]) -> None:
     tx.execute(
         sa.update(outbox)

@@ -97,9 +97,17 @@ class Document:
     description: str
 
 
+MAX_QUERY_CHARACTERS = 500
+MAX_QUERY_WORDS = 32
+"""What is used of a query's text; the rest is ignored."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexQuery:
-    """Words in, product ids out. `match` all: every word; any: at least one."""
+    """Words in, product ids out. `match` all: every word; any: at least one. "tea*" is every word that begins so.
+
+    No text is everything that the filters allow. Text is data: there is no query language in it.
+    """
 
     text: str
     brand: str | None = None
@@ -122,17 +130,25 @@ class IndexUnusable(Exception):
     """The index is missing, damaged or not safe to open; it is derived data and can be rebuilt."""
 
 
+class IndexBusy(IndexUnusable):
+    """Somebody else is writing the index: the work can wait."""
+
+
 class SearchIndex(Protocol):
-    """Ids and scores only; rows, prices and stock always come from the store."""
+    """Ids and scores only; rows, prices and stock always come from the store. Everything raises IndexUnusable.
+
+    Writers take turns (a second one gets IndexBusy), and documents are drawn inside the writer's turn: an iterable that
+    reads the store when it is drawn can never replace a newer document by an older one.
+    """
 
     def find(self, query: IndexQuery) -> IndexAnswer: ...
 
     def suggest(self, word: str) -> str | None:
-        """A word of the catalogue that `word` may be a misspelling of."""
+        """A word of the catalogue that `word` may be a misspelling of; None for a word that is in it."""
         ...
 
     def put(self, documents: Iterable[Document], gone: Iterable[str] = ()) -> None:
-        """Add or replace documents, drop those that are gone: one commit."""
+        """Drop the products that are gone, then add or replace documents (one may be in both): one commit."""
         ...
 
     def rebuild(self, documents: Iterable[Document]) -> int:

@@ -12,6 +12,9 @@ MAX_TEXT = 100_000
 """Characters in one text value (descriptions are the long ones)."""
 
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
+_APOSTROPHES = re.compile(r"(?<=\w)['’ʼ](?=\w)")
+_UNDECOMPOSED = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _DIGIT_RUNS = re.compile(r"(?:\d[ -]?){12,18}\d")
 
 
@@ -44,6 +47,22 @@ def sku(value: str) -> str:
 def fold(value: str) -> str:
     """The form in which handles and e-mail addresses are compared: trimmed, NFKC, case folded."""
     return unicodedata.normalize("NFKC", value.strip()).casefold()
+
+
+def words(value: str) -> list[str]:
+    """The words of a text as they are searched: case and accents folded, split at whatever is no letter or digit.
+
+    An apostrophe inside a word is dropped: "Men's Crème-brûlée" is mens, creme, brulee.
+    """
+    return _WORD.findall(_APOSTROPHES.sub("", plain(value)))
+
+
+def plain(value: str) -> str:
+    """The text without case and accents."""
+    if value.isascii():
+        return value.lower()
+    decomposed = unicodedata.normalize("NFKD", value).casefold().translate(_UNDECOMPOSED)
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def slug(value: str, fallback: str = "item") -> str:
