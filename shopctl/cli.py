@@ -17,7 +17,7 @@ import typer
 from typer import _click as click
 
 from shopctl.commands.face import SHORT_HELP, Face, Noun
-from shopctl.commands.output import MACHINE, Output
+from shopctl.commands.output import BROKEN_PIPE, MACHINE, Output, abandon_stdout
 from shopctl.core.errors import BadInput, ShopError
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _run(face: Face) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        _abandon_stdout()
-        return 141
+        abandon_stdout()
+        return BROKEN_PIPE
 
 
 def _invoke(face: Face) -> int:
@@ -115,8 +115,6 @@ def _invoke(face: Face) -> int:
         return _fail(face, BadInput("usage", error.format_message().rstrip("."), hint=hint))
     except (typer.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        raise
     except Exception as error:  # the last resort: a defect of ours, said in one line
         if face.debug:
             traceback.print_exc()
@@ -157,8 +155,3 @@ def _fill_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
-
-
-def _abandon_stdout() -> None:
-    """Nobody reads any more; keep the interpreter from complaining when it closes."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -38,7 +38,9 @@ def test_migrations_end_at_the_tables(shop: Shop) -> None:
     with shop.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, metadata) == []
-        made = dict(connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
+        made: dict[str, str] = dict(
+            connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).tuples().all()
+        )
     for table in metadata.tables.values():
         assert made[table.name].rstrip().endswith("STRICT"), table.name
         for constraint in table.constraints:

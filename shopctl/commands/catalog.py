@@ -140,7 +140,9 @@ def import_(
         raise unknown("policy", on_error, ("continue", "stop"))
     rule: Literal["continue", "stop"] = "stop" if on_error == "stop" else "continue"
     with me.shop(writes=True) as shop, _opened(file) as source, _progress(me, file, source) as step:
-        report = core.imports.products.import_products(shop, source, format=format, on_error=rule, target=file, progress=step)
+        report = core.imports.products.import_products(
+            shop, source, format=format, on_error=rule, target=file, progress=step
+        )
     if me.out.format == "table":
         for refusal in report.refusals:
             me.out.say(f"Line {refusal.line}, {refusal.column}: {refusal.value!r} {refusal.reason}")

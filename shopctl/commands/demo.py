@@ -80,7 +80,7 @@ def _tell(me: Face, summary: Any, settings: Any, seconds: float) -> None:
         "",
         f"    {s.products} products in {s.variants} variants, {s.units_received} units in {s.warehouses} warehouses",
         f"    {s.shoppers} shoppers came; {s.orders_placed} orders confirmed, {s.revenue} taken",
-        f"    {s.declined} cards declined, {s.recovered} silent payments recovered, {s.abandoned} carts abandoned",
+        f"    {s.declined} cards declined, {s.recovered} unanswered payments resolved, {s.abandoned} carts abandoned",
         f"    {s.short_of_stock} times too little stock: refused before a charge; {s.holds_expired} holds expired",
         f"    {s.shipped} shipped, {s.delivered} delivered, {s.cancelled} cancelled and refunded",
         f"    {s.confirmations_sent} confirmations in the Maildir",

@@ -12,6 +12,7 @@ import difflib
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,10 +26,12 @@ from shopctl.core.errors import BadInput, ShopError
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 MACHINE = ("json", "jsonl", "csv", "tsv")
+BROKEN_PIPE = 141
 CELL = 120
 """Characters of one table cell; machine formats are never cut."""
 
 Record = Mapping[str, Any]
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ class Output:
         if not records:
             return
         names = list(columns or records[0])
-        rows = [[safe(_cell(record.get(name)), CELL) for name in names] for record in records]
+        rows = [[safe(_short(record.get(name)), CELL) for name in names] for record in records]
         right = [all(_is_number(record.get(name)) for record in records) for name in names]
         widths = [max(_width(name), *(_width(row[i]) for row in rows)) for i, name in enumerate(names)]
         header = [_pad(name.upper().replace("_", " "), widths[i], right[i]) for i, name in enumerate(names)]
@@ -141,7 +144,7 @@ class Output:
         flat = {name: value for name, value in record.items() if not _is_rows(value)}
         width = max((len(name) for name in flat), default=0)
         for name, value in flat.items():
-            _write(f"{self._bold(name.replace('_', ' ').ljust(width), sys.stdout)}  {safe(_cell(value), 2000)}\n")
+            _write(f"{self._bold(name.replace('_', ' ').ljust(width), sys.stdout)}  {safe(_short(value), 2000)}\n")
         for name, value in record.items():
             if _is_rows(value):
                 _write(f"\n{self._bold(name.replace('_', ' '), sys.stdout)}\n")
@@ -202,9 +205,24 @@ def unknown(noun: str, name: str, known: Iterable[str]) -> BadInput:
 
 def _write(text: str, stream: Any = None) -> None:
     target = sys.stdout if stream is None else stream
-    target.write(text.encode(target.encoding or "utf-8", "backslashreplace").decode(target.encoding or "utf-8"))
-    if target is sys.stderr:
-        target.flush()
+    encoding = target.encoding or "utf-8"
+    try:
+        target.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        if target is sys.stderr:
+            target.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+        raise SystemExit(BROKEN_PIPE) from None
+
+
+def abandon_stdout() -> None:
+    """Nobody reads any more; keep the interpreter from complaining when it closes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _short(value: Any) -> str:
+    """A cell for people: as everywhere, but times to the second."""
+    return f"{value[:10]} {value[11:19]}Z" if isinstance(value, str) and _TIME.fullmatch(value) else _cell(value)
 
 
 def _cell(value: Any) -> str:

@@ -56,7 +56,8 @@ def search(
     me.out.many(results.hits, columns)
     if me.out.format == "table":
         for name, values in results.facets.items():
-            me.out.text(f"\n{name}: " + ", ".join(f"{value.value} ({value.count})" for value in values))
+            me.out.text("")
+            me.out.text(f"{name}: " + ", ".join(f"{value.value} ({value.count})" for value in values))
     if results.corrected:
         me.out.say(f"Nothing matched as written; shown for {results.corrected!r}.")
     shown = "at least " if results.relation == "at_least" else ""

@@ -117,3 +117,8 @@ def revenue(tx: UnitOfWork) -> int:
     captured = tx.execute(sa.select(sa.func.coalesce(sa.func.sum(payments.c.captured), 0))).scalar_one()
     given = sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0)).where(refunds.c.state == "succeeded")
     return int(captured) - int(tx.execute(given).scalar_one())
+
+
+def expired_holds(tx: UnitOfWork) -> int:
+    """Holds that ran out before anybody paid."""
+    return _count(tx, reservations, reservations.c.state == "expired")
