@@ -7,8 +7,9 @@ nothing is. An index that cannot be used is rebuilt when that is quick, else pas
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate
@@ -261,7 +262,7 @@ def _results(
         total=total,
         relation="at_least" if found.more else "exact",
         hits=[_hit(one, variant, found) for one, variant in _ranked(shown, request.sort, limit, words, found)],
-        facets=_facets(shown) if request.facets else {},
+        facets=_facets(shown, shop.facts.currency) if request.facets else {},
         corrected=found.corrected,
         notices=list(notices),
     )
@@ -312,21 +313,25 @@ def _hit(one: Candidate, variant: Variant, found: _Found) -> Hit:
 
 
 # --- facets --------------------------------------------------------------------------------------------------------
-def _facets(shown: Iterable[Candidate]) -> dict[str, list[FacetValue]]:
-    """Values of all the products found, each product counted once a value; of its variants only those that are meant."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("brand", "category", "tags", "in_stock", "price")}
-    for one in shown:
-        counts["brand"].update([one.product.brand] if one.product.brand else ())
-        counts["category"].update([one.product.category] if one.product.category else ())
-        counts["tags"].update(set(one.product.tags))
-        counts["in_stock"].update(["yes" if any(variant.in_stock for variant in one.variants) else "no"])
-        counts["price"].update({_price_band(variant.price, variant.currency) for variant in one.variants})
-        for name, value in {pair for variant in one.variants for pair in variant.options.items()}:
-            counts.setdefault(f"option {name}" if name in _PRODUCT_FACETS else name, Counter())[value] += 1
-    return {name: _most(counter) for name, counter in counts.items()}
-
-
 _PRODUCT_FACETS = ("brand", "category", "tags", "in_stock", "price")
+
+
+def _facets(shown: Sequence[Candidate], currency: str) -> dict[str, list[FacetValue]]:
+    """Values of all the products found, each product counted once a value; of its variants only those that are meant."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _PRODUCT_FACETS}
+    counts["brand"].update(one.product.brand for one in shown if one.product.brand)
+    counts["category"].update(one.product.category for one in shown if one.product.category)
+    counts["tags"].update(tag for one in shown for tag in set(one.product.tags))
+    counts["in_stock"].update("yes" if any(v.in_stock for v in one.variants) else "no" for one in shown)
+    bounds = _price_bounds(currency)
+    bands = Counter(band for one in shown for band in {bisect_right(bounds, v.price) for v in one.variants})
+    for band, count in bands.items():
+        low, high = bounds[band - 1], bounds[band] - 1
+        counts["price"][f"{money.format_amount(low, currency)}-{money.format_amount(high, currency)}"] = count
+    options = Counter(pair for one in shown for pair in {pair for v in one.variants for pair in v.options.items()})
+    for (name, value), count in options.items():
+        counts.setdefault(f"option {name}" if name in _PRODUCT_FACETS else name, Counter())[value] = count
+    return {name: _most(counter) for name, counter in counts.items()}
 
 
 def _most(counter: Counter[str]) -> list[FacetValue]:
@@ -334,15 +339,12 @@ def _most(counter: Counter[str]) -> list[FacetValue]:
     return [FacetValue(value, count) for value, count in ranked[:FACET_VALUES]]
 
 
-@lru_cache(maxsize=10_000)
-def _price_band(amount: int, currency: str) -> str:
-    """The band of a price, both ends included: 0.00-0.99, 1.00-1.99, 2.00-4.99, 5.00-9.99, 10.00-19.99 and so on."""
-    low, high = 0, 10 ** money.digits(currency)
-    steps = 2, 5, 10
-    while amount >= high:
-        power = 10 ** (len(str(high)) - 1)
-        low, high = high, next(power * step for step in steps if power * step > high)
-    return f"{money.format_amount(low, currency)}-{money.format_amount(high - 1, currency)}"
+@lru_cache
+def _price_bounds(currency: str) -> Sequence[int]:
+    """Where the bands of prices begin, in minor units: 0.00, 1.00, 2.00, 5.00, 10.00, 20.00 and so on, beyond any price."""
+    one = 10 ** money.digits(currency)
+    bounds = (one * step * 10**power for power in range(18) for step in (1, 2, 5))
+    return [0, *(bound for bound in bounds if bound <= 10 * money.MAX_AMOUNT)]
 
 
 # --- use cases: the indexer ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -94,9 +94,11 @@ class Filters:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One variant behind a hit. Prices in minor units; `units` can be had, None for what is not tracked."""
+class Variant(NamedTuple):
+    """One variant behind a hit. Prices in minor units; `units` can be had, None for what is not tracked.
+
+    A tuple, because thousands are made for one answer.
+    """
 
     sku: str
     options_text: str
