@@ -30,7 +30,10 @@ def after_command(shop: Shop) -> None:
         if outbox.ORDER_CONFIRMED in waiting:
             confirm(shop, BATCH)
         if outbox.CATALOG_CHANGED in waiting:
-            search.index_changes(shop, BATCH)
+            notices: list[str] = []
+            search.catch_up(shop, notices)
+            for notice in notices:
+                shop.narrate(notice)
     except ShopError as error:
         shop.narrate(f"Left for later: {error.message}")
 

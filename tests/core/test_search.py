@@ -26,7 +26,9 @@ from shopctl.core.errors import BadInput, ShopError
 from shopctl.core.ports import Document, IndexAnswer, IndexBusy, IndexQuery, IndexUnusable
 from shopctl.core.queries import search as reads
 from shopctl.core.queries.stock import can_be_had
-from shopctl.core.search import Hit, Request, Results
+from shopctl.core.search import Hit, Request, Results, indexer, plan
+from shopctl.core.search.facets import FACET_VALUES
+from shopctl.core.search.plan import NAMES_ONLY
 from shopctl.core.shop import Shop
 
 CATALOGUE = Path(__file__).parents[2] / "data" / "catalogue.jsonl"
@@ -240,7 +242,7 @@ def brute_force(products: list[Product], shop: Shop, keep: Callable[[Product, Pr
 
 def counted(found: list[Product], values: Callable[[Product], set[str]]) -> list[tuple[str, int]]:
     counter = Counter(value for one in found for value in values(one))
-    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))[: search.FACET_VALUES]
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:FACET_VALUES]
 
 
 FILTERS: list[tuple[dict[str, Any], Callable[[Product, Product], bool]]] = [
@@ -355,7 +357,7 @@ def test_prices_are_exact_and_checked(shop: Shop) -> None:
 
 
 def test_beyond_the_candidates_the_total_is_at_least(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "CANDIDATES", 7)
+    monkeypatch.setattr(plan, "CANDIDATES", 7)
     for asked in ("", "wool"):
         found = find(shop, asked, facets=True)
         assert (found.total, found.relation, len(found.hits)) == (7, "at_least", 7)
@@ -401,7 +403,7 @@ def test_a_search_indexes_the_small_backlog_first(shop: Shop) -> None:
 
 
 def test_a_large_backlog_is_left_to_the_indexer_and_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "SMALL_BACKLOG_PRODUCTS", 2)
+    monkeypatch.setattr(indexer, "SMALL_BACKLOG_PRODUCTS", 2)
     add(shop, *(product(f"zeppelin-{i}") for i in range(3)))
     found = find(shop, "boots")
     assert "1 changes of the catalogue are not searchable yet" in found.notices[0]
@@ -423,13 +425,13 @@ def test_a_rebuild_takes_in_what_waited_and_leaves_what_comes_meanwhile(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(shop, product("before"))
-    every = search._every_document
+    every = indexer._every_document
 
     def slowly(shop: Shop) -> Iterator[Document]:
         yield from every(shop)
         add(shop, product("meanwhile"))
 
-    monkeypatch.setattr(search, "_every_document", slowly)
+    monkeypatch.setattr(indexer, "_every_document", slowly)
     assert search.reindex(shop) == 354
     assert search.lag(shop) == 1
     assert handles(find(shop, "meanwhile")) == ["meanwhile"]
@@ -506,7 +508,7 @@ def test_whatever_is_wrong_with_the_index_search_answers_and_repairs(
     right = handles(find(shop, "waxed jacket"))  # the index is open in this process, too
     damage(shop.home / "index")
     bypassed = find(shop.but(read_only=True), "waxed")
-    assert search.NAMES_ONLY in bypassed.notices
+    assert NAMES_ONLY in bypassed.notices
     assert "waxed-cotton-field-jacket" in handles(bypassed)
     told: list[str] = []
     repaired = find(shop.but(narrate=told.append), "waxed jacket")
@@ -525,10 +527,10 @@ def test_an_index_of_somebody_else_is_never_opened(shop: Shop, monkeypatch: pyte
 
 
 def test_a_large_catalogue_is_not_rebuilt_in_passing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "SMALL_CATALOGUE", 10)
+    monkeypatch.setattr(indexer, "SMALL_CATALOGUE", 10)
     _delete(shop.home / "index")
     found = find(shop, "waxed")
-    assert list(found.notices) == [search.NAMES_ONLY]
+    assert list(found.notices) == [NAMES_ONLY]
     assert found.total > 0
     catalog.edit(shop, name="classic-tee", said={"title": "Changed"})
     assert (search.index_changes(shop), search.lag(shop)) == (0, 1)

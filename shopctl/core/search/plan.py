@@ -1,4 +1,4 @@
-"""Search: the plan of a query, and the indexer.
+"""The plan of a query.
 
 The index gives product ids and scores; every row, price and stock level comes from the store, where stale ids fall out.
 A query is: exact SKU, barcode or handle → all words → any word when little is found → a correction of its spelling when
@@ -7,29 +7,24 @@ nothing is. An index that cannot be used is rebuilt when that is quick, else pas
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import accumulate
 from typing import Literal
 
-from shopctl.core import outbox
 from shopctl.core.domain import money, text
 from shopctl.core.domain.money import Money
-from shopctl.core.errors import BadInput, ShopError
+from shopctl.core.errors import BadInput
 from shopctl.core.ports import (
     MAX_QUERY_CHARACTERS,
     MAX_QUERY_WORDS,
-    Document,
     IndexAnswer,
-    IndexBusy,
     IndexQuery,
     IndexUnusable,
 )
 from shopctl.core.queries import search as reads
 from shopctl.core.queries.search import Candidate, Filters, Variant
+from shopctl.core.search.facets import FacetValue, facets
+from shopctl.core.search.indexer import catch_up, rebuilt_if_small
 from shopctl.core.shop import Shop
 
 SORTS = ("relevance", "price", "-price", "title", "newest")
@@ -38,14 +33,6 @@ CANDIDATES = 5000
 LITTLE = 3
 """With fewer hits than this for all words, any word will do."""
 MAX_CORRECTIONS = 4
-FACET_VALUES = 20
-SMALL_CATALOGUE = 5000
-"""Active products that are indexed anew within a command, in a few seconds."""
-SMALL_BACKLOG = 200
-SMALL_BACKLOG_PRODUCTS = 1000
-"""Facts, and products in them, that a search indexes before it begins."""
-HURRY_SECONDS = 1.0
-"""How long a search waits for its turn to write down what it has indexed."""
 NAMES_ONLY = "the search index is not usable; searched names only; run shopctl store reindex"
 
 
@@ -81,14 +68,6 @@ class Hit:
     currency: str
     available: int | None
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class FacetValue:
-    """A value, and how many of the products found a search for it would leave."""
-
-    value: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +152,7 @@ def _browse(shop: Shop, sort: str, filters: Filters) -> _Found:
 
 
 def _find(shop: Shop, wanted: str, filters: Filters, notices: list[str]) -> _Found:
-    _catch_up(shop, notices)
+    catch_up(shop, notices)
     with shop.read() as tx:
         exact = reads.named(tx, wanted)
     query = IndexQuery(
@@ -229,7 +208,7 @@ def _corrected(shop: Shop, wanted: str) -> str | None:
 def _ask_again(
     shop: Shop, query: IndexQuery, error: IndexUnusable, notices: list[str], *, found_already: bool
 ) -> _Found:
-    if _rebuilt_if_small(shop, error):
+    if rebuilt_if_small(shop, error):
         try:
             return _ask(shop, query, found_already=found_already)
         except IndexUnusable:
@@ -262,7 +241,7 @@ def _results(
         total=total,
         relation="at_least" if found.more else "exact",
         hits=[_hit(one, variant, found) for one, variant in _ranked(shown, request.sort, limit, words, found)],
-        facets=_facets(shown, shop.facts.currency) if request.facets else {},
+        facets=facets(shown, shop.facts.currency) if request.facets else {},
         corrected=found.corrected,
         notices=list(notices),
     )
@@ -310,146 +289,3 @@ def _hit(one: Candidate, variant: Variant, found: _Found) -> Hit:
         available=variant.units,
         score=round(found.scores.get(one.product.id, 0.0) if score is None else score, 3),
     )
-
-
-# --- facets --------------------------------------------------------------------------------------------------------
-_PRODUCT_FACETS = ("brand", "category", "tags", "in_stock", "price")
-
-
-def _facets(shown: Sequence[Candidate], currency: str) -> dict[str, list[FacetValue]]:
-    """Values of all the products found, each product counted once a value; of its variants only those that are meant."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in _PRODUCT_FACETS}
-    counts["brand"].update(one.product.brand for one in shown if one.product.brand)
-    counts["category"].update(one.product.category for one in shown if one.product.category)
-    counts["tags"].update(tag for one in shown for tag in set(one.product.tags))
-    counts["in_stock"].update("yes" if any(v.in_stock for v in one.variants) else "no" for one in shown)
-    bounds = _price_bounds(currency)
-    bands = Counter(band for one in shown for band in {bisect_right(bounds, v.price) for v in one.variants})
-    for band, count in bands.items():
-        low, high = bounds[band - 1], bounds[band] - 1
-        counts["price"][f"{money.format_amount(low, currency)}-{money.format_amount(high, currency)}"] = count
-    options = Counter(pair for one in shown for pair in {pair for v in one.variants for pair in v.options.items()})
-    for (name, value), count in options.items():
-        counts.setdefault(f"option {name}" if name in _PRODUCT_FACETS else name, Counter())[value] = count
-    return {name: _most(counter) for name, counter in counts.items()}
-
-
-def _most(counter: Counter[str]) -> list[FacetValue]:
-    ranked = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-    return [FacetValue(value, count) for value, count in ranked[:FACET_VALUES]]
-
-
-@lru_cache
-def _price_bounds(currency: str) -> Sequence[int]:
-    """Where the bands of prices begin, in minor units: 0.00, 1.00, 2.00, 5.00, 10.00, 20.00 and so on, beyond any price."""
-    one = 10 ** money.digits(currency)
-    bounds = (one * step * 10**power for power in range(18) for step in (1, 2, 5))
-    return [0, *(bound for bound in bounds if bound <= 10 * money.MAX_AMOUNT)]
-
-
-# --- use cases: the indexer ----------------------------------------------------------------------------------------
-def index_changes(shop: Shop, limit: int = SMALL_BACKLOG) -> int:
-    """Bring the products of up to `limit` waiting facts into the index, at least once; the number of facts.
-
-    0 when nothing is due, when the index cannot be written now (the facts stay), and in a dry run.
-    """
-    if shop.dry_run:
-        return 0
-    with shop.work("search.index") as tx:
-        facts = outbox.take(tx, outbox.CATALOG_CHANGED, limit)
-        if not facts:
-            return 0
-        tx.commit()
-    problem = _indexed(shop, sorted({id for fact in facts for id in fact.payload.get("products", ())}))
-    with shop.work("search.index") as tx:
-        if problem is None:
-            outbox.done(tx, facts)
-        else:
-            for fact in facts:
-                outbox.failed(tx, fact, problem)
-        tx.commit()
-    return len(facts) if problem is None else 0
-
-
-def reindex(shop: Shop) -> int:
-    """Build the index anew from the store; the number of products. Raises IndexUnusable when it cannot be written."""
-    if shop.dry_run:
-        with shop.read() as tx:
-            return reads.active_products(tx)
-    with shop.work("search.reindex") as tx:  # what waits already will have been read; what comes later may not
-        facts = outbox.waiting(tx, outbox.CATALOG_CHANGED)
-        tx.commit()
-    count = shop.index.rebuild(_every_document(shop))
-    if facts:
-        with shop.work("search.reindex") as tx:
-            for i in range(0, len(facts), reads.CHUNK):
-                outbox.done(tx, facts[i : i + reads.CHUNK])
-            tx.commit()
-    return count
-
-
-def lag(shop: Shop) -> int:
-    """How many facts of the catalogue are not in the index yet."""
-    with shop.read() as tx:
-        return outbox.lag(tx, outbox.CATALOG_CHANGED)
-
-
-def _indexed(shop: Shop, ids: Sequence[str]) -> str | None:
-    """Replace these products in the index; the problem when that cannot be done now."""
-
-    def documents() -> Iterator[Document]:  # read inside the writer's turn: see SearchIndex
-        with shop.read() as tx:
-            yield from reads.documents(tx, ids)
-
-    try:
-        shop.index.put(documents(), gone=ids)
-    except IndexUnusable as error:
-        return None if _rebuilt_if_small(shop, error) else str(error)
-    return None
-
-
-def _rebuilt_if_small(shop: Shop, error: IndexUnusable) -> bool:
-    """Build an unusable index anew where that takes seconds; whether it was done."""
-    if isinstance(error, IndexBusy) or shop.read_only or shop.dry_run:
-        return False
-    with shop.read() as tx:
-        if reads.active_products(tx) > SMALL_CATALOGUE:
-            return False
-    shop.narrate(f"{error}; building it anew")
-    try:
-        reindex(shop)
-    except (IndexUnusable, ShopError):
-        return False
-    return True
-
-
-def _every_document(shop: Shop) -> Iterator[Document]:
-    last: str | None = None
-    while True:
-        with shop.read() as tx:
-            ids = reads.active_after(tx, last, reads.CHUNK)
-            found = list(reads.documents(tx, ids))
-        yield from found
-        if len(ids) < reads.CHUNK:
-            return
-        last = ids[-1]
-
-
-def _catch_up(shop: Shop, notices: list[str]) -> None:
-    """Index what waits, where that is little; say what still waits. Nothing that fails here fails the search."""
-    try:
-        with shop.read() as tx:
-            waiting = outbox.waiting(tx, outbox.CATALOG_CHANGED, SMALL_BACKLOG)
-        sizes = accumulate(len(fact.payload.get("products", ())) for fact in waiting)
-        affordable = sum(size <= SMALL_BACKLOG_PRODUCTS for size in sizes)
-        if affordable and not shop.read_only:
-            engine = shop.engine.execution_options(lock_wait=HURRY_SECONDS)
-            index_changes(shop.but(engine=engine), affordable)
-        left = lag(shop) if waiting else 0
-    except ShopError as error:
-        notices.append(f"the latest changes of the catalogue may be missing: {error.message}")
-    else:
-        if left:
-            notices.append(
-                f"{left} changes of the catalogue are not searchable yet; shopctl store reindex brings them in"
-            )
