@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 
 # C0, DEL, C1, bidi controls and marks, line and paragraph separators, tag characters, lone surrogates.
-_ABOVE_C0 = (
-    "\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\U000e0000-\U000e007f\ud800-\udfff"
-)
+_ABOVE_C0 = "\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\U000e0000-\U000e007f\ud800-\udfff"
 _UNSAFE = re.compile(f"[\x00-\x1f{_ABOVE_C0}]")
 _UNSAFE_IN_JSON = re.compile(f"[{_ABOVE_C0}]")  # an encoder has escaped C0 in strings already
 _MARKS = (

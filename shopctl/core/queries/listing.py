@@ -41,12 +41,24 @@ class Listing(Generic[T]):
         sort: str | None = None,
         limit: int = -1,
         where: Iterable[sa.ColumnElement[bool]] = (),
+        after: Sequence[Any] = (),
     ) -> list[T]:
-        """The rows; one more than `limit`, so that a cut can be told. -1 is all. BadInput for an unknown field."""
+        """The rows; one more than `limit`, so that a cut can be told. -1 is all. BadInput for an unknown field.
+
+        `after` goes on behind a row, named by its values of the default `order` (keyset paging; not with `sort`).
+        """
         conditions = [*where, *(self._condition(tx, word) for text in filters for word in text.split())]
+        conditions += [self._behind(after)] if after else []
         order = [*self._sorting(sort), *self.order]
         found = tx.rows(self.statement.where(*conditions).order_by(*order).limit(None if limit < 0 else limit + 1))
         return self.build(tx, found)
+
+    def _behind(self, values: Sequence[Any]) -> sa.ColumnElement[bool]:
+        descending = isinstance(self.order[0], sa.UnaryExpression)
+        columns = [part.element if isinstance(part, sa.UnaryExpression) else part for part in self.order]
+        here = sa.tuple_(*columns)
+        there = sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(values, columns, strict=True)))
+        return here < there if descending else here > there
 
     def _sorting(self, sort: str | None) -> list[sa.ColumnElement[Any]]:
         if not sort:
