@@ -40,7 +40,8 @@ class ShopProvider(Provider):
                 yield Hit(score, Text(name), run, name)
         if query.strip():
             for i, (name, run) in enumerate(await self._found(query)):
-                yield Hit(0.4 - i / 100, Text(name), run, name)
+                literal = any(word.startswith(query.strip().casefold()) for word in name.casefold().split()[:2])
+                yield Hit((1000 if literal else 0.1) - i / 100, Text(name), run, name)
 
     def _commands(self) -> list[tuple[str, Callable[[], Any]]]:
         screens = [(f"Screen: {name}", partial(self.console.action_go, mode)) for mode, (_, name) in PLACES.items()]

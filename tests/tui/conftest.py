@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,7 @@ HOME = {
 
 def make_shop(home: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """An empty test shop whose carts hold stock, so that there are reservations to see."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(home))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.chdir(home)
+    at_home(home, monkeypatch)
     wanted = config.resolve()
     facts = store.check(store.NewShop(test_store=True, name="Tea & Tees"))
     store.init(stores.parse_url(wanted.store.value), facts, actor="ana")
@@ -37,6 +36,12 @@ def make_shop(home: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     settings.set_value(shop, key="hold_at", value="cart")
     shop.engine.dispose()
     return bootstrap.open_shop(wanted)
+
+
+def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.chdir(home)
 
 
 def fill(shop: Shop, count: int = 8) -> None:
@@ -65,9 +70,21 @@ def place(shop: Shop, handle: str, email: str, sku: str, quantity: int) -> str:
     return placed.number
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The filled shop, made once; every test gets a copy."""
+    home = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        shop = make_shop(home, patch)
+        fill(shop)
+        shop.engine.dispose()
+    return home
+
+
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    shop = make_shop(tmp_path, monkeypatch)
-    fill(shop)
+def shop(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    at_home(tmp_path, monkeypatch)
+    shop = bootstrap.open_shop(config.resolve())
     yield shop
     shop.engine.dispose()

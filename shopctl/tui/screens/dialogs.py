@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from rich.text import Text
 from textual import events, on
@@ -49,9 +49,21 @@ class Plan:
 
 
 Typed = dict[str, str]
+R = TypeVar("R")
 
 
-class Dialog(ModalScreen[Typed | None], inherit_bindings=False):
+class Once(ModalScreen[R], inherit_bindings=False):
+    """Something in front that is left once, however fast a key repeats."""
+
+    left = False
+
+    def leave(self, result: R | None = None) -> None:
+        if not self.left:
+            self.left = True
+            self.dismiss(result)
+
+
+class Dialog(Once[Typed | None]):
     """Asks before a deed. The focus is on Cancel; typing goes to the first field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -101,7 +113,7 @@ class Dialog(ModalScreen[Typed | None], inherit_bindings=False):
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        self.dismiss(None)
+        self.leave()
 
     @on(Button.Pressed, "#do")
     def _do(self) -> None:
@@ -112,7 +124,7 @@ class Dialog(ModalScreen[Typed | None], inherit_bindings=False):
                 self.query_one("#complaint", Static).update(_wrapped(f"! {complaint}"))
                 line.focus()
                 return
-        self.dismiss({field.name: self.query_one(f"#field-{field.name}", Input).value for field in self.plan.fields})
+        self.leave({field.name: self.query_one(f"#field-{field.name}", Input).value for field in self.plan.fields})
 
 
 def _wrapped(text: str) -> Text:
@@ -121,7 +133,7 @@ def _wrapped(text: str) -> Text:
     return shown
 
 
-class View(ModalScreen[None], inherit_bindings=False):
+class View(Once[None]):
     """Something to read, in front of the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -150,7 +162,7 @@ class View(ModalScreen[None], inherit_bindings=False):
         self.query_one("#page").focus()
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        self.leave()
 
     def action_scroll(self, where: str) -> None:
         page = self.query_one("#page")

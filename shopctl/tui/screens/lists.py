@@ -70,7 +70,6 @@ class ListScreen(LiveScreen, Generic[T]):
         yield Table(self.COLUMNS, opens=self.OPENS)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one(FilterLine).display = bool(self.filter)
         self.table.focus()
 

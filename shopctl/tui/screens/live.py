@@ -79,12 +79,14 @@ class LiveScreen(Asker, inherit_bindings=False):
             yield LastDeed(id="last")
             yield KeyBar(id="keys")
 
-    def on_mount(self) -> None:
+    def on_mount(self) -> None:  # Textual calls it for each class of the family, without super()
         self.set_interval(BEAT, self._beat)
+        self.call_after_refresh(self.on_screen_resume)
 
     def on_screen_resume(self) -> None:
-        self.paint()
-        self.reread()
+        if self.is_mounted and self.is_current:
+            self.paint()
+            self.reread()
 
     def on_resize(self) -> None:
         self.paint()
@@ -133,6 +135,8 @@ class LiveScreen(Asker, inherit_bindings=False):
 
     # --- painting -------------------------------------------------------------------------------------------------
     def paint(self) -> None:
+        if not self.query(TopBar):
+            return  # not composed yet
         self.paint_top()
         self.query_one(LastDeed).paint()
         note = self.note() if self._problem is None else problem_note(self._problem)

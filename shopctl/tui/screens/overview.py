@@ -72,7 +72,6 @@ class OverviewScreen(LiveScreen):
             yield Static(id="outbox", classes="card")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#rate").border_title = "Orders per minute"
         self.query_one("#outbox").border_title = "Outbox"
         self.query_one("#today").focus()
