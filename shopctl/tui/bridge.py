@@ -110,7 +110,7 @@ class Reads:
     def reservations(self, place: Place, *, everything: bool) -> Page[Reservation]:
         with self.shop.read(self.patience) as tx:
             where = [] if everything else [hold_reads.LIVE]
-            return _page(tx, hold_reads.LIST, place, lambda row: (row.created_at, row.id), where)
+            return _page(tx, hold_reads.LIST, place, lambda row: (row.id,), where)
 
     def reservation(self, reservation_id: str, place: Place) -> Held:
         with self.shop.read(self.patience) as tx:

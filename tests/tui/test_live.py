@@ -126,9 +126,16 @@ async def test_a_hidden_screen_neither_asks_nor_shows(shop: Shop, monkeypatch: p
         assert isinstance(hidden, LiveScreen)
         shown: list[object] = []
         monkeypatch.setattr(type(hidden), "present", lambda _, value: shown.append(value))
+        working = Reads.orders
+
+        def slow(self: Reads, place: Any) -> Any:
+            time.sleep(0.3)
+            return working(self, place)
+
+        monkeypatch.setattr(Reads, "orders", slow)
         hidden.reread()
         await it.go("4", rows=2)
-        await it.pilot.pause(0.3)
+        await it.pilot.pause(0.4)
         assert not shown
 
 

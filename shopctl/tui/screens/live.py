@@ -21,6 +21,8 @@ from shopctl.tui.widgets import KeyBar, LastDeed, TopBar, desk, styled
 
 INTERVAL = 2.0
 """Seconds between two readings, as long as reading takes less."""
+PATIENCE = 5
+"""What takes longer is asked less often: at most a fifth of the time goes into asking."""
 BEAT = 0.25
 
 
@@ -131,7 +133,7 @@ class LiveScreen(Asker, inherit_bindings=False):
 
     def _settled(self, seconds: float, problem: ShopError | None) -> None:
         self._asked, self._problem = None, problem
-        self._due = monotonic() + max(INTERVAL, 2 * seconds)
+        self._due = monotonic() + max(INTERVAL, PATIENCE * seconds)
 
     # --- painting -------------------------------------------------------------------------------------------------
     def paint(self) -> None:
