@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from shopctl.core.shop import Shop
 from shopctl.tui.app import Console
@@ -38,7 +40,11 @@ class Driver:
         await self.pilot.press(*(NAMES.get(key, key) for key in keys))
 
     async def type(self, text: str) -> None:
-        await self.press(*text)
+        """Faster than `press`, which waits for the processor to rest after each key."""
+        for character in text:
+            self.app.post_message(events.Key(NAMES.get(character, character), character))
+            await asyncio.sleep(0.005)
+        await self.pilot.pause()
 
     async def until(self, condition: Callable[[], Any], seconds: float = 8) -> None:
         end = monotonic() + seconds
@@ -63,8 +69,11 @@ class Driver:
         await self.until(lambda: self.app.screen.query("#do"))
         for text in typed:
             await self.type(text)
+            await self.until(lambda wanted=text: any(line.value == wanted for line in self.app.screen.query(Input)))  # type: ignore[misc]
             await self.press("enter")
-        self.app.screen.query_one("#do").focus()
+        button = self.app.screen.query_one("#do")
+        button.focus()
+        await self.until(lambda: self.app.focused is button and not button.has_class("-active"))
         await self.press("enter")
         await self.until(lambda: isinstance(self.app.screen, LiveScreen))
 

@@ -106,7 +106,9 @@ class Dialog(Once[Typed | None]):
             event.stop()
 
     @on(Input.Submitted)
-    def _entered(self) -> None:
+    def _entered(self, event: Input.Submitted) -> None:
+        if self.focused is not event.input:
+            return  # a second enter, too fast
         self.focus_next()
         if self.focused is self.query_one("#cancel"):
             self.query_one("#do").focus()
