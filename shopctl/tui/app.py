@@ -181,7 +181,7 @@ class Console(App[None], inherit_bindings=False):
 
     def _narrated(self, sentence: str) -> None:
         """The core talks while it works, in a worker thread; stderr is under our screen."""
-        self.call_from_thread(self.notify, safe(sentence, 300), markup=False, severity="warning")
+        self.notify(safe(sentence, 300), markup=False, severity="warning")  # may be called from any thread
 
     # --- ending ---------------------------------------------------------------------------------------------------
     def _fatal_error(self) -> None:
