@@ -39,7 +39,7 @@ def test_migrations_end_at_the_tables(shop: Shop) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, metadata) == []
         made: dict[str, str] = dict(
-            connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).tuples().all()
+            connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all()
         )
     for table in metadata.tables.values():
         assert made[table.name].rstrip().endswith("STRICT"), table.name

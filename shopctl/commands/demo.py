@@ -16,7 +16,8 @@ import typer
 
 from shopctl import core
 from shopctl.commands.face import Face, Writing, face, noun
-from shopctl.commands.output import is_terminal, plain
+from shopctl.commands.output import is_terminal
+from shopctl.core.domain.wire import plain
 from shopctl.core.errors import Refused
 
 TOP_LEVEL = True

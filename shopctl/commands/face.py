@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from shopctl.commands.output import FORMATS, Output, error_record, is_terminal, plain, unknown
+from shopctl.commands.output import FORMATS, Output, error_record, is_terminal, unknown
+from shopctl.core.domain.wire import plain
 from shopctl.core.errors import BadInput, BatchFailed, ShopError
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ losslessly; table, csv and tsv pass `safe()`.
 from __future__ import annotations
 
 import csv
-import dataclasses
 import difflib
 import io
 import json
@@ -15,13 +14,12 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from shopctl.core.domain.money import Money
-from shopctl.core.domain.safe import json_safe, safe
+from shopctl.core.domain.safe import safe
+from shopctl.core.domain.wire import encoded, plain
 from shopctl.core.errors import BadInput, ShopError
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
@@ -63,7 +61,7 @@ class Output:
         record = self._picked(plain(thing))
         match self.format:
             case "json":
-                _write(json_safe(json.dumps(record, ensure_ascii=False, indent=2)) + "\n")
+                _write(encoded(record, indent=2) + "\n")
             case "jsonl":
                 self.line(record)
             case "csv" | "tsv":
@@ -170,25 +168,6 @@ class _Lines(io.TextIOBase):
 def is_terminal(stream: Any) -> bool:
     """Whether somebody is looking (progress) or can answer (questions)."""
     return stream is not None and stream.isatty()
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it: dataclasses as objects, money as decimal strings, times as RFC 3339 UTC."""
-    if isinstance(value, Money):
-        return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset | Iterator):
-        return [plain(item) for item in value]
-    return value
-
-
-def encoded(record: object) -> str:
-    return json_safe(json.dumps(record, ensure_ascii=False))
 
 
 def error_record(error: ShopError) -> dict[str, Any]:

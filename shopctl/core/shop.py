@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from shopctl.core.db.engine import Clock
+from shopctl.core.db.engine import Clock, Patience
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
@@ -43,13 +43,13 @@ class Shop:
             raise NotPermitted("read_only", f"This shop is open read-only: {action} is not possible")
         return self._unit(action, target)
 
-    def read(self) -> UnitOfWork:
-        """A reading unit of work: one snapshot, no lock."""
-        return self._unit(None, None)
+    def read(self, patience: Patience | None = None) -> UnitOfWork:
+        """A reading unit of work: one snapshot, no lock; given up when `patience` is out."""
+        return self._unit(None, None, patience)
 
-    def _unit(self, action: str | None, target: str | None) -> UnitOfWork:
+    def _unit(self, action: str | None, target: str | None, patience: Patience | None = None) -> UnitOfWork:
         return UnitOfWork(
-            self.engine, self.facts, self.actor, self.request_id, self.clock, action, target, self.dry_run
+            self.engine, self.facts, self.actor, self.request_id, self.clock, action, target, self.dry_run, patience
         )
 
     def but(self, **changes: object) -> Shop:

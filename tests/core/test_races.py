@@ -9,9 +9,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from shopctl.commands.output import plain
 from shopctl.core import cart, checkout, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.domain.wire import plain
 from tests import races, shops
 from tests.races import Race
 

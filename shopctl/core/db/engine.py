@@ -10,8 +10,10 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -131,6 +133,37 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         yield
     finally:
         handle.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one read may take, and whether anybody still waits for it."""
+
+    seconds: float
+    unwanted: Callable[[], bool] = lambda: False
+
+
+@contextmanager
+def bounded(connection: sa.Connection, patience: Patience | None) -> Iterator[None]:
+    """End a statement of the open transaction when patience is out; the TimedOut comes from `translate`."""
+    if patience is None:
+        yield
+        return
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(patience.seconds * 1000)}")
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + patience.seconds
+    driver.set_progress_handler(lambda: patience.unwanted() or time.monotonic() > deadline, _STEPS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
+
+
+_STEPS = 20_000
+"""Instructions of SQLite's machine between two looks at the clock: under a millisecond."""
 
 
 def _take_turn(handle: Any, seconds: float) -> None:
@@ -257,6 +290,8 @@ def translate(error: exc.SQLAlchemyError) -> ShopError | None:
     name = getattr(original, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return _busy(LOCK_WAIT_SECONDS)
+    if name == "SQLITE_INTERRUPT" or getattr(original, "sqlstate", "") == "57014":
+        return TimedOut("too_slow", "The store took too long to answer", hint="Narrow the question, or try again.")
     for prefix, (kind, code, message) in _SQLITE.items():
         if name.startswith(prefix):
             return kind(code, message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,11 +17,18 @@ _MICROSECOND = timedelta(microseconds=1)
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps makes an encoder per call
 
 
+_turn = threading.Lock()
+_last = 0
+
+
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, then random; sorts by creation time."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
-    text = f"{value:032x}"
+    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, then 74 random ones; strictly increasing within a process."""
+    global _last
+    value = (time.time_ns() // 1_000_000) << 74 | int.from_bytes(os.urandom(10)) >> 6
+    with _turn:
+        _last = value = max(value, _last + 1)
+    bits = value >> 74 << 80 | 0x7 << 76 | (value >> 62 & 0xFFF) << 64 | 0x2 << 62 | value & (1 << 62) - 1
+    text = f"{bits:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

@@ -42,6 +42,7 @@ class UnitOfWork:
     action: str | None  # None: a read, in one snapshot
     target: str | None = None
     dry_run: bool = False
+    patience: stores.Patience | None = None
     connection: sa.Connection = field(init=False)
     now: datetime = field(init=False)
     _open: ExitStack = field(init=False)
@@ -55,6 +56,7 @@ class UnitOfWork:
                 self.connection = self.connection.execution_options(writes=True)
             self._transaction = self.connection.begin()
             opened.callback(self._transaction.close)
+            opened.enter_context(stores.bounded(self.connection, self.patience))
             self.now = stores.now(self.connection, self.clock, _LATEST)
             self._open = opened.pop_all()
         return self

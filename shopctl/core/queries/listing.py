@@ -25,13 +25,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Listing(Generic[T]):
-    """One list. `fields` may be filtered and sorted by; `text` are searched by a bare word; `order` is the default."""
+    """One list. `fields` may be filtered and sorted by; `text` are searched by a bare word; `order` is the default.
+
+    `sums` are the fields of a grouped statement that add rows up: they are filtered after grouping, the others before.
+    """
 
     statement: sa.Select[Any]
     fields: Mapping[str, sa.ColumnElement[Any]]
     text: Sequence[str]
     order: Sequence[sa.ColumnElement[Any]]
     build: Callable[[UnitOfWork, Sequence[Row]], list[T]]
+    sums: frozenset[str] = frozenset()
 
     def rows(
         self,
@@ -41,12 +45,30 @@ class Listing(Generic[T]):
         sort: str | None = None,
         limit: int = -1,
         where: Iterable[sa.ColumnElement[bool]] = (),
+        after: Sequence[Any] = (),
     ) -> list[T]:
-        """The rows; one more than `limit`, so that a cut can be told. -1 is all. BadInput for an unknown field."""
-        conditions = [*where, *(self._condition(tx, word) for text in filters for word in text.split())]
+        """The rows; one more than `limit`, so that a cut can be told. -1 is all. BadInput for an unknown field.
+
+        `after` goes on behind a row, named by its values of the default `order` (keyset paging; not with `sort`).
+        """
+        words = [word for text in filters for word in text.split()]
+        conditions = [*where, *(self._condition(tx, word) for word in words if not self._adds_up(word))]
+        conditions += [self._behind(after)] if after else []
+        totals = [self._condition(tx, word) for word in words if self._adds_up(word)]
         order = [*self._sorting(sort), *self.order]
-        found = tx.rows(self.statement.where(*conditions).order_by(*order).limit(None if limit < 0 else limit + 1))
-        return self.build(tx, found)
+        statement = self.statement.where(*conditions).order_by(*order).limit(None if limit < 0 else limit + 1)
+        return self.build(tx, tx.rows(statement.having(*totals) if totals else statement))
+
+    def _adds_up(self, word: str) -> bool:
+        name, colon, _ = word.removeprefix("!").partition(":")
+        return bool(colon) and name in self.sums
+
+    def _behind(self, values: Sequence[Any]) -> sa.ColumnElement[bool]:
+        descending = isinstance(self.order[0], sa.UnaryExpression)
+        columns = [part.element if isinstance(part, sa.UnaryExpression) else part for part in self.order]
+        here = sa.tuple_(*columns)
+        there = sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(values, columns, strict=True)))
+        return here < there if descending else here > there
 
     def _sorting(self, sort: str | None) -> list[sa.ColumnElement[Any]]:
         if not sort:

@@ -65,7 +65,7 @@ LIST: Listing[Reservation] = Listing(
         "expires_at": r.expires_at,
     },
     ("owner", "sku"),
-    (r.created_at.desc(), r.id.desc()),
+    (r.id.desc(),),  # a UUIDv7: by time of creation
     _build,
 )
 LIVE = r.state == "held"

@@ -1,0 +1,171 @@
+"""Deeds go through a dialog, change the store, and are logged as the command that would do them; refusals are said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from textual.widgets import Button, Input
+
+from shopctl.core import orders, settlement
+from shopctl.core.queries import orders as order_reads
+from shopctl.core.queries import reservations as hold_reads
+from shopctl.core.queries import stock as stock_reads
+from shopctl.core.shop import Shop
+from shopctl.tui.screens.dialogs import Dialog
+from shopctl.tui.screens.live import LiveScreen
+from tests.tui.driving import Driver, console
+
+
+def status(shop: Shop, number: str) -> str:
+    with shop.read() as tx:
+        return order_reads.detail(tx, number).status
+
+
+def said(it: Driver) -> str:
+    return " ".join(f"{note.title}: {note.message}" for note in it.app._notifications)
+
+
+async def ask(it: Driver, key: str) -> Dialog:
+    await it.press(key)
+    await it.until(lambda: isinstance(it.app.screen, Dialog))
+    dialog = it.app.screen
+    assert isinstance(dialog, Dialog)
+    return dialog
+
+
+async def test_every_deed_asks_with_the_focus_on_cancel(shop: Shop) -> None:
+    async with console(shop) as it:
+        for screen, key in ("2s", "2d", "2c", "4r", "5x", "5e"):
+            await it.go(screen)
+            await ask(it, key)
+            assert isinstance(it.app.focused, Button)
+            assert it.app.focused.id == "cancel"
+            assert "in Tea & Tees" in it.text()
+            await it.press("enter" if screen == "2" else "escape")
+            await it.until(lambda: isinstance(it.app.screen, LiveScreen))
+        assert not it.app.deeds_done
+
+
+async def test_ship_with_tracking_then_deliver(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.select("1006")
+        await ask(it, "s")
+        await it.decide("1Z999")
+        await it.until(lambda: it.app.deeds_done)
+        assert it.app.deeds_done[-1].command == "shopctl orders ship 1006 --tracking 1Z999"
+        assert status(shop, "1006") == "shipped"
+        with shop.read() as tx:
+            assert order_reads.detail(tx, "1006").shipments[0].tracking == "1Z999"
+        await it.until(lambda: it.table.line("1006").cells["status"].text == "→ shipped")
+        assert it.table.cursor_key == "1006"
+        await ask(it, "d")
+        await it.decide()
+        await it.until(lambda: len(it.app.deeds_done) == 2)
+        assert status(shop, "1006") == "delivered"
+        assert "Order 1006 is delivered" in said(it)
+        await it.press("a")
+        await it.until(lambda: "shopctl orders deliver 1006" in it.text())
+
+
+async def test_cancelling_a_paid_order_wants_its_number(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.select("1005")
+        dialog = await ask(it, "c")
+        assert dialog.plan.severe
+        await it.type("1004")
+        dialog.query_one("#do", Button).press()
+        await it.until(lambda: "Type 1005" in it.text())
+        assert status(shop, "1005") == "confirmed"
+        dialog.query_one(Input).value = "1005"
+        dialog.query_one("#do", Button).press()
+        await it.until(lambda: it.app.deeds_done)
+        assert status(shop, "1005") == "cancelled"
+        with shop.read() as tx:
+            assert str(order_reads.detail(tx, "1005").payments[0].refunded) == "39.98"
+
+
+async def test_receive(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("4", rows=2)
+        await it.select("TEE-M\nMAIN")
+        await ask(it, "r")
+        await it.type("many")
+        it.app.screen.query_one("#do", Button).press()
+        await it.until(lambda: "whole number" in it.text())
+        it.app.screen.query_one(Input).value = ""
+        await it.decide("25")
+        await it.until(lambda: it.app.deeds_done)
+        assert it.app.deeds_done[-1].command == "shopctl stock receive TEE-M 25 --warehouse MAIN"
+        with shop.read() as tx:
+            assert stock_reads.show(tx, "TEE-M")[0].quantity == 123
+        await it.until(lambda: it.table.line("TEE-M\nMAIN").cells["quantity"].text == "123")
+
+
+async def test_release_and_extend(shop: Shop) -> None:
+    with shop.read() as tx:
+        held = hold_reads.LIST.rows(tx, where=[hold_reads.LIVE])
+    async with console(shop) as it:
+        await it.go("5", rows=2)
+        await it.select(held[0].id)
+        await ask(it, "e")
+        await it.decide()
+        await it.until(lambda: it.app.deeds_done)
+        with shop.read() as tx:
+            after = {hold.id: hold for hold in hold_reads.LIST.rows(tx)}
+        assert after[held[0].id].expires_at > held[0].expires_at
+        await ask(it, "x")
+        await it.decide()
+        await it.until(lambda: it.keys == [held[1].id])
+        await it.press("t")
+        await it.until(lambda: held[0].id in it.keys)
+        assert "← released" in it.text()
+
+
+@pytest.mark.parametrize(
+    ("key", "meanwhile", "sentence"),
+    [
+        ("s", lambda shop: orders.ship(shop, number="1008"), "Order 1008 is shipped: cannot ship it"),
+        ("d", lambda _: None, "Order 1008 is confirmed: cannot deliver it"),
+        ("s", lambda shop: settlement.cancel(shop, number="1008"), "Order 1008 is cancelled: cannot ship it"),
+    ],
+)
+async def test_a_refusal_is_said_and_the_console_lives(
+    shop: Shop, key: str, meanwhile: Callable[[Shop], object], sentence: str
+) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await ask(it, key)
+        meanwhile(shop)
+        await it.decide()
+        await it.until(lambda: it.app.deeds_done)
+        assert not it.app.deeds_done[-1].ok
+        assert sentence in said(it)
+        assert "Possible now" in said(it)
+        await it.go("4", rows=2)
+
+
+async def test_read_only_is_said_and_kept(shop: Shop) -> None:
+    async with console(shop.but(read_only=True)) as it:
+        await it.go("2", rows=8)
+        assert "READ-ONLY" in it.top()
+        await ask(it, "s")
+        assert "READ-ONLY" in it.text()
+        await it.decide()
+        await it.until(lambda: "open read-only" in said(it))
+        assert status(shop, "1008") == "confirmed"
+
+
+async def test_a_defect_in_a_deed_is_one_sentence(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("[/oops]")
+
+    monkeypatch.setattr(orders, "ship", broken)
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await ask(it, "s")
+        await it.decide()
+        await it.until(lambda: "Unexpected ZeroDivisionError" in said(it))
+        await it.go("4", rows=2)

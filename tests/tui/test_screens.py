@@ -1,0 +1,193 @@
+"""Each screen shows its rows, leads on and back, filters, pages, and fits its terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shopctl.core.shop import Shop
+from shopctl.tui import bridge
+from shopctl.tui.app import Console
+from shopctl.tui.screens.dialogs import Dialog, JsonView, View
+from shopctl.tui.screens.live import LiveScreen
+from shopctl.tui.screens.order import OrderHoldsScreen, OrderScreen
+from shopctl.tui.screens.orders import OrdersScreen
+from shopctl.tui.screens.overview import OverviewScreen
+from shopctl.tui.screens.reservations import HoldScreen, ReservationsScreen
+from shopctl.tui.screens.stock import SkuScreen, StockScreen
+from shopctl.tui.table import Table
+from shopctl.tui.widgets import FilterLine
+from tests.tui.driving import console
+
+
+async def test_every_screen_shows_its_rows(shop: Shop) -> None:
+    async with console(shop) as it:
+        assert "8 in 30 minutes" in it.text()
+        await it.go("2", rows=8)
+        assert it.keys[0] == "1008"
+        assert "● confirmed" in it.text()
+        assert "→ shipped" in it.text()
+        await it.go("4", rows=2)
+        assert "✓ ok" in it.text()
+        await it.go("5", rows=2)
+        assert "● held" in it.text()
+
+
+async def test_drill_down_to_the_ledger_and_back(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.select("1001")
+        kinds = []
+        for step in range(4):
+            kinds.append(type(it.app.screen))
+            await it.rows()
+            if step < 3:
+                await it.press("enter")
+        assert kinds == [OrdersScreen, OrderScreen, OrderHoldsScreen, HoldScreen]
+        assert "Orders › 1001 › CUP-M › hold" in it.top()
+        await it.until(lambda: all(word in it.text() for word in ("ship", "commit", "hold", "order 1001")))
+        for _ in range(3):
+            await it.press("escape")
+        assert isinstance(it.app.screen, OrdersScreen)
+        assert it.table.cursor_key == "1001"
+        await it.press("escape")
+        assert isinstance(it.app.screen, OrdersScreen)
+
+
+async def test_a_screen_is_left_as_it_was_and_its_own_key_goes_to_its_list(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.press("enter")
+        await it.rows()
+        await it.go("4", rows=2)
+        await it.press("2")
+        assert isinstance(it.app.screen, OrderScreen)
+        await it.press("2")
+        await it.until(lambda: isinstance(it.app.screen, OrdersScreen))
+
+
+async def test_the_filter_is_sql_and_typed(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.press("/")
+        await it.type("!status:confirmed")
+        await it.until(lambda: it.keys == ["1003", "1002", "1001"])
+        await it.press("enter")
+        assert isinstance(it.app.focused, Table)
+        await it.press("/")
+        await it.type(" buyer1@")
+        await it.until(lambda: it.keys == ["1002"])
+        await it.press("escape")
+        await it.until(lambda: len(it.keys) == 8)
+
+
+async def test_a_wrong_filter_says_so_and_the_list_stays(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.press("/")
+        await it.type("statos:x")
+        await it.until(lambda: "no field 'statos'" in it.note())
+        assert "Did you mean 'status'" in it.note()
+        assert len(it.keys) == 8
+        await it.press("escape")
+        await it.until(lambda: it.note() == "8 orders")
+
+
+async def test_a_card_of_the_overview_opens_what_it_counts(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.press("j", "j", "enter")
+        await it.until(lambda: isinstance(it.app.screen, StockScreen))
+        assert it.app.screen.query_one(FilterLine).value == "available:<4"
+
+
+async def test_pages_follow_each_other_by_key(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "PAGE", 3)
+    async with console(shop) as it:
+        await it.go("2", rows=3)
+        assert it.keys == ["1008", "1007", "1006"]
+        assert "more follow" in it.note()
+        await it.press("]")
+        await it.until(lambda: it.keys == ["1005", "1004", "1003"])
+        assert it.table.cursor_key == "1005"
+        await it.press("]")
+        await it.until(lambda: it.keys == ["1002", "1001"])
+        await it.press("[", "[")
+        await it.until(lambda: it.keys == ["1008", "1007", "1006"])
+        for key, noun in (("4", "levels"), ("5", "holds")):
+            monkeypatch.setattr(bridge, "PAGE", 1)
+            await it.go(key)
+            first = it.keys
+            await it.press("]")
+            await it.until(lambda before=first: it.keys != before)  # type: ignore[misc]
+            assert it.note() == f"page 2 · 1 {noun[:-1]}"
+
+
+async def test_json_is_what_the_command_line_prints(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.press("y")
+        assert isinstance(it.app.screen, JsonView)
+        assert '"number": "1008"' in it.app.screen.encoded
+        assert "\\u202egpj" in it.app.screen.encoded
+        await it.press("escape")
+        await it.press("enter")
+        await it.rows()
+        await it.press("y")
+        assert '"timeline": [' in it.app.screen.encoded
+
+
+async def test_help_lists_what_works_here_and_q_leaves(shop: Shop) -> None:
+    async with console(shop, size=(120, 60)) as it:
+        await it.go("4", rows=2)
+        await it.press("?")
+        assert isinstance(it.app.screen, View)
+        await it.until(lambda: "Receive" in it.text() and "Filter" in it.text())
+        assert "Ship" not in it.text()
+        await it.press("escape", "q")
+    assert it.app.return_code == 0
+
+
+async def test_vim_keys_move(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.press("j", "j", "k")
+        assert it.table.cursor_row == 1
+        await it.press("G")
+        assert it.table.cursor_row == 7
+        await it.press("g")
+        assert it.table.cursor_row == 0
+
+
+async def test_the_palette_finds_orders_screens_and_actions(shop: Shop) -> None:
+    async with console(shop) as it:
+        for typed, wanted in (("1003", OrderScreen), ("TEE", SkuScreen), ("reservations", ReservationsScreen)):
+            await it.press("ctrl+p")
+            await it.type(typed)
+            await it.until(lambda: it.app.screen.query("CommandList"))
+            await it.pilot.pause(0.5)
+            await it.press("enter")
+            await it.until(lambda kind=wanted: isinstance(it.app.screen, kind))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 10)])
+async def test_it_fits_and_resizes(shop: Shop, size: tuple[int, int]) -> None:
+    async with console(shop, size=size) as it:
+        await it.go("2", rows=8)
+        await it.select("1003")
+        lines = it.text().splitlines()
+        assert len(lines) == size[1]
+        assert "ORDER" in it.text()
+        await it.pilot.resize_terminal(100, 30)
+        await it.until(lambda: "UNITS" in it.text() and "PLACED" in it.text())
+        assert it.table.cursor_key == "1003"
+
+
+def test_every_binding_of_ours_has_an_id() -> None:
+    kinds: list[Any] = [Console, Table, FilterLine, Dialog, View, LiveScreen, OverviewScreen, OrdersScreen, OrderScreen]
+    kinds += [StockScreen, SkuScreen, ReservationsScreen, HoldScreen, OrderHoldsScreen]
+    bindings = [binding for kind in kinds for binding in kind.__dict__.get("BINDINGS", ())]
+    assert bindings
+    assert all(binding.id for binding in bindings)
+    eaten = {f"ctrl+{letter}" for letter in "hijmsqzba"}
+    assert not eaten & {key for binding in bindings for key in binding.key.split(",")}
