@@ -3,9 +3,9 @@
 Its modules are loaded when they are first named (`core.orders.ship`), so that a command pays only for what it runs.
 """
 
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
     from shopctl.core import (
@@ -53,10 +53,4 @@ if TYPE_CHECKING:
     ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    try:
-        return import_module(f"{__name__}.{name}")
-    except ModuleNotFoundError as error:
-        if error.name == f"{__name__}.{name}":
-            raise AttributeError(name) from None
-        raise
+__getattr__ = modules_of(__name__)

@@ -6,9 +6,9 @@ models.py    raw → validated drafts, with pydantic          products.py  the i
 export.py    the catalogue → JSONL or CSV, losslessly       entry.py     one product by hand
 """
 
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
     from shopctl.core.imports import entry, export, products
@@ -16,10 +16,4 @@ if TYPE_CHECKING:
     __all__ = ["entry", "export", "products"]
 
 
-def __getattr__(name: str) -> ModuleType:
-    try:
-        return import_module(f"{__name__}.{name}")
-    except ModuleNotFoundError as error:
-        if error.name == f"{__name__}.{name}":
-            raise AttributeError(name) from None
-        raise
+__getattr__ = modules_of(__name__)

@@ -32,15 +32,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerDetail:
-    email: str
-    id: str
-    name: str | None
-    registered: bool
-    orders: int
-    spent: Money
-    currency: str
-    created_at: datetime
+class CustomerDetail(Customer):
     addresses: Sequence[Mapping[str, str]]
 
 
