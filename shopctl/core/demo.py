@@ -134,6 +134,7 @@ def keep_coming(shop: Shop, stop: threading.Event, *, seconds: float = 1.5) -> N
     while not stop.wait(day.random.expovariate(1 / seconds)):
         number += 1
         day.shopper(number, prefix=f"live-{shop.request_id[-6:]}")
+        housekeeping.after_command(shop)
         if number % 10 == 0:
             day.operator()
 
