@@ -17,7 +17,7 @@ import typer
 from typer import _click as click
 
 from shopctl.commands.face import SHORT_HELP, Face, Noun
-from shopctl.commands.output import BROKEN_PIPE, MACHINE, Output, abandon_stdout
+from shopctl.commands.output import BROKEN_PIPE, MACHINE, Output, abandon_stdout, output_failed
 from shopctl.core.errors import BadInput, ShopError
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def _run(face: Face) -> int:
     except BrokenPipeError:
         abandon_stdout()
         return BROKEN_PIPE
+    except OSError as error:
+        return _fail(face, output_failed(error))
 
 
 def _invoke(face: Face) -> int:
@@ -130,6 +132,10 @@ def _fail(face: Face, error: ShopError) -> int:
 
 
 def _unexpected(error: Exception) -> ShopError:
+    if isinstance(error, UnicodeEncodeError):
+        return BadInput("bad_text", "A value is not valid Unicode text")
+    if isinstance(error, OverflowError):
+        return BadInput("out_of_range", "A number or a time is out of range")
     if isinstance(error, OSError) and error.errno == 28:
         from shopctl.core.errors import Unavailable
 
@@ -140,7 +146,9 @@ def _unexpected(error: Exception) -> ShopError:
 def _wanted_format(argv: list[str]) -> str:
     """The -o of a command line that may not parse: its errors should speak the caller's format all the same."""
     for i, word in enumerate(argv):
-        value = argv[i + 1] if word in ("-o", "--output") and i + 1 < len(argv) else word.removeprefix("--output=")
+        value = argv[i + 1] if word in ("-o", "--output") and i + 1 < len(argv) else ""
+        if word.startswith(("--output=", "-o")) and not value:
+            value = word.removeprefix("--output=").removeprefix("-o")
         if value in MACHINE:
             return value
     return "table"

@@ -38,14 +38,16 @@ def set_(ctx: typer.Context, cart: Cart, sku: Sku = None, quantity: Quantity = N
     face(ctx).each(cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity})
 
 
-@app.command(cls=Writing)
+@app.command(cls=Destroying)
 def remove(ctx: typer.Context, cart: Cart, sku: Sku = None) -> None:
     """Take a SKU out. Rows of -: {"cart", "sku"}."""
 
     def one(shop: Any, row: Any) -> object:
         return core.cart.remove(shop, handle=row["cart"], sku=row["sku"])
 
-    face(ctx).each(cart, ("cart", "sku"), one, {"cart": cart, "sku": sku})
+    me = face(ctx)
+    me.confirm("Remove what stdin names from its carts?" if cart == "-" else f"Remove {sku} from cart {cart}?")
+    me.each(cart, ("cart", "sku"), one, {"cart": cart, "sku": sku})
 
 
 @app.command(cls=Reading)

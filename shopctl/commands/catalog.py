@@ -12,6 +12,7 @@ import typer
 from shopctl import core
 from shopctl.commands.face import Face, Listed, Reading, Writing, face, noun, whole
 from shopctl.commands.output import is_terminal, unknown
+from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput, BatchFailed
 
 app = noun("Products, variants, categories; import and export.")
@@ -72,7 +73,7 @@ def add(
     variant = _given(
         sku=sku, price=price, compare_at_price=compare_at_price, barcode=barcode, weight_grams=weight_grams
     )
-    variant["options"] = dict(_pair(pair) for pair in option or [])
+    variant["options"] = _options(option or [])
     product = _given(handle=handle, title=title, description=description, brand=brand, category=category, tags=tag)
     product |= _given(status=status, image_urls=image) | {"variants": [variant]}
 
@@ -111,7 +112,7 @@ def edit(
     changes |= _given(tracked=tracked, taxable=taxable, requires_shipping=requires_shipping)
     me = face(ctx)
     if name == "-":
-        me.rows((), lambda shop, row: _edit(shop, _named(row), {k: v for k, v in row.items() if k not in _NAMES}))
+        me.rows((), lambda shop, row: _edit(shop, _named(row), {k: v for k, v in row.items() if k not in _TOLD}))
     else:
         me.do(lambda shop: _edit(shop, name, changes))
 
@@ -155,12 +156,15 @@ def import_(
 @app.command(cls=Reading)
 def export(
     ctx: typer.Context,
-    format: Annotated[str, typer.Option(help="jsonl or csv.")] = "jsonl",
+    format: Annotated[str | None, typer.Option(help="jsonl (default) or csv; -o says the same.")] = None,
 ) -> None:
     """Write the whole catalogue to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)
+    if me.out.fields:
+        raise BadInput("usage", "An export has every field; --fields is for lists")
+    wanted = format or (me.out.format if me.format_chosen else "jsonl")
     with me.shop() as shop:
-        me.out.raw(core.imports.export.export_products(shop, format=format))
+        me.out.raw(core.imports.export.export_products(shop, format=wanted))
 
 
 @categories.command("list", cls=Reading)
@@ -172,17 +176,22 @@ def list_categories(ctx: typer.Context) -> None:
 
 
 @categories.command("add", cls=Writing)
-def add_category(ctx: typer.Context, path: Annotated[str, typer.Argument(help='"Apparel > Shirts"')]) -> None:
-    """Make a category and its parents."""
+def add_category(
+    ctx: typer.Context, path: Annotated[str, typer.Argument(help='"Apparel > Shirts", or - to read rows from stdin.')]
+) -> None:
+    """Make a category and its parents. Rows of -: {"path"}."""
 
-    def one(shop: Any) -> object:
-        draft = core.imports.entry.draft(shop, {"title": "-", "category": path, "variants": [{"price": "0"}]})
-        return {"path": core.catalog.add_category(shop, path=draft.said["category"])}
+    def one(shop: Any, row: Mapping[str, Any]) -> object:
+        checked = core.imports.entry.changes(shop, {"category": row["path"]})
+        return {"path": core.catalog.add_category(shop, path=checked["category"])}
 
-    face(ctx).do(one)
+    face(ctx).each(path, ("path",), one, {"path": path})
 
 
-_NAMES = ("name", "sku", "handle")
+_NAMES = ("sku", "name", "handle")
+_TOLD = (*_NAMES, "id", "options", "currency", "available")
+"""What rows of lists tell besides what can be changed."""
+_AMOUNTS = ("price", "compare_at_price")
 
 
 def _named(row: Mapping[str, Any]) -> str:
@@ -198,8 +207,12 @@ def _edit(shop: Any, name: str, changes: Mapping[str, Any]) -> object:
         raise BadInput(
             "nothing_to_change", "Name at least one field to change", hint="See shopctl catalog edit --help."
         )
-    written = core.catalog.edit(shop, name=name, said=said)
-    return {"name": name, "handle": written.handle, "outcome": written.outcome, **changes}
+    written, currency = core.catalog.edit(shop, name=name, said=said), shop.facts.currency
+    shown = {
+        field: Money(value, currency) if field in _AMOUNTS and value is not None else value
+        for field, value in said.items()
+    }
+    return {"name": name, "handle": written.handle, "outcome": written.outcome, **shown, "currency": currency}
 
 
 def _blank_as_none(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,6 +226,13 @@ def _blank_as_none(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _given(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _options(pairs: list[str]) -> dict[str, str]:
+    found = [_pair(pair) for pair in pairs]
+    if len(dict(found)) < len(found):
+        raise BadInput("bad_option", "An option is named twice")
+    return dict(found)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -32,6 +32,7 @@ def demo(
 ) -> None:
     """Build a demo shop in a store of its own, run a day of orders through it, and verify it."""
     me = face(ctx)
+    me.must_write("demo")
     settings = _own_store(me)
     if me.dry_run:
         me.out.say(f"Dry run: would make {settings.store.value}, fill it, and run {shoppers} shoppers through it.")

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from shopctl import core
 from shopctl.commands.output import FORMATS, Output, error_record, is_terminal, unknown
 from shopctl.core.domain.wire import plain
-from shopctl.core.errors import BadInput, BatchFailed, ShopError
+from shopctl.core.errors import BadInput, BatchFailed, NotPermitted, ShopError
 
 if TYPE_CHECKING:
     from shopctl.config import Settings
@@ -52,11 +53,9 @@ class Face:
         shop = self.open_shop(self.settings(), read_only=self.read_only, dry_run=self.dry_run, narrate=self.out.say)
         try:
             yield shop
-        finally:
             if writes and not (self.dry_run or self.read_only):
-                from shopctl.core import housekeeping
-
-                housekeeping.after_command(shop)
+                core.housekeeping.after_command(shop)
+        finally:
             shop.engine.dispose()
         if self.dry_run and writes:
             self.out.say("Dry run: nothing was changed.")
@@ -64,6 +63,7 @@ class Face:
     # --- answers ------------------------------------------------------------------------------------------------------
     def do(self, use_case: Callable[[Shop], object]) -> None:
         """Run one use case that writes, and print its result."""
+        self.out.lenient = not self.dry_run
         with self.shop(writes=True) as shop:
             self.out.one(use_case(shop))
 
@@ -80,6 +80,8 @@ class Face:
         where: Callable[[Any], Sequence[Any]] = lambda _: (),
     ) -> None:
         """Print a list, filtered, sorted and cut; a cut list is announced. `where` narrows it in the same snapshot."""
+        if self.limit < -1:
+            raise BadInput("bad_limit", f"A limit is a number of rows, or -1 for all, not {self.limit}")
         with self.shop() as shop, shop.read() as tx:
             rows = listing.rows(tx, filters=self.filters, sort=self.sort, limit=self.limit, where=where(tx))
             cut = self.limit >= 0 and len(rows) > self.limit
@@ -107,6 +109,7 @@ class Face:
         """Run a use case for every JSON line of stdin in this one process; a result a line, exit 9 if any failed."""
         if not self.format_chosen:
             self.out.format = "jsonl"
+        self.out.lenient = True
         failures: list[int] = []
         with self.shop(writes=True) as shop:
             self.out.many(self._results(shop, needed, use_case, failures))
@@ -115,6 +118,11 @@ class Face:
             raise BatchFailed(
                 "batch_failed", f"{count} of the rows failed", hint="Each has its own result.", failed=count
             )
+
+    def must_write(self, what: str) -> None:
+        """For commands that make a store: there is no shop yet that could refuse."""
+        if self.read_only:
+            raise NotPermitted("read_only", f"With --read-only, {what} is not possible")
 
     def confirm(self, question: str) -> None:
         """Ask before something destructive; without anybody to ask, --yes must have been said."""
@@ -149,9 +157,10 @@ class Face:
 
 def _parsed(line: str, needed: Sequence[str]) -> Mapping[str, Any]:
     try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise BadInput("bad_row", f"The row is not JSON: {error}") from None
+        row = json.loads(line.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BadInput("bad_row", f"The row is not JSON: {reason}") from None
     if not isinstance(row, dict):
         raise BadInput("bad_row", "A row is a JSON object")
     for name in needed:

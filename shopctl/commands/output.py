@@ -40,11 +40,12 @@ class Output:
     fields: Sequence[str] = ()
     quiet: bool = False
     color: bool | None = None
+    lenient: bool = False  # after a change: an unknown field is told, and is no reason to fail any more
 
     # --- data ---------------------------------------------------------------------------------------------------------
     def many(self, rows: Iterable[object], columns: Sequence[str] = ()) -> None:
         """A list of rows; `columns` are the table's, the machine formats have every field."""
-        records = (self._picked(plain(row)) for row in rows)
+        records = (self.picked(plain(row)) for row in rows)
         match self.format:
             case "json":
                 self._json_array(records)
@@ -58,7 +59,10 @@ class Output:
 
     def one(self, thing: object) -> None:
         """One object: a result, or what `show` shows."""
-        record = self._picked(plain(thing))
+        self.whole(self.picked(plain(thing)))
+
+    def whole(self, record: Record) -> None:
+        """One object with all its fields."""
         match self.format:
             case "json":
                 _write(encoded(record, indent=2) + "\n")
@@ -102,13 +106,17 @@ class Output:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     # --- formats ------------------------------------------------------------------------------------------------------
-    def _picked(self, record: Record) -> Record:
+    def picked(self, record: Record) -> Record:
+        """The fields that were asked for."""
         if not self.fields:
             return record
         for name in self.fields:
             if name not in record:
-                raise unknown("field", name, record)
-        return {name: record[name] for name in self.fields}
+                error = unknown("field", name, record)
+                if not self.lenient:
+                    raise error
+                self.say(f"{error.message}. {error.hint}")
+        return {name: record[name] for name in self.fields if name in record}
 
     def _json_array(self, records: Iterable[Record]) -> None:
         separator = "[\n"
@@ -192,6 +200,15 @@ def _write(text: str, stream: Any = None) -> None:
     except BrokenPipeError:
         abandon_stdout()
         raise SystemExit(BROKEN_PIPE) from None
+    except OSError as error:
+        raise output_failed(error) from None
+
+
+def output_failed(error: OSError) -> ShopError:
+    """Not "retry is safe": what the command changed has been changed."""
+    abandon_stdout()
+    hint = "What the command did stays done; look before you repeat it."
+    return ShopError("output_failed", f"The output cannot be written: {error.strerror}", hint=hint)
 
 
 def abandon_stdout() -> None:
@@ -216,7 +233,7 @@ def _cell(value: Any) -> str:
 
 def _summary(value: list[Any] | dict[str, Any]) -> str:
     if isinstance(value, dict) and all(not isinstance(item, list | dict) for item in value.values()):
-        return ", ".join(f"{key}={item}" for key, item in value.items() if item not in (None, ""))
+        return "; ".join(f"{key}={item}" for key, item in value.items() if item not in (None, ""))
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return json.dumps(value, ensure_ascii=False)

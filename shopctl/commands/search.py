@@ -8,6 +8,7 @@ import typer
 
 from shopctl import core
 from shopctl.commands.face import Reading, face, noun
+from shopctl.core.domain.wire import plain
 from shopctl.core.errors import BadInput
 
 TOP_LEVEL = True
@@ -50,7 +51,8 @@ def search(
     with me.shop() as shop:
         results = core.search.search(shop, request)
     if me.out.format == "json":
-        me.out.one(results)
+        hits = [me.out.picked(hit) for hit in plain(results.hits)]
+        me.out.whole({**plain(results), "hits": hits})
         return
     columns = ("sku", "title", "options", "brand", "price", "currency", "available")
     me.out.many(results.hits, columns)

@@ -30,6 +30,7 @@ def init(
     from shopctl.core.db.engine import parse_url
 
     me = face(ctx)
+    me.must_write("init")
     if prices not in PRICES:
         raise unknown("price_rule", prices, PRICES)
     facts = store.check(store.NewShop(name, currency, country, timezone, prices == "include-tax", test_store))

@@ -103,11 +103,12 @@ def explain(
     """Why a SKU stands, or stood, as it does: the sums of its movements."""
     me = face(ctx)
     with me.shop() as shop, shop.read() as tx:
-        rows = core.queries.stock.explain(tx, sku, moment(at) if at else None)
+        rows = core.queries.stock.explain(tx, sku, moment(at, shop.facts.timezone) if at else None)
         me.out.many(rows, ("warehouse", "at", "quantity", "reserved", "committed", "available"))
         if me.out.format == "table":
             for row in rows:
                 me.out.text("")
+                me.out.text(f"{row.warehouse}, by kind of movement")
                 me.out.many(row.by_kind)
 
 
@@ -122,9 +123,15 @@ def list_warehouses(ctx: typer.Context) -> None:
 @warehouses.command("add", cls=Writing)
 def add_warehouse(
     ctx: typer.Context,
-    code: Annotated[str, typer.Argument()],
+    code: Annotated[str, typer.Argument(help="MAIN, EAST …, or - to read rows from stdin.")],
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     priority: Annotated[int | None, typer.Option(help="1 ships first; default: last.")] = None,
 ) -> None:
-    """Open a warehouse."""
-    face(ctx).do(lambda shop: core.stock.add_warehouse(shop, code=code, name=name, priority=priority))
+    """Open a warehouse. Rows of -: {"code", "name"?, "priority"?}."""
+
+    def one(shop: Any, row: Any) -> object:
+        rank = row.get("priority")
+        place = {"code": row["code"], "name": row.get("name") or name}
+        return core.stock.add_warehouse(shop, **place, priority=priority if rank is None else whole(rank, "priority"))
+
+    face(ctx).each(code, ("code",), one, {"code": code})

@@ -40,12 +40,19 @@ def info(ctx: typer.Context) -> None:
 def set_(
     ctx: typer.Context,
     key: Annotated[
-        str, typer.Argument(help="name, country, timezone, hold_at, hold_seconds, cart_seconds, email_sender.")
+        str,
+        typer.Argument(
+            help="- to read rows, or name, country, timezone, hold_at, hold_seconds, cart_seconds, email_sender."
+        ),
     ],
-    value: Annotated[str, typer.Argument()],
+    value: Annotated[str | None, typer.Argument()] = None,
 ) -> None:
-    """Change a rule of the shop."""
-    face(ctx).do(lambda shop: core.settings.set_value(shop, key=key, value=value))
+    """Change a rule of the shop. Rows of -: {"key", "value"}."""
+
+    def one(shop: Any, row: Any) -> object:
+        return core.settings.set_value(shop, key=row["key"], value=str(row["value"]))
+
+    face(ctx).each(key, ("key", "value"), one, {"key": key, "value": value})
 
 
 @app.command(cls=Writing)
@@ -54,8 +61,11 @@ def recover(ctx: typer.Context) -> None:
     me = face(ctx)
     with me.shop(writes=True) as shop:
         results = core.settlement.recover(shop)
+        core.housekeeping.revive(shop)
         me.out.many(results)
-    me.out.say(f"{len(results)} unfinished orders looked at." if results else "Nothing was left unfinished.")
+    me.out.say(
+        f"{len(results)} unfinished orders and refunds looked at." if results else "Nothing was left unfinished."
+    )
 
 
 @app.command(cls=Destroying)
@@ -100,8 +110,8 @@ def list_taxes(ctx: typer.Context) -> None:
 @tax.command("add", cls=Writing)
 def add_tax(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="VAT, GST … Different names add up.")],
-    percent: Annotated[str, typer.Argument(help="8.875")],
+    name: Annotated[str, typer.Argument(help="VAT, GST … (different names add up), or - to read rows.")],
+    percent: Annotated[str | None, typer.Argument(help="8.875")] = None,
     country: Country = "",
     region: Region = "",
     included: Annotated[
@@ -111,19 +121,24 @@ def add_tax(
     valid_from: From = None,
     valid_to: To = None,
 ) -> None:
-    """Add a tax rate."""
-    face(ctx).do(
-        lambda shop: core.rates.add_tax(
+    """Add a tax rate. Rows of -: what `tax list` prints; `included` and the dates may be missing."""
+    given = {"name": name, "percent": percent, "country": country, "region": region, "included": included}
+    given |= {"on_shipping": on_shipping, "valid_from": valid_from, "valid_to": valid_to}
+
+    def one(shop: Any, row: Any) -> object:
+        included = row.get("included")
+        return core.rates.add_tax(
             shop,
-            name=name,
-            country=country,
-            region=region,
-            percent=percent,
-            included=shop.facts.prices_include_tax if included is None else included,
-            on_shipping=on_shipping,
-            dates=_dates(valid_from, valid_to),
+            name=str(row["name"]),
+            percent=str(row["percent"]),
+            country=row.get("country") or "",
+            region=row.get("region") or "",
+            included=shop.facts.prices_include_tax if included is None else bool(included),
+            on_shipping=bool(row.get("on_shipping")),
+            dates=_dates(shop, row.get("valid_from"), row.get("valid_to")),
         )
-    )
+
+    face(ctx).each(name, ("name", "percent"), one, given)
 
 
 @shipping.command("list", cls=Reading)
@@ -141,8 +156,8 @@ def list_shipping(ctx: typer.Context) -> None:
 @shipping.command("add", cls=Writing)
 def add_shipping(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Standard, Express …")],
-    amount: Annotated[str, typer.Argument(help="4.99")],
+    name: Annotated[str, typer.Argument(help="Standard, Express …, or - to read rows.")],
+    amount: Annotated[str | None, typer.Argument(help="4.99")] = None,
     country: Country = "",
     region: Region = "",
     min_weight: Annotated[int | None, typer.Option(metavar="GRAMS", help="From this weight.")] = None,
@@ -153,19 +168,26 @@ def add_shipping(
     valid_from: From = None,
     valid_to: To = None,
 ) -> None:
-    """Add a shipping rate: flat, by weight, by total, free above."""
-    face(ctx).do(
-        lambda shop: core.rates.add_shipping(
+    """Add a shipping rate: flat, by weight, by total, free above. Rows of -: what `shipping list` prints."""
+    given: dict[str, Any] = {"name": name, "amount": amount, "country": country, "region": region}
+    given |= {"min_weight_grams": min_weight, "max_weight_grams": max_weight, "min_total": min_total}
+    given |= {"max_total": max_total, "free_above": free_above, "valid_from": valid_from, "valid_to": valid_to}
+
+    def one(shop: Any, row: Any) -> object:
+        bounds = core.rates.Bounds(**{field: row.get(field) for field in core.rates.Bounds.__slots__})
+        return core.rates.add_shipping(
             shop,
-            name=name,
-            country=country,
-            region=region,
-            amount=amount,
-            bounds=core.rates.Bounds(min_weight, max_weight, min_total, max_total, free_above),
-            dates=_dates(valid_from, valid_to),
+            name=str(row["name"]),
+            amount=str(row["amount"]),
+            country=row.get("country") or "",
+            region=row.get("region") or "",
+            bounds=bounds,
+            dates=_dates(shop, row.get("valid_from"), row.get("valid_to")),
         )
-    )
+
+    face(ctx).each(name, ("name", "amount"), one, given)
 
 
-def _dates(start: str | None, end: str | None) -> Any:
-    return core.rates.Dates(moment(start) if start else None, moment(end) if end else None)
+def _dates(shop: Any, start: str | None, end: str | None) -> Any:
+    zone = shop.facts.timezone
+    return core.rates.Dates(moment(start, zone) if start else None, moment(end, zone) if end else None)

@@ -75,7 +75,8 @@ def merge(shop: Shop, *, source: str, target: str) -> CartView:
         lines = tx.rows(sa.select(cart_lines.c.sku, cart_lines.c.quantity).where(cart_lines.c.cart_id == guest.id))
         _empty(tx, guest.id)
         for line in lines:
-            _merge_line(tx, into, line.sku, line.quantity)
+            for sentence in _merge_line(tx, into, line.sku, line.quantity):
+                shop.narrate(sentence)
         tx.execute(
             sa.update(carts)
             .where(carts.c.id == guest.id)
@@ -139,6 +140,7 @@ def put_line(tx: UnitOfWork, cart: Row, sku: str, quantity: int) -> None:
     variant = find_variant(tx, sku)
     if variant.status != "active":
         raise Refused("not_for_sale", f"{sku} is {variant.status} and cannot be bought", sku=sku, status=variant.status)
+    reservations.release_cart(tx, cart.id, sku)  # an earlier hold, by whatever rule, makes room for what is wanted now
     if variant.tracked:
         _secure(tx, cart, sku, quantity, at_once=(variant.hold_at or tx.facts.hold_at) == "cart")
     statement = stores.insert_new(tx.connection, cart_lines).values(
@@ -212,24 +214,26 @@ def _quantity_of(tx: UnitOfWork, cart_id: str, sku: str) -> int:
 def _secure(tx: UnitOfWork, cart: Row, sku: str, quantity: int, *, at_once: bool) -> None:
     """Hold the units now, or make sure that they could be held."""
     if at_once:
-        reservations.release_cart(tx, cart.id, sku)
         reservations.hold(tx, owner(cart), {sku: quantity}, origin="cart")
         return
     available = can_be_had(tx, [sku], owner_id=cart.id).get(sku, 0)
     if available < quantity:
         raise reservations.short({sku: quantity}, {sku: available})
-    reservations.release_cart(tx, cart.id, sku)
 
 
-def _merge_line(tx: UnitOfWork, into: Row, sku: str, quantity: int) -> None:
-    wanted = _quantity_of(tx, into.id, sku) + quantity
+def _merge_line(tx: UnitOfWork, into: Row, sku: str, quantity: int) -> list[str]:
+    """Add a line as far as it can be bought; sentences about what could not."""
+    before = _quantity_of(tx, into.id, sku)
+    wanted = before + quantity
     variant = find_variant(tx, sku)
     if variant.status != "active":
-        return
+        return [f"{sku} is {variant.status} and was left out."]
+    possible = wanted
     if variant.tracked:
-        wanted = min(wanted, can_be_had(tx, [sku], owner_id=into.id).get(sku, 0))
-    if wanted:
-        put_line(tx, into, sku, wanted)
+        possible = min(wanted, max(before, can_be_had(tx, [sku], owner_id=into.id).get(sku, 0)))
+    if possible > before:
+        put_line(tx, into, sku, possible)
+    return [f"Only {possible} of {sku} are in the cart; {wanted} were wanted."] if possible < wanted else []
 
 
 def _empty(tx: UnitOfWork, cart_id: str) -> None:

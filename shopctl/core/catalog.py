@@ -19,6 +19,7 @@ from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import Refused
 from shopctl.core.queries.catalog import find_variant
+from shopctl.core.queries.stock import owed
 from shopctl.core.shop import Shop
 
 PRODUCT_DEFAULTS: Mapping[str, Any] = {
@@ -59,13 +60,17 @@ class VariantDraft:
 
 @dataclass(frozen=True, slots=True)
 class ProductDraft:
-    """One product as said, by its handle. `whole`: a clash in one part keeps all of it out."""
+    """One product as said, by its handle. `whole`: a clash in one part keeps all of it out.
+
+    `made`: the handle was made from the title, and must not lead to a product of another title.
+    """
 
     handle: str
     said: Mapping[str, Any]
     variants: Sequence[VariantDraft]
     line: int = 0
     whole: bool = False
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class _Known:
     products: dict[str, dict[str, Any]]
     by_sku: dict[str, dict[str, Any]]
     by_product: dict[str, dict[_Options, dict[str, Any]]]
+    owed: dict[str, int]
 
 
 @dataclass(slots=True)
@@ -247,6 +253,11 @@ def _put_one(
         said["category_id"] = paths[draft.said["category"]]
     if product is None:
         product = _new_product(tx, draft.handle, said)
+    elif draft.made and product["title"] != said["title"]:
+        reason = f"makes the handle of another product, {product['title']!r}; give it a handle of its own"
+        result.clashes.append(Clash(draft.line, "title", str(said["title"]), reason))
+        result.outcome = "refused"
+        return result
     places = _places(draft, product, known, result)
     if fresh and "title" not in said:
         result.clashes.append(Clash(draft.line, "title", "", "a new product needs a title"))
@@ -297,6 +308,8 @@ def _places(draft: ProductDraft, product: Mapping[str, Any], known: _Known, resu
             reason = ("options", _spelled(options), f"these options are those of {same_options['sku']}")
         elif current is None and "price" not in said.said:
             reason = ("price", "", "a new variant needs a price")
+        elif (limit := said.said.get("backorder_limit")) is not None and limit < known.owed.get(sku, 0):
+            reason = ("backorder_limit", str(limit), f"{known.owed[sku]} units are sold already that are not there")
         if reason:
             result.clashes.append(Clash(said.line, *reason, index))
             continue
@@ -340,7 +353,10 @@ def _put_variant(
 def _look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> _Known:
     handles = [draft.handle for draft in drafts]
     named = [v.sku or _base_sku(d.handle, v.options or {}) for d in drafts for v in d.variants]
-    known = _Known({}, {}, {})
+    limited = [v.sku for d in drafts for v in d.variants if v.sku and "backorder_limit" in v.said]
+    known = _Known({}, {}, {}, {})
+    for chunk in _chunks(limited):
+        known.owed |= owed(tx, chunk)
     for chunk in _chunks(handles):
         for row in tx.rows(sa.select(products).where(products.c.handle.in_(chunk))):
             known.products[row.handle] = row._asdict()

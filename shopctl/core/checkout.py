@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shopctl.core import cart as carts
-from shopctl.core import customers, orders, payments, rates, reservations
+from shopctl.core import customers, orders, payments, process, rates, reservations
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money, pricing, text
@@ -93,14 +93,15 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
 
 
 def _resume(shop: Shop, wanted: Placement) -> Order | None:
-    """The order that this key has made already, with this process at work on it."""
+    """The order that this key has made already; this process goes on with it when no other is at work on it."""
     with shop.read() as tx:
         seen = orders.find_by_key(tx, wanted.key)
         if seen is None:
             return None
         _same(seen, wanted)
         order = get(tx, seen.order_id)
-    if order.status == "pending" and not shop.dry_run:
+        abandoned = not process.is_alive(row_by_number(tx, order.number).process)
+    if order.status == "pending" and abandoned and not shop.dry_run:
         with shop.work("checkout.resume", order.number) as tx:
             orders.adopt(tx, order.id)
             tx.commit()
@@ -170,7 +171,8 @@ def _answer(shop: Shop, order: Order) -> Order:
     if row.status == "cancelled" and row.problem:
         problem = row.problem
         raise Refused(problem["code"], problem["message"], hint=problem.get("hint"), **problem.get("details", {}))
-    return order
+    # What happened to it since (shipped, delivered, cancelled by an operator) does not change the first answer.
+    return replace(order, status="confirmed")
 
 
 # --- unit of work 1, step by step ----------------------------------------------------------------------------------
@@ -245,13 +247,14 @@ def _check_total(wanted: Placement, totals: Totals, currency: str) -> None:
 def _hold(tx: UnitOfWork, cart_id: str, order: Owner, lines: Sequence[Row]) -> None:
     """Take over what the cart holds and hold the rest, pinned until the payment is resolved.
 
-    What is not tracked needs no hold; one from the time when it was still tracked is given back.
+    A hold that fits no line any more (the SKU was untracked for a while, the line is smaller) is given back.
     """
-    for line in lines:
-        if not line.tracked:
-            reservations.release_cart(tx, cart_id, line.sku)
+    wanted = {line.sku: line.quantity for line in lines if line.tracked}
+    for sku, units in reservations.held_by_cart(tx, cart_id).items():
+        if units > wanted.get(sku, 0):
+            reservations.release_cart(tx, cart_id, sku)
     mine = reservations.take_over(tx, cart_id, order)
-    missing = {line.sku: line.quantity - mine.get(line.sku, 0) for line in lines if line.tracked}
+    missing = {sku: units - mine.get(sku, 0) for sku, units in wanted.items()}
     reservations.hold(tx, order, {sku: n for sku, n in missing.items() if n > 0}, origin="checkout", pinned=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,16 +13,14 @@ from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, NotFound, Refused
-from shopctl.core.queries.customers import customer_id
+from shopctl.core.queries.customers import addresses, customer_id
 from shopctl.core.shop import Shop
-
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)*")
 
 
 def email_address(value: str) -> str:
     """The address as given, trimmed; BadInput when mail could not be sent there."""
     trimmed = value.strip()
-    if not _EMAIL.fullmatch(trimmed) or len(trimmed) > 254 or not trimmed.isprintable():
+    if not text.EMAIL.fullmatch(trimmed) or len(trimmed) > 254 or not trimmed.isprintable():
         raise BadInput("bad_email", f"{value!r} is not an e-mail address", value=value)
     return text.refuse_card_number(trimmed, "e-mail address")
 
@@ -103,9 +100,11 @@ def add(shop: Shop, *, email: str, name: str | None = None) -> dict[str, Any]:
 
 
 def add_address(shop: Shop, *, email: str, data: object) -> dict[str, str]:
-    """Keep an address for later orders."""
+    """Keep an address for later orders; the address with its id."""
     address = parse_address(data)
     with shop.work("customers.addresses.add") as tx:
-        remember_address(tx, customer_id(tx, email), address)
+        account = customer_id(tx, email)
+        remember_address(tx, account, address)
+        kept = next(found for found in addresses(tx, account) if found.items() >= address.items())
         tx.commit()
-    return address
+    return kept

@@ -50,8 +50,8 @@ def confirm(shop: Shop, limit: int) -> int:
         try:
             shop.notifier.send(letters[fact.subject])
             sent.append(fact)
-        except ShopError as error:
-            problems.append((fact, error.message))
+        except Exception as error:  # whatever is wrong with one letter must not keep back the others, or the command
+            problems.append((fact, str(error) or type(error).__name__))
     if taken:
         with shop.work("outbox.delivered", outbox.ORDER_CONFIRMED) as tx:
             outbox.done(tx, sent)
@@ -59,6 +59,14 @@ def confirm(shop: Shop, limit: int) -> int:
                 outbox.failed(tx, fact, problem)
             tx.commit()
     return len(sent)
+
+
+def revive(shop: Shop) -> int:
+    """Give what was put aside as undeliverable another round of tries; how many facts."""
+    with shop.work("outbox.revive") as tx:
+        count = outbox.revive(tx)
+        tx.commit()
+    return count
 
 
 def _waiting(tx: UnitOfWork) -> set[str]:

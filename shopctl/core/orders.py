@@ -84,6 +84,16 @@ def adopt(tx: UnitOfWork, order_id: str) -> None:
     tx.execute(sa.update(orders).where(orders.c.id == order_id, orders.c.in_flight).values(process=process.name()))
 
 
+def leave(tx: UnitOfWork, order_id: str) -> None:
+    """Nobody is at work on an unfinished order any more: its shopper was told that it is pending."""
+    tx.execute(sa.update(orders).where(orders.c.id == order_id, orders.c.in_flight).values(process=""))
+
+
+def correct(tx: UnitOfWork, order_id: str, problem: Mapping[str, object]) -> None:
+    """Say anew what became of a cancelled order, when the story went on after it."""
+    tx.execute(sa.update(orders).where(orders.c.id == order_id).values(problem=problem, updated_at=tx.now))
+
+
 def advance(tx: UnitOfWork, order: Row, verb: str, *, note: str | None = None, problem: object = None) -> str:
     """Walk one step of the state machine; the new status. The order is no longer in flight, and its key is finished."""
     status = lifecycle.step(lifecycle.ORDER, order.status, verb, f"Order {order.number}")

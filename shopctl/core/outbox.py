@@ -22,7 +22,9 @@ ORDER_CONFIRMED = "order.confirmed"
 DELIVERED_TOPICS = (CATALOG_CHANGED, ORDER_CONFIRMED)
 
 LEASE = timedelta(seconds=60)
-MAX_ATTEMPTS = 12
+MAX_ATTEMPTS = 100
+LONGEST_PAUSE = timedelta(hours=1)
+"""With both, a fact is tried for about four days before it is put aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +101,20 @@ def done(tx: UnitOfWork, facts: Iterable[Fact]) -> None:
 
 
 def failed(tx: UnitOfWork, fact: Fact, problem: str) -> None:
-    """Try again later, each time twice as late; after MAX_ATTEMPTS the fact is put aside as dead."""
+    """Try again later, each time twice as late up to an hour; after MAX_ATTEMPTS the fact is put aside as dead."""
     dead = fact.attempts >= MAX_ATTEMPTS
     tx.execute(
         sa.update(outbox)
         .where(outbox.c.id == fact.id)
         .values(
             state="dead" if dead else "pending",
-            due_at=tx.now + timedelta(seconds=2**fact.attempts),
+            due_at=tx.now + min(timedelta(seconds=2 ** min(fact.attempts, 20)), LONGEST_PAUSE),
             problem=problem[:500],
         )
     )
+
+
+def revive(tx: UnitOfWork) -> int:
+    """Give facts that were put aside another round of tries; how many."""
+    again = sa.update(outbox).where(outbox.c.state == "dead").values(state="pending", attempts=0, due_at=tx.now)
+    return tx.execute(again).rowcount

@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import payment_attempts, payments, refunds
+from shopctl.core.db.tables import orders, payment_attempts, payments, refunds
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
@@ -22,7 +21,6 @@ from shopctl.core.shop import Shop
 
 TRIES = 3
 BACKOFF_SECONDS = 0.05
-DOUBT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +124,12 @@ def _verb(payment: Row, outcome: Outcome, give_up: bool) -> str:
 
 
 def doubtful(tx: UnitOfWork) -> Sequence[Row]:
-    """Payments voided within a day: a process that hung at the gateway may have charged after all."""
-    c = payments.c
-    return tx.rows(sa.select(payments).where(c.state == "voided", c.updated_at > tx.now - DOUBT).order_by(c.created_at))
+    """Voided payments, with their order's number: a process that hung at the gateway may have charged after all.
+
+    They are few (the gateway had never seen their key) and stay doubtful for as long as it might still see it.
+    """
+    voided = sa.select(payments, orders.c.number).join(orders, orders.c.id == payments.c.order_id)
+    return tx.rows(voided.where(payments.c.state == "voided").order_by(payments.c.created_at))
 
 
 def open_refund(tx: UnitOfWork, payment_id: str, *, reason: str) -> str | None:
@@ -153,10 +154,11 @@ def open_refund(tx: UnitOfWork, payment_id: str, *, reason: str) -> str | None:
 
 
 def pending_refunds(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
-    """Refunds that the gateway has not confirmed yet, with the reference of their charge."""
+    """Refunds that the gateway has not confirmed yet, with the reference of their charge and the order's number."""
     statement = (
-        sa.select(refunds, payments.c.reference.label("charge_reference"))
+        sa.select(refunds, payments.c.reference.label("charge_reference"), orders.c.number)
         .join(payments, payments.c.id == refunds.c.payment_id)
+        .join(orders, orders.c.id == refunds.c.order_id)
         .where(refunds.c.state == "pending")
         .order_by(refunds.c.created_at)
     )

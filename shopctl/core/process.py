@@ -15,7 +15,9 @@ def name() -> str:
 
 
 def is_alive(process: str) -> bool | None:
-    """Whether that process runs; None when it is another machine's and cannot be known from here."""
+    """Whether that process runs; None when it is another machine's and cannot be known from here; "" is nobody's."""
+    if not process:
+        return False
     host, pid, started = process.rsplit(":", 2)
     if host != socket.gethostname():
         return None
@@ -24,13 +26,17 @@ def is_alive(process: str) -> bool | None:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return _started(int(pid)) == started
 
 
 def _started(pid: int) -> str:
-    """The start time in clock ticks since boot, from Linux's /proc; elsewhere unknown, and the number must do."""
+    """The start time in clock ticks since boot, from Linux's /proc; elsewhere unknown, and the number must do.
+
+    A zombie, dead but not yet waited for by its parent, has none.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
-        return "0"
+        return "unknown"
+    return "dead" if fields[0] in "ZX" else fields[19]

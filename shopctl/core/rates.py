@@ -16,6 +16,8 @@ from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import money
 from shopctl.core.domain.pricing import MILLION, ShippingRate, TaxRate
 from shopctl.core.errors import BadInput
+from shopctl.core.queries import rates as rates_read
+from shopctl.core.queries.rates import ShippingRateRow, TaxRateRow
 from shopctl.core.settings import country_code
 from shopctl.core.shop import Shop
 
@@ -79,16 +81,16 @@ def add_tax(
     included: bool,
     on_shipping: bool,
     dates: Dates,
-) -> dict[str, Any]:
+) -> TaxRateRow:
     """Add a tax rate, in percent as a decimal string with up to four decimals ("8.875")."""
     rate = {**_place(name, country, region), "parts_per_million": _parts(percent)}
     rate |= {"included": included, "on_shipping": on_shipping}
-    return _add(shop, "store.tax.add", tax_rates, rate, dates)
+    return rates_read.tax(_add(shop, "store.tax.add", tax_rates, rate, dates))
 
 
 def add_shipping(
     shop: Shop, *, name: str, country: str, region: str, amount: str, bounds: Bounds, dates: Dates
-) -> dict[str, Any]:
+) -> ShippingRateRow:
     """Add a shipping rate; amounts are decimal strings in the shop's currency."""
     currency = shop.facts.currency
 
@@ -108,7 +110,7 @@ def add_shipping(
     for low, high in (("min_weight_grams", "max_weight_grams"), ("min_total", "max_total")):
         if rate[low] < 0 or (rate[high] is not None and rate[high] <= rate[low]):
             raise BadInput("bad_bounds", f"{high} must be greater than {low}, and neither below 0")
-    return _add(shop, "store.shipping.add", shipping_rates, rate, dates)
+    return rates_read.shipment(_add(shop, "store.shipping.add", shipping_rates, rate, dates))
 
 
 def _add(shop: Shop, action: str, table: sa.Table, rate: Mapping[str, Any], dates: Dates) -> dict[str, Any]:

@@ -104,6 +104,14 @@ def hold(tx: UnitOfWork, owner: Owner, wanted: Mapping[str, int], *, origin: str
     )
 
 
+def held_by_cart(tx: UnitOfWork, cart_id: str) -> dict[str, int]:
+    """Units by SKU that a cart holds."""
+    held = sa.select(r.sku, sa.func.sum(r.quantity).label("units")).where(
+        r.owner_id == cart_id, r.owner_kind == "cart", r.state == "held"
+    )
+    return {row.sku: int(row.units) for row in tx.rows(held.group_by(r.sku))}
+
+
 def take_over(tx: UnitOfWork, cart_id: str, order: Owner) -> dict[str, int]:
     """Turn a cart's own holds into an order's, pinned; units by SKU. Even expired ones, as long as nobody reclaimed them."""
     taken = tx.rows(

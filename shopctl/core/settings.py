@@ -46,10 +46,16 @@ def country_code(value: str) -> str:
 
 
 def shop_name(value: str) -> str:
-    try:
-        return text.storable(value.strip()) or "My shop"
-    except ValueError as error:
-        raise BadInput("bad_setting", f"The name {error}") from None
+    name = value.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise BadInput("bad_setting", "A name has 1 to 200 visible characters", value=value)
+    return name
+
+
+def email_sender(value: str) -> str:
+    if not text.EMAIL.fullmatch(value.strip()):
+        raise BadInput("bad_email", f"{value!r} is not an e-mail address", value=value)
+    return value.strip()
 
 
 EDITABLE: Mapping[str, Callable[[str], Any]] = {
@@ -59,7 +65,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "hold_at": _hold_at,
     "hold_seconds": _seconds,
     "cart_seconds": _seconds,
-    "email_sender": shop_name,
+    "email_sender": email_sender,
 }
 """What `store set` changes; currency and id are the shop's for good."""
 

@@ -50,7 +50,10 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
             else:
                 _give_up(tx, order, _problem(order, payment, outcome))
         elif not order.in_flight and state == "captured" and order.status == "cancelled" and payment is not None:
-            payments.open_refund(tx, payment.id, reason="the money came after the order was cancelled")
+            if payments.open_refund(tx, payment.id, reason="the money came after the order was cancelled"):
+                orders.correct(tx, order.id, _late(order))
+        elif order.in_flight:
+            orders.leave(tx, order.id)
         shown = get(tx, order_id)
         shop.fault("settle.before_commit")
         tx.commit()
@@ -120,6 +123,15 @@ def _problem(order: Row, payment: Row | None, outcome: Outcome) -> dict[str, obj
     }
 
 
+def _late(order: Row) -> dict[str, object]:
+    return {
+        "code": "order_cancelled",
+        "message": f"Order {order.number} was cancelled before its payment arrived; the payment is refunded",
+        "hint": "Place it again with a new key.",
+        "details": {"order": str(order.number)},
+    }
+
+
 def _owner(order: Row) -> Owner:
     return Owner("order", order.id, f"order {order.number}")
 
@@ -133,6 +145,13 @@ def cancel(shop: Shop, *, number: str) -> Order:
     with shop.read() as tx:
         order = row_by_number(tx, number)
         payment = payments.of_order(tx, order.id)
+        owed = bool(payments.pending_refunds(tx, order.id))
+    if (
+        order.status == "cancelled" and owed and not shop.dry_run
+    ):  # killed or refused on the way: only the refund is left
+        payments.finish_refunds(shop, order_id=order.id)
+        with shop.read() as tx:
+            return get(tx, order.id)
     if order.in_flight and not shop.dry_run:
         settled = _settle_by_asking(shop, order.id, payment)
         if settled.status == "cancelled":
@@ -163,7 +182,7 @@ def cancel(shop: Shop, *, number: str) -> Order:
 def recover(shop: Shop) -> list[Recovered]:
     """Finish every order and refund that a dead process left behind, by asking the gateway with the stored key.
 
-    Orders whose process still lives are left to it.
+    Orders whose process still lives are left to it. One that cannot be finished says why, and keeps none of the others.
     """
     with shop.read() as tx:
         waiting = [
@@ -173,17 +192,33 @@ def recover(shop: Shop) -> list[Recovered]:
         doubtful = payments.doubtful(tx)
     results = [_recover_one(shop, order, payment, age) for order, payment, age in waiting]
     if not shop.dry_run:
-        for payment in doubtful:
-            _refund_late_money(shop, payment)
-        payments.finish_refunds(shop)
-    return results
+        results += [found for payment in doubtful for found in _late_money(shop, payment)]
+    with shop.read() as tx:
+        owed = payments.pending_refunds(tx)
+    return results + [_refund_one(shop, refund) for refund in owed]
 
 
-def _refund_late_money(shop: Shop, payment: Row) -> None:
+def _late_money(shop: Shop, payment: Row) -> list[Recovered]:
     """A given-up payment that was charged after all, by a process that hung and died: settling it refunds it."""
-    outcome = payments.look_up(shop, payment.gateway_key)
-    if outcome.charge is not None and outcome.charge.status == "captured":
-        settle(shop, order_id=payment.order_id, outcome=outcome)
+    try:
+        outcome = payments.look_up(shop, payment.gateway_key)
+        if outcome.charge is None or outcome.charge.status != "captured":
+            return []
+        settled = settle(shop, order_id=payment.order_id, outcome=outcome)
+    except ShopError as error:
+        return [Recovered(str(payment.number), "cancelled", error.message)]
+    return [Recovered(settled.number, settled.status, "its late payment is refunded")]
+
+
+def _refund_one(shop: Shop, refund: Row) -> Recovered:
+    number = str(refund.number)
+    if shop.dry_run:
+        return Recovered(number, "cancelled", "would ask for its refund again")
+    try:
+        done = payments.finish_refunds(shop, order_id=refund.order_id)
+    except ShopError as error:
+        return Recovered(number, "cancelled", error.message)
+    return Recovered(number, "cancelled", "refunded" if done else "the gateway does not answer")
 
 
 def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Recovered:

@@ -132,13 +132,14 @@ def ensure_levels(tx: UnitOfWork, places: Sequence[tuple[str, str]]) -> None:
     """Make the level rows of (sku, warehouse) pairs that have none yet."""
     if not places:
         return
+    to_warehouse = sa.bindparam("to_warehouse", type_=stock_levels.c.warehouse.type)
     row = sa.select(
         variants.c.sku,
-        sa.bindparam("to_warehouse", type_=stock_levels.c.warehouse.type),
+        to_warehouse,
         sa.literal(GENERAL),
         *(sa.literal(0) for _ in range(4)),
         variants.c.tracked,
-        variants.c.backorder_limit,
+        sa.case((to_warehouse == _DEFAULT.scalar_subquery(), variants.c.backorder_limit), else_=0),
         sa.bindparam("now", type_=stock_levels.c.updated_at.type),
     ).where(variants.c.sku == sa.bindparam("of_sku"))
     columns = [c.name for c in stock_levels.c]
@@ -147,35 +148,39 @@ def ensure_levels(tx: UnitOfWork, places: Sequence[tuple[str, str]]) -> None:
 
 
 def follow_policy(tx: UnitOfWork, policies: Mapping[str, tuple[bool, int]]) -> None:
-    """Copy the variants' stock policy (tracked, backorder limit) to their levels, where the database enforces it."""
+    """Copy the variants' stock policy (tracked, backorder limit) to their levels, where the database enforces it.
+
+    The limit is the SKU's, so one level has it, the default warehouse's: on each it would be sold as many times over.
+    """
     if not policies:
         return
     may_backorder = [sku for sku, (tracked, limit) in policies.items() if tracked and limit]
     if may_backorder:
         ensure_levels(tx, [(sku, default_warehouse(tx)) for sku in may_backorder])
     c = stock_levels.c
+    limit = sa.case(
+        (c.warehouse == _DEFAULT.scalar_subquery(), sa.bindparam("l", type_=c.backorder_limit.type)), else_=0
+    )
     statement = (
         sa.update(stock_levels)
         .where(c.sku == sa.bindparam("k_sku"))
-        .where(sa.or_(c.tracked != sa.bindparam("t"), c.backorder_limit != sa.bindparam("l")))
-        .values(tracked=sa.bindparam("t"), backorder_limit=sa.bindparam("l"), updated_at=tx.now)
+        .where(sa.or_(c.tracked != sa.bindparam("t"), c.backorder_limit != limit))
+        .values(tracked=sa.bindparam("t"), backorder_limit=limit, updated_at=tx.now)
     )
-    tx.execute(statement, [{"k_sku": sku, "t": tracked, "l": limit} for sku, (tracked, limit) in policies.items()])
+    tx.execute(statement, [{"k_sku": sku, "t": tracked, "l": units} for sku, (tracked, units) in policies.items()])
+
+
+_DEFAULT = (
+    sa.select(warehouses.c.code).where(warehouses.c.active).order_by(warehouses.c.priority, warehouses.c.code).limit(1)
+)
 
 
 def default_warehouse(tx: UnitOfWork) -> str:
     """The active warehouse with the first priority."""
-    code = tx.execute(
-        sa.select(warehouses.c.code)
-        .where(warehouses.c.active)
-        .order_by(warehouses.c.priority, warehouses.c.code)
-        .limit(1)
-    ).scalar()
+    code = tx.execute(_DEFAULT).scalar()
     if code is None:
         raise NotFound(
-            "no_warehouse",
-            "The shop has no active warehouse",
-            hint="Add one: shopctl stock warehouses add CODE.",
+            "no_warehouse", "The shop has no active warehouse", hint="Add one: shopctl stock warehouses add CODE."
         )
     return str(code)
 

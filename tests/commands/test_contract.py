@@ -350,3 +350,89 @@ def test_the_store_is_private(cli: Cli, tmp_path: Path) -> None:
 
 def test_exit_statuses_are_frozen() -> None:
     assert sorted(EXIT_STATUSES) == [*range(10), 130, 141, 143]
+
+
+def test_a_mistyped_field_does_not_fail_what_is_done(cli: Cli) -> None:
+    said = cli("stock", "receive", "TEE-RED-M", 1, "--fields", "quantty,sku", "-o", "json")
+    assert (said.status, said.json) == (0, {"sku": "TEE-RED-M"})
+    assert "Did you mean 'quantity'?" in said.err
+
+
+def test_a_word_that_is_a_format_is_a_word(cli: Cli) -> None:
+    assert cli("search", "json").out == ""
+    assert cli("catalog", "add", "csv", "--price", "1.00").out.startswith("handle")
+
+
+def test_an_output_that_cannot_be_written_is_no_reason_to_repeat(cli: Cli) -> None:
+    command = f"{sys.executable} -m shopctl stock receive TEE-RED-M 1 -q > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=cli.directory, env=cli.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "stays done" in done.stderr
+    assert cli("stock", "show", "TEE-RED-M", "-o", "json").json[0]["quantity"] == 11
+
+
+def test_odd_rows_fail_alone(cli: Cli) -> None:
+    rows = ['\ufeff{"sku": "TEE-RED-M", "quantity": 1}', "[" * 100_000, '{"sku": "TEE-RED-M", "quantity": "2"}', "7"]
+    said = cli("stock", "receive", "-", stdin="\r\n".join(rows))
+    assert said.status == 9
+    assert [json.loads(line)["ok"] for line in said.out.splitlines()] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "words", [["stock", "show"], ["orders", "list", "--filter"], ["cart", "show"], ["catalog", "add"]]
+)
+def test_arguments_that_are_no_text(cli: Cli, words: list[str]) -> None:
+    command = f"{sys.executable} -m shopctl {' '.join(words)} $'\\xff'"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=cli.directory, env=cli.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (2, 5)
+    assert done.stderr.startswith("Error: ")
+
+
+def test_one_poisonous_letter_keeps_nobody_waiting(cli: Cli, tmp_path: Path) -> None:
+    assert place_for(cli, "x@[y").error["code"] == "bad_email"
+    assert place_for(cli, "=?utf-8?q?a=0Ab?=@x.com").error["code"] == "bad_email"
+    assert cli("store", "set", "name", "A\nB", "-o", "json").error["code"] == "bad_setting"
+    (tmp_path / "data").mkdir(exist_ok=True)
+    maildir = next(tmp_path.glob("data/*")) / "maildir"
+    maildir.write_text("in the way")
+    assert place_for(cli, "ana@example.com", key="k2").status == 0
+    maildir.unlink()
+    assert cli("store", "recover").status == 0
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("UPDATE outbox SET due_at = 0")
+    assert cli("store", "recover").status == 0
+    assert len(list(maildir.glob("new/*"))) == 1
+
+
+def place_for(cli: Cli, email: str, key: str = "k1") -> Any:
+    cli("cart", "add", "c1", "TEE-RED-M", 1)
+    words = ("--email", email, "--ship-to", "home.json", "--payment", "pm_card_visa", "--key", key, "-o", "json")
+    return cli("checkout", "place", "c1", *words)
+
+
+def test_titles_that_slug_alike_stay_two_products(cli: Cli) -> None:
+    for title in ("赤いTシャツ", "青いTシャツ", "C++", "C", "Tee & Co"):
+        line = json.dumps({"title": title, "variants": [{"price": "1.00"}]})
+        assert cli("catalog", "import", "-", "-o", "json", stdin=line).json["products_created"] == 1
+    line = json.dumps({"title": "Tee Co", "variants": [{"price": "1.00"}]})
+    refused = cli("catalog", "import", "-", "-o", "json", stdin=line)
+    assert (refused.status, refused.json["products_refused"]) == (9, 1)
+    assert "give it a handle of its own" in refused.json["refusals"][0]["reason"]
+
+
+def test_rates_are_told_as_money_and_percent(cli: Cli) -> None:
+    added = cli("store", "shipping", "add", "Std", "4.99", "--free-above", "50", "-o", "json").json
+    assert (added["amount"], added["free_above"], added["currency"]) == ("4.99", "50.00", "USD")
+    assert cli("store", "tax", "add", "VAT", "8.875", "-o", "json").json["percent"] == "8.875"
+    rows = cli("store", "tax", "list", "-o", "jsonl").out
+    assert cli("store", "tax", "add", "-", stdin=rows).status == 0
+
+
+def test_what_the_catalogue_lists_the_editor_takes(cli: Cli) -> None:
+    rows = cli("catalog", "list", "-o", "jsonl").out
+    said = cli("catalog", "edit", "-", stdin=rows.replace("19.99", "21.5"))
+    assert json.loads(said.out)["result"]["price"] == "21.50"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, catalog, checkout, orders, payments, rates, reservations, settlement, stock
+from shopctl.core import cart, catalog, checkout, orders, payments, process, rates, reservations, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.db.tables import orders as order_table
 from shopctl.core.db.tables import payments as payment_table
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.domain.money import Money
@@ -353,3 +357,105 @@ def test_untracked_and_backordered_goods(shop: Shop) -> None:
         orders.ship(shop, number=order.number)
     stock.receive(shop, sku="LATER", quantity=2)
     assert orders.ship(shop, number=order.number).status == "shipped"
+
+
+def test_a_hold_that_fits_no_line_any_more_is_given_back(shop: Shop, tmp_path: Path) -> None:
+    product(shop, "TEE", units=20, hold_at="cart")
+    cart.add(shop, handle="c1", sku="TEE", quantity=5)
+    catalog.edit(shop, name="TEE", said={"tracked": False})
+    cart.set_quantity(shop, handle="c1", sku="TEE", quantity=2)
+    catalog.edit(shop, name="TEE", said={"tracked": True})
+    order = checkout.place(shop, placement("c1", "k"))
+    assert isinstance(order, Order)
+    assert level(shop, "TEE").committed == 2
+    orders.ship(shop, number=order.number)
+    assert level(shop, "TEE").quantity == 18
+
+
+def test_a_backorder_limit_is_the_skus_however_many_warehouses(shop: Shop) -> None:
+    for code in ("EAST", "WEST"):
+        stock.add_warehouse(shop, code=code)
+    product(shop, "LATER", units=1, backorder_limit=2)
+    for code in ("EAST", "WEST"):
+        stock.receive(shop, sku="LATER", quantity=1, warehouse=code)
+    with pytest.raises(Refused, match="Only 5"):
+        cart.add(shop, handle="c1", sku="LATER", quantity=6)
+    buy(shop, "c1", "LATER", 5)
+    with pytest.raises(Refused, match="2 units are sold already"):
+        catalog.edit(shop, name="LATER", said={"backorder_limit": 1})
+
+
+def test_the_answer_to_a_repeat_is_the_first_answer(shop: Shop) -> None:
+    product(shop, "TEE", units=5)
+    first = buy(shop, "c1", "TEE", key="k")
+    settlement.cancel(shop, number=first.number)
+    assert checkout.place(shop, placement("c1", "k")) == first
+
+
+def test_a_cancellation_overtaking_its_charge_says_that_it_is_refunded(shop: Shop, tmp_path: Path) -> None:
+    product(shop, "TEE", units=5)
+    cart.add(shop, handle="c1", sku="TEE", quantity=1)
+    told: list[str] = []
+
+    def pay() -> None:
+        with pytest.raises(Refused) as refused:
+            checkout.place(shops.reopen(tmp_path), placement("c1", "k", token="pm_card_slow"))
+        told.append(refused.value.message)
+
+    slow = threading.Thread(target=pay)
+    slow.start()
+    while not in_checkout(shop, "c1"):
+        assert slow.is_alive()
+    assert settlement.cancel(shop, number="1001").status == "cancelled"
+    slow.join()
+    assert "refunded" in told[0]
+    with shop.read() as tx:
+        assert str(orders_read.payment(tx, "1001").refunded) == "19.99"
+
+
+def test_an_order_is_left_to_the_live_process_even_when_another_repeats_its_key(shop: Shop) -> None:
+    product(shop, "TEE", units=5)
+    cart.add(shop, handle="c1", sku="TEE", quantity=1)
+    with pytest.raises(StillPending):
+        checkout.place(shop, placement("c1", "k", token="pm_card_timeout"))
+    with shop.work("test") as tx:
+        tx.execute(sa.update(order_table).values(process=f"{process.name()}"))
+        tx.commit()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "name", lambda: "elsewhere:1:1")
+        checkout._resume(shop, placement("c1", "k", token="pm_card_timeout"))
+        assert [done.action for done in settlement.recover(shop)] == ["left to its own process"]
+
+
+def test_a_zombie_is_not_alive() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from shopctl.core import process; print(process.name())"], stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    name = child.stdout.read().decode().strip()
+    child.stdout.close()
+    time.sleep(0.2)  # dead, and nobody has waited for it yet
+    assert process.is_alive(name) is False
+    child.wait()
+    assert process.is_alive(process.name()) is True
+    assert process.is_alive("") is False
+
+
+def test_a_basket_beyond_any_amount_is_refused(shop: Shop) -> None:
+    product(shop, "GOLD", units=10**9, price=10**15)
+    cart.add(shop, handle="c1", sku="GOLD", quantity=10**9)
+    with pytest.raises(Refused, match="costs more"):
+        checkout.quote(shop, cart="c1")
+
+
+def test_merging_says_what_could_not_be_merged(shop: Shop) -> None:
+    product(shop, "A", units=4)
+    product(shop, "B", units=4)
+    told: list[str] = []
+    cart.add(shop, handle="guest", sku="A", quantity=3)
+    cart.add(shop, handle="guest", sku="B", quantity=1)
+    cart.add(shop, handle="mine", sku="A", quantity=3)
+    catalog.archive(shop, handle="b")
+    merged = cart.merge(shop.but(narrate=told.append), source="guest", target="mine")
+    assert [(line.sku, line.quantity) for line in merged.lines] == [("A", 4)]
+    assert told == ["Only 4 of A are in the cart; 6 were wanted.", "B is archived and was left out."]

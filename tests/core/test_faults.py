@@ -110,6 +110,15 @@ def test_a_cancellation_killed_anywhere_refunds_once(cli: Cli, shop: Shop, name:
     assert clean(shop)
 
 
+@pytest.mark.parametrize("name", REFUND)
+def test_a_killed_cancellation_is_finished_by_the_same_command(cli: Cli, shop: Shop, name: str) -> None:
+    assert place(cli).status == 0
+    assert cli("orders", "cancel", "1001", "--yes", SHOPCTL_FAILPOINT=name).status == -signal.SIGKILL
+    again = cli("orders", "cancel", "1001", "--yes")
+    assert again.status == (6 if name == "refund.after_record" else 0)  # 6: it had all been done
+    assert state(shop) == CANCELLED
+
+
 def test_killed_again_during_recovery(cli: Cli, shop: Shop) -> None:
     assert place(cli, SHOPCTL_FAILPOINT="checkout.after_gateway").status == -signal.SIGKILL
     assert cli("store", "recover", SHOPCTL_FAILPOINT="settle.before_commit").status == -signal.SIGKILL

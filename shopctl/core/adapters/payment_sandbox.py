@@ -88,6 +88,8 @@ class SandboxGateway:
                 return dict(json.loads(text[start:end])) if end >= 0 else None
         except (FileNotFoundError, ValueError):  # no ledger yet, or an empty one
             return None
+        except OSError as error:
+            raise _away(error) from None
 
     @contextmanager
     def _appending(self) -> Iterator[Any]:
@@ -100,9 +102,11 @@ class SandboxGateway:
                 _cut_torn_line(file)
                 yield file
         except OSError as error:
-            raise Unavailable(
-                "gateway_unavailable", f"The sandbox gateway's ledger cannot be written: {error.strerror}"
-            ) from None
+            raise _away(error) from None
+
+
+def _away(error: OSError) -> Unavailable:
+    return Unavailable("gateway_unavailable", f"The sandbox gateway's ledger cannot be used: {error.strerror}")
 
 
 def _append(file: Any, **facts: object) -> dict[str, Any]:

@@ -273,7 +273,7 @@ _SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
 }
 _CONSTRAINTS: dict[str, tuple[str, str]] = {
     "not_oversold": ("insufficient_stock", "There is not enough stock for that"),
-    "quantity_in_range": ("insufficient_stock", "There is not enough stock for that"),
+    "quantity_in_range": ("quantity_out_of_range", "That is more than one level can hold"),
     "uq_orders_open_checkout": ("cart_in_checkout", "This cart is already in a checkout"),
     "orders.cart_id": ("cart_in_checkout", "This cart is already in a checkout"),
 }

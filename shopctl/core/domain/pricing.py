@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shopctl.core.domain.money import MAX_AMOUNT
 from shopctl.core.errors import Refused
 
 MILLION = 1_000_000
@@ -85,6 +86,8 @@ def price(
     """The totals of a basket. `shipping_rates` None: shipping is free; a list of which none fits: no_shipping_rate."""
     rates = _most_specific(taxes)
     subtotal = sum(line.total for line in lines)
+    if subtotal > MAX_AMOUNT:
+        raise Refused("total_too_large", "The basket costs more than any order may", hint="Order it in parts.")
     chosen, shipping = _ship(lines, subtotal, shipping_rates, method)
     line_taxes = [_tax(line.total, rates) if line.taxable else (0, 0) for line in lines]
     shipping_tax = _tax(shipping, [rate for rate in rates if rate.on_shipping])

@@ -11,6 +11,9 @@ from shopctl.core.errors import BadInput
 MAX_TEXT = 100_000
 """Characters in one text value (descriptions are the long ones)."""
 
+EMAIL = re.compile(r"[\w!#$%&'*+/^`{|}~.-]{1,64}@[\w-]+(\.[\w-]+)*")
+"""What mail takes without quoting: letters of any script, and nothing that means something to a header."""
+
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile(r"(?<=\w)['’ʼ](?=\w)")
@@ -66,10 +69,21 @@ def plain(value: str) -> str:
 
 
 def slug(value: str, fallback: str = "item") -> str:
-    """Lower-case ASCII words joined by dashes; text without any gets `fallback` and a short hash, so that it is stable."""
-    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
-    words = _NOT_WORD.sub("-", plain).strip("-")[:80].strip("-")
-    return words or f"{fallback}-{short_hash(value)}"
+    """Lower-case ASCII words joined by dashes. Text that these words cannot tell from another gets a short hash, so
+    that the same text always makes the same slug, and "C++" or "赤いTシャツ" one of its own.
+    """
+    letters = [c for c in unicodedata.normalize("NFKD", value) if not unicodedata.combining(c)]
+    words = _NOT_WORD.sub("-", "".join(letters).lower()).strip("-")[:80].strip("-")
+    if words and len(value) <= 80 and not any(_means_something(c) for c in letters):
+        return words
+    return f"{words or fallback}-{short_hash(value)}"
+
+
+def _means_something(character: str) -> bool:
+    """Whether a character that a slug drops could be what tells two names apart: letters of other scripts, symbols."""
+    if character.isascii() and character.isalnum():
+        return False
+    return character in "#%*@\\" or unicodedata.category(character)[0] in "LNSC"
 
 
 def short_hash(value: str) -> str:

@@ -150,8 +150,9 @@ def check(raw: RawProduct, source: Source, currency: str) -> Checked:
     if of_product:
         told = dict.fromkeys([*of_product, *of_rows])
         return Checked(raw, None, (), [*told, *others(raw, source, list(told))])
-    handle = product.pop("handle", None) or raw.handle
-    return Checked(raw, ProductDraft(handle, product, variants, raw.line, source.whole), kept, of_rows)
+    said = product.pop("handle", None)
+    draft = ProductDraft(said or raw.handle, product, variants, raw.line, source.whole, made=not said)
+    return Checked(raw, draft, kept, of_rows)
 
 
 def others(raw: RawProduct, source: Source, told: Sequence[Refusal]) -> list[Refusal]:

@@ -7,6 +7,7 @@ for times), `!field:value` for the opposite, or a bare word, looked for in the l
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -91,6 +92,9 @@ class Listing(Generic[T]):
         raise BadInput("unknown_field", f"There is no field {name!r} to filter or sort by", hint=hint, value=name)
 
 
+_COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "": operator.eq}
+
+
 def _matches(tx: UnitOfWork, column: sa.ColumnElement[Any], value: str, name: str) -> sa.ColumnElement[bool]:
     kind = column.type
     if isinstance(kind, types.Flag):
@@ -98,11 +102,12 @@ def _matches(tx: UnitOfWork, column: sa.ColumnElement[Any], value: str, name: st
     if isinstance(kind, types.Instant):
         return _on_day(tx, column, value, name)
     if isinstance(kind, types.Count | sa.Integer):
-        sign, number = (value[0], value[1:]) if value[:1] in ("<", ">") else ("", value)
+        sign = next(sign for sign in _COMPARE if value.startswith(sign))
+        number = value.removeprefix(sign)
         wanted = (
             money.parse_amount(number, tx.facts.currency) if isinstance(kind, types.Money) else _whole(number, name)
         )
-        return column < wanted if sign == "<" else column > wanted if sign == ">" else column == wanted
+        return sa.type_coerce(_COMPARE[sign](column, wanted), sa.Boolean)
     return _contains(column, value)
 
 

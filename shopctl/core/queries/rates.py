@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -45,45 +47,26 @@ class ShippingRateRow:
 
 
 def taxes(tx: UnitOfWork) -> list[TaxRateRow]:
-    return [
-        TaxRateRow(
-            row.id,
-            row.name,
-            row.country,
-            row.region,
-            f"{row.parts_per_million / 10_000:.4f}".rstrip("0").rstrip("."),
-            row.included,
-            row.on_shipping,
-            row.valid_from,
-            row.valid_to,
-        )
-        for row in _all(tx, tax_rates)
-    ]
+    return [tax(row._asdict()) for row in _all(tx, tax_rates)]
 
 
 def shipping(tx: UnitOfWork) -> list[ShippingRateRow]:
-    def money(row: Row, name: str) -> Money | None:
-        amount = row._mapping[name]
-        return None if amount is None else Money(amount, row.currency)
+    return [shipment(row._asdict()) for row in _all(tx, shipping_rates)]
 
-    return [
-        ShippingRateRow(
-            row.id,
-            row.name,
-            row.country,
-            row.region,
-            Money(row.amount, row.currency),
-            row.currency,
-            row.min_weight_grams,
-            row.max_weight_grams,
-            Money(row.min_total, row.currency),
-            money(row, "max_total"),
-            money(row, "free_above"),
-            row.valid_from,
-            row.valid_to,
-        )
-        for row in _all(tx, shipping_rates)
-    ]
+
+def tax(row: Mapping[str, Any]) -> TaxRateRow:
+    """A row of the table as people read it."""
+    shown = {name: row[name] for name in TaxRateRow.__slots__ if name != "percent"}
+    return TaxRateRow(**shown, percent=f"{row['parts_per_million'] / 10_000:.4f}".rstrip("0").rstrip("."))
+
+
+def shipment(row: Mapping[str, Any]) -> ShippingRateRow:
+    """A row of the table as people read it."""
+    amounts = ("amount", "min_total", "max_total", "free_above")
+    shown = {name: row[name] for name in ShippingRateRow.__slots__ if name not in amounts}
+    for name in amounts:
+        shown[name] = None if row[name] is None else Money(row[name], row["currency"])
+    return ShippingRateRow(**shown)
 
 
 def _all(tx: UnitOfWork, table: sa.Table) -> list[Row]:

@@ -53,6 +53,13 @@ def can_be_had(tx: UnitOfWork, skus: Iterable[str], *, owner_id: str | None = No
     return units
 
 
+def owed(tx: UnitOfWork, skus: Iterable[str]) -> dict[str, int]:
+    """Units by SKU that are held or sold beyond what is on hand: what a backorder limit must still allow."""
+    beyond = sa.func.max(c.reserved + c.committed - c.quantity)
+    found = sa.select(c.sku, beyond.label("units")).where(c.sku.in_(sorted(set(skus)))).group_by(c.sku)
+    return {row.sku: int(row.units) for row in tx.rows(found.having(beyond > 0))}
+
+
 _FREE = (
     sa.select(c.sku, sa.func.sum(c.quantity + c.backorder_limit - c.reserved - c.committed).label("units"))
     .join(warehouses, warehouses.c.code == c.warehouse)

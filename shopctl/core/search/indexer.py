@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from shopctl.core import outbox
-from shopctl.core.errors import ShopError
+from shopctl.core.errors import ShopError, Unavailable
 from shopctl.core.ports import Document, IndexBusy, IndexUnusable
 from shopctl.core.queries import search as reads
 from shopctl.core.shop import Shop
@@ -44,14 +44,17 @@ def index_changes(shop: Shop, limit: int = SMALL_BACKLOG) -> int:
 
 
 def reindex(shop: Shop) -> int:
-    """Build the index anew from the store; the number of products. Raises IndexUnusable when it cannot be written."""
+    """Build the index anew from the store; the number of products. Unavailable when it cannot be written."""
     if shop.dry_run:
         with shop.read() as tx:
             return reads.active_products(tx)
     with shop.work("search.reindex") as tx:  # what waits already will have been read; what comes later may not
         facts = outbox.waiting(tx, outbox.CATALOG_CHANGED)
         tx.commit()
-    count = shop.index.rebuild(_every_document(shop))
+    try:
+        count = shop.index.rebuild(_every_document(shop))
+    except IndexUnusable as error:
+        raise Unavailable("index_unusable", f"The search index cannot be written: {error}") from None
     if facts:
         with shop.work("search.reindex") as tx:
             for i in range(0, len(facts), reads.CHUNK):
@@ -90,7 +93,7 @@ def rebuilt_if_small(shop: Shop, error: IndexUnusable) -> bool:
     shop.narrate(f"{error}; building it anew")
     try:
         reindex(shop)
-    except (IndexUnusable, ShopError):
+    except ShopError:
         return False
     return True
 

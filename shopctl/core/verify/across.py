@@ -166,23 +166,38 @@ def index(shop: Shop, tx: UnitOfWork) -> Iterator[Finding]:
         indexed = shop.index.versions()
     except IndexUnusable as error:
         yield Note(
-            "index_unusable", f"The search index cannot be used: {error}; `shopctl search rebuild` makes a new one"
+            "index_unusable", f"The search index cannot be used: {error}; `shopctl store reindex` makes a new one"
         )
         return
     lagging = _waiting(tx)
     if lagging:
         yield Note("index_lag", f"{len(lagging)} products wait to be indexed", {"products": len(lagging)})
+    missing: dict[str, int] = {}
     for row in stream(tx, _ACTIVE):
         version = indexed.pop(row.id, None)
         if version != row.version and row.id not in lagging:
             if version is not None and version > row.version:
                 indexed[row.id] = version  # newer than this snapshot: seen to below
+            elif version is None:
+                missing[row.id] = row.version
             else:
                 yield _stale(row.handle, f"is indexed at version {version}, and is at {row.version}")
+    yield from _absent(shop, missing)
     yield from _beyond(shop, indexed, lagging)
 
 
 _ACTIVE = sa.select(products.c.id, products.c.handle, products.c.version).where(products.c.status == "active")
+
+
+def _absent(shop: Shop, missing: Mapping[str, int]) -> Iterator[Violation]:
+    """What the snapshot had and the index has not: an archived product may have left the index since the snapshot."""
+    with shop.read() as tx:
+        lagging = _waiting(tx)
+        suspects = iter(missing)
+        while chunk := list(islice(suspects, CHUNK)):
+            for row in tx.rows(_ACTIVE.where(products.c.id.in_(chunk))):
+                if row.id not in lagging and row.version == missing[row.id]:
+                    yield _stale(row.handle, f"is at version {row.version}, and is not indexed")
 
 
 def _beyond(shop: Shop, indexed: Mapping[str, int], lagging: set[str]) -> Iterator[Violation]:

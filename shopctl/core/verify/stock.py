@@ -83,7 +83,7 @@ def _impossible_past() -> sa.Select[Any]:
     h = history.c
     negative = sa.or_(*(h[name] < 0 for name in COUNTERS))
     promised = h.reserved + h.committed
-    oversold = sa.and_(promised > h.quantity + level.backorder_limit, h.at >= variants.c.updated_at)
+    oversold = sa.and_(promised > h.quantity + level.backorder_limit, h.at > variants.c.updated_at)
     return (
         sa.select(*_key(history), sa.func.min(h.seq).label("seq"), sa.func.count().label("moments"))
         .join_from(history, stock_levels, _same_key(history, stock_levels))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import outbox, reservations
+from shopctl.core.db.tables import outbox, refunds, reservations
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.verify.findings import Note
 
@@ -21,6 +21,10 @@ def notes(tx: UnitOfWork) -> Iterator[Note]:
         late = (tx.now - oldest).total_seconds()
         facts = {"holds": holds, "oldest_seconds": late}
         yield Note("sweep_lag", f"{holds} holds are past their time, the oldest by {late:.0f} seconds", facts)
+    owed = tx.execute(sa.select(sa.func.count()).where(refunds.c.state == "pending")).scalar_one()
+    if owed:
+        words = f"{owed} refunds are not confirmed by the gateway; `shopctl store recover` asks for them again"
+        yield Note("refunds_pending", words, {"refunds": owed})
     by_topic = (
         sa.select(outbox.c.topic, outbox.c.state, sa.func.count().label("facts"))
         .where(outbox.c.state != "done")
