@@ -241,6 +241,9 @@ class Reading(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for parameter in self.params:
+            if parameter.metavar is None and not getattr(parameter, "is_flag", False):
+                parameter.metavar = str(parameter.name).upper()
         self.params += [*type(self).extra(), *common_options()]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from shopctl.core import cart, orders, payments, process, reservations, stock
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
-from shopctl.core.errors import Refused, ShopError
+from shopctl.core.errors import Refused, ShopError, StillPending
 from shopctl.core.payments import Outcome
 from shopctl.core.queries.orders import Order, get, row_by_number
 from shopctl.core.reservations import Owner
@@ -149,9 +149,7 @@ def cancel(shop: Shop, *, number: str) -> Order:
     if (
         order.status == "cancelled" and owed and not shop.dry_run
     ):  # killed or refused on the way: only the refund is left
-        payments.finish_refunds(shop, order_id=order.id)
-        with shop.read() as tx:
-            return get(tx, order.id)
+        return _refunded(shop, order.id)
     if order.in_flight and not shop.dry_run:
         settled = _settle_by_asking(shop, order.id, payment)
         if settled.status == "cancelled":
@@ -174,8 +172,21 @@ def cancel(shop: Shop, *, number: str) -> Order:
         shown = get(tx, order.id)
         tx.commit()
     shop.fault("refund.after_request")
-    if not shop.dry_run:
-        payments.finish_refunds(shop, order_id=order.id)
+    return shown if shop.dry_run else _refunded(shop, order.id)
+
+
+def _refunded(shop: Shop, order_id: str) -> Order:
+    """The cancelled order with its refund confirmed; StillPending when the gateway does not answer."""
+    payments.finish_refunds(shop, order_id=order_id)
+    with shop.read() as tx:
+        shown, owed = get(tx, order_id), payments.pending_refunds(tx, order_id)
+    if owed:
+        raise StillPending(
+            "refund_unresolved",
+            f"Order {shown.number} is cancelled; its refund is not confirmed by the gateway yet",
+            hint="Repeat the command, or run `shopctl store recover`.",
+            order=shown.number,
+        )
     return shown
 
 
