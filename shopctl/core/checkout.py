@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from shopctl.core import cart as carts
 from shopctl.core import customers, orders, payments, process, rates, reservations
@@ -20,7 +20,7 @@ from shopctl.core.domain.money import Money
 from shopctl.core.domain.pricing import BasketLine, Totals
 from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.queries.carts import LINES, open_cart
-from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number
+from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
 from shopctl.core.shop import Shop
@@ -284,6 +284,7 @@ def _quote(
         discount=Money(totals.discount, currency),
         tax=Money(totals.tax, currency),
         tax_included=Money(totals.tax_included, currency),
+        taxes=[tax_part(**asdict(part), currency=currency) for part in totals.taxes],
         shipping=Money(totals.shipping, currency),
         total=Money(totals.total, currency),
         currency=currency,

@@ -5,7 +5,7 @@ allocations, shipments, events and idempotency keys.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,6 +64,7 @@ def create(tx: UnitOfWork, new: NewOrder) -> None:
     order |= {"email": new.email, "status": "pending", "in_flight": True, "currency": tx.facts.currency}
     order |= {"subtotal": t.subtotal, "discount": t.discount, "shipping": t.shipping, "tax": t.tax}
     order |= {"tax_included": t.tax_included, "total": t.total, "shipping_method": t.shipping_method}
+    order |= {"taxes": [asdict(part) for part in t.taxes]}
     order |= {"shipping_address": dict(new.shipping_address), "process": process.name()}
     tx.insert(orders, [{**order, "created_at": tx.now, "updated_at": tx.now}])
     tx.insert(order_lines, [_line(new, position) for position in range(len(new.lines))])

@@ -360,6 +360,7 @@ orders = _table(
     Column("shipping", Money, nullable=False),
     Column("tax", Money, nullable=False),
     Column("tax_included", Money, nullable=False),
+    Column("taxes", Json, nullable=False),
     Column("total", Money, nullable=False),
     Column("shipping_method", Word),
     Column("shipping_address", Json, nullable=False),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shopctl.core.domain.money import MAX_AMOUNT
+from shopctl.core.domain.money import MAX_AMOUNT, allocate
 from shopctl.core.errors import Refused
 
 MILLION = 1_000_000
@@ -60,6 +60,16 @@ class ShippingRate:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxPart:
+    """How much of an order's tax is which tax; the parts sum to the tax."""
+
+    name: str
+    parts_per_million: int
+    included: bool
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """All in minor units; `line_taxes` in the order of the lines; `shipping_method` None when nothing is shipped or free of rates."""
 
@@ -69,6 +79,7 @@ class Totals:
     tax: int
     tax_included: int
     line_taxes: tuple[int, ...]
+    taxes: tuple[TaxPart, ...]
     shipping_method: str | None
 
     @property
@@ -90,7 +101,8 @@ def price(
         raise Refused("total_too_large", "The basket costs more than any order may", hint="Order it in parts.")
     chosen, shipping = _ship(lines, subtotal, shipping_rates, method)
     line_taxes = [_tax(line.total, rates) if line.taxable else (0, 0) for line in lines]
-    shipping_tax = _tax(shipping, [rate for rate in rates if rate.on_shipping])
+    on_shipping = [rate for rate in rates if rate.on_shipping]
+    shipping_tax = _tax(shipping, on_shipping)
     return Totals(
         subtotal=subtotal,
         discount=0,
@@ -98,6 +110,7 @@ def price(
         tax=sum(tax for tax, _ in line_taxes) + shipping_tax[0],
         tax_included=sum(included for _, included in line_taxes) + shipping_tax[1],
         line_taxes=tuple(tax for tax, _ in line_taxes),
+        taxes=_by_name(rates, [*((tax, rates) for tax in line_taxes), (shipping_tax, on_shipping)]),
         shipping_method=chosen,
     )
 
@@ -120,6 +133,19 @@ def _tax(amount: int, rates: Sequence[TaxRate]) -> tuple[int, int]:
     on_top = sum(rate.parts_per_million for rate in rates if not rate.included)
     included = _half_up(amount * inside, MILLION + inside)
     return included + _half_up((amount - included) * on_top, MILLION), included
+
+
+def _by_name(
+    rates: Sequence[TaxRate], taxed: Iterable[tuple[tuple[int, int], Sequence[TaxRate]]]
+) -> tuple[TaxPart, ...]:
+    """Each amount of tax allocated to the rates that made it, and summed by rate."""
+    sums = dict.fromkeys(rates, 0)
+    for (tax, included), applied in taxed:
+        for inside, amount in ((True, included), (False, tax - included)):
+            of_kind = [rate for rate in applied if rate.included is inside]
+            for rate, part in zip(of_kind, allocate(amount, [r.parts_per_million for r in of_kind]), strict=True):
+                sums[rate] += part
+    return tuple(TaxPart(rate.name, rate.parts_per_million, rate.included, amount) for rate, amount in sums.items())
 
 
 def _half_up(numerator: int, denominator: int) -> int:

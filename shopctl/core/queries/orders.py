@@ -24,6 +24,7 @@ from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
 from shopctl.core.queries.customers import customer_id
 from shopctl.core.queries.listing import Listing
+from shopctl.core.queries.rates import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,16 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Tax:
+    """One tax of an order; the amounts sum to `tax`."""
+
+    name: str
+    percent: str
+    included: bool
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """What a cart would cost now, sent there: an order without number, id and status."""
 
@@ -49,6 +60,7 @@ class Quote:
     discount: Money
     tax: Money
     tax_included: Money
+    taxes: Sequence[Tax]
     shipping: Money
     total: Money
     currency: str
@@ -69,6 +81,7 @@ class Order:
     discount: Money
     tax: Money
     tax_included: Money
+    taxes: Sequence[Tax]
     shipping: Money
     total: Money
     currency: str
@@ -130,6 +143,10 @@ class OrderDetail(Order):
     shipments: Sequence[Shipment]
     reservations: Sequence[HoldRow]
     timeline: Sequence[Event]
+
+
+def tax_part(*, name: str, parts_per_million: int, included: bool, amount: int, currency: str) -> Tax:
+    return Tax(name, percent(parts_per_million), included, Money(amount, currency))
 
 
 def row_by_number(tx: UnitOfWork, number: str) -> Row:
@@ -222,6 +239,7 @@ def _order(row: Row, lines: Sequence[Row]) -> Order:
         discount=money(row.discount),
         tax=money(row.tax),
         tax_included=money(row.tax_included),
+        taxes=[tax_part(**part, currency=row.currency) for part in row.taxes],
         shipping=money(row.shipping),
         total=money(row.total),
         currency=row.currency,

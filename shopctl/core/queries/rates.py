@@ -57,7 +57,7 @@ def shipping(tx: UnitOfWork) -> list[ShippingRateRow]:
 def tax(row: Mapping[str, Any]) -> TaxRateRow:
     """A row of the table as people read it."""
     shown = {name: row[name] for name in TaxRateRow.__slots__ if name != "percent"}
-    return TaxRateRow(**shown, percent=f"{row['parts_per_million'] / 10_000:.4f}".rstrip("0").rstrip("."))
+    return TaxRateRow(**shown, percent=percent(row["parts_per_million"]))
 
 
 def shipment(row: Mapping[str, Any]) -> ShippingRateRow:
@@ -67,6 +67,11 @@ def shipment(row: Mapping[str, Any]) -> ShippingRateRow:
     for name in amounts:
         shown[name] = None if row[name] is None else Money(row[name], row["currency"])
     return ShippingRateRow(**shown)
+
+
+def percent(parts_per_million: int) -> str:
+    """A rate as people write it: 88750 → "8.875"."""
+    return f"{parts_per_million / 10_000:.4f}".rstrip("0").rstrip(".")
 
 
 def _all(tx: UnitOfWork, table: sa.Table) -> list[Row]:

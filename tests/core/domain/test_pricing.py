@@ -38,7 +38,8 @@ def test_an_included_rate_is_told_and_not_added() -> None:
 
 def test_rates_of_different_names_add_up_and_a_region_beats_its_country() -> None:
     rates = [tax(5, name="GST"), tax(7, name="PST", region="BC"), tax(99, name="PST")]
-    assert price([BasketLine("A", 1, 10000)], rates, None).tax == 1200
+    totals = price([BasketLine("A", 1, 10001)], rates, None)
+    assert (totals.tax, [(part.name, part.amount) for part in totals.taxes]) == (1200, [("GST", 500), ("PST", 700)])
 
 
 def test_shipping_is_taxed_only_where_the_rate_says_so() -> None:
@@ -87,3 +88,5 @@ def test_the_total_always_adds_up(lines: list[tuple[int, int]], inside: int, on_
     assert totals.total == totals.subtotal + totals.tax - totals.tax_included
     assert 0 <= totals.tax_included <= totals.tax
     assert sum(totals.line_taxes) == totals.tax
+    assert sum(part.amount for part in totals.taxes) == totals.tax
+    assert sum(part.amount for part in totals.taxes if part.included) == totals.tax_included

@@ -221,6 +221,7 @@ def upgrade() -> None:
         sa.Column("shipping", types.Money(), nullable=False),
         sa.Column("tax", types.Money(), nullable=False),
         sa.Column("tax_included", types.Money(), nullable=False),
+        sa.Column("taxes", types.Json(), nullable=False),
         sa.Column("total", types.Money(), nullable=False),
         sa.Column("shipping_method", types.Word(), nullable=True),
         sa.Column("shipping_address", types.Json(), nullable=False),
