@@ -7,7 +7,7 @@ the product is new. `put` writes many drafts with a handful of statements, whate
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
@@ -62,7 +62,7 @@ class VariantDraft:
 class ProductDraft:
     """One product as said, by its handle. `whole`: a clash in one part keeps all of it out.
 
-    `made`: the handle was made from the title, and must not lead to a product of another title.
+    `made`: the handle was made from the title, and gives way where it is another title's already.
     """
 
     handle: str
@@ -134,6 +134,7 @@ def put(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> list[Written]:
     """Create or update products with their variants; variants that a draft does not name stay as they are."""
     paths = ensure_categories(tx, (draft.said.get("category") for draft in drafts))
     known, writes = _look_up(tx, drafts), _Writes()
+    drafts = [_with_own_handle(draft, known) for draft in drafts]
     results = [_put_one(tx, draft, known, writes, paths) for draft in drafts]
     _flush(tx, writes)
     # A new variant has no level yet, and needs one only to be sold beyond what is there.
@@ -185,7 +186,8 @@ def ensure_categories(tx: UnitOfWork, wanted: Iterable[str | None]) -> dict[str 
 def add(shop: Shop, draft: ProductDraft) -> Written:
     """Create one product; refused when its handle is taken or a part of it clashes."""
     with shop.work("catalog.add", draft.handle) as tx:
-        if tx.row(sa.select(products.c.id).where(products.c.handle == draft.handle)):
+        known = _look_up(tx, [draft])
+        if _with_own_handle(draft, known).handle in known.products:
             raise Refused("handle_taken", f"There is a product {draft.handle!r} already", handle=draft.handle)
         return _committed(tx, draft)
 
@@ -237,6 +239,14 @@ def _edit_draft(tx: UnitOfWork, name: str, said: Mapping[str, Any]) -> ProductDr
     return ProductDraft(variant.handle, of_product, drafts)
 
 
+def _with_own_handle(draft: ProductDraft, known: _Known) -> ProductDraft:
+    """A handle made from a title gives way when it is the handle of a product with another title."""
+    product = known.products.get(draft.handle)
+    if not draft.made or product is None or product["title"] == draft.said["title"]:
+        return draft
+    return replace(draft, handle=text.told_apart(draft.handle, draft.said["title"]))
+
+
 # --- how put works -------------------------------------------------------------------------------------------------
 def _put_one(
     tx: UnitOfWork,
@@ -253,11 +263,6 @@ def _put_one(
         said["category_id"] = paths[draft.said["category"]]
     if product is None:
         product = _new_product(tx, draft.handle, said)
-    elif draft.made and product["title"] != said["title"]:
-        reason = f"makes the handle of another product, {product['title']!r}; give it a handle of its own"
-        result.clashes.append(Clash(draft.line, "title", str(said["title"]), reason))
-        result.outcome = "refused"
-        return result
     places = _places(draft, product, known, result)
     if fresh and "title" not in said:
         result.clashes.append(Clash(draft.line, "title", "", "a new product needs a title"))
@@ -352,6 +357,7 @@ def _put_variant(
 
 def _look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> _Known:
     handles = [draft.handle for draft in drafts]
+    handles += [text.told_apart(draft.handle, draft.said["title"]) for draft in drafts if draft.made]
     named = [v.sku or _base_sku(d.handle, v.options or {}) for d in drafts for v in d.variants]
     limited = [v.sku for d in drafts for v in d.variants if v.sku and "backorder_limit" in v.said]
     known = _Known({}, {}, {}, {})

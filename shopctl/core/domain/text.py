@@ -79,6 +79,11 @@ def slug(value: str, fallback: str = "item") -> str:
     return f"{words or fallback}-{short_hash(value)}"
 
 
+def told_apart(handle: str, title: str) -> str:
+    """A handle for a title whose own is another's."""
+    return f"{handle}-{short_hash(title)}"
+
+
 def _means_something(character: str) -> bool:
     """Whether a character that a slug drops could be what tells two names apart: letters of other scripts, symbols."""
     if character.isascii() and character.isalnum():

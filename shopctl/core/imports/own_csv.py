@@ -18,10 +18,9 @@ from shopctl.core.imports.rows import (
     RawVariant,
     Refusal,
     Source,
-    handle_of,
     shown,
 )
-from shopctl.core.imports.table import Ignored, Row, Table, groups, second_thoughts
+from shopctl.core.imports.table import Ignored, Names, Row, Table, groups, second_thoughts
 
 VARIANT_IMAGES = "variant_image_urls"
 COLUMNS = (
@@ -96,12 +95,12 @@ def _products(
     ignored = Ignored(table, [*product.values(), *variant.values()], source)
     handle_at, title_at = product.get("handle"), product.get("title")
 
-    def handle_of_row(row: Row) -> str:
+    def names_of_row(row: Row) -> Names:
         row.cells = [cells.unguarded(cell) if cell[:1] == "'" else cell for cell in row.cells]
-        return handle_of(_cell(row, handle_at), _cell(row, title_at))
+        return _cell(row, handle_at), _cell(row, title_at)
 
     said_once = [i for name, i in product.items() if name != "handle"]
-    for handle, rows in groups(table, source, handle_of_row):
+    for handle, rows in groups(table, source, names_of_row):
         first = rows[0]
         raw = RawProduct(first.line, handle, {}, [], [row.line for row in rows])
         if first.problem:

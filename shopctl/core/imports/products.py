@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
 from shopctl.core import catalog, stock
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.imports.report import Report
 from shopctl.core.imports.rows import RawProduct, Refusal, Source, shown
@@ -89,7 +90,7 @@ def _batches(found: Source, seen: Seen, currency: str, size: int) -> Iterator[li
     ready: list[Checked] = []
     weight = 0
     for raw in found.products:
-        if raw.handle and (began := seen.first(raw.handle, raw.line)) != raw.line:
+        if raw.handle and (began := _first(seen, raw)) != raw.line:
             raw.problems.insert(0, _again(found, raw, began))
         ready.append(check(raw, found, currency))
         weight += len(raw.variants)
@@ -98,6 +99,18 @@ def _batches(found: Source, seen: Seen, currency: str, size: int) -> Iterator[li
             ready, weight = [], 0
     if ready:
         yield ready
+
+
+def _first(seen: Seen, raw: RawProduct) -> int:
+    """The line where this product began: its own, unless it is there already. A handle made from the title gives way
+    to one that tells it apart when another title has made the same.
+    """
+    title = raw.said.get("title")
+    began, name = seen.first(raw.handle, raw.line, str(title))
+    if began != raw.line and not raw.said.get("handle") and name != title:
+        raw.handle = text.told_apart(raw.handle, str(title))
+        began, _ = seen.first(raw.handle, raw.line, str(title))
+    return began
 
 
 def _again(found: Source, raw: RawProduct, began: int) -> Refusal:

@@ -15,8 +15,8 @@ from shopctl.core.catalog import STATUSES
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import cells
-from shopctl.core.imports.rows import OPENING, ROW, RawProduct, RawVariant, Refusal, Source, handle_of, shown
-from shopctl.core.imports.table import Ignored, Row, Table, groups, second_thoughts
+from shopctl.core.imports.rows import OPENING, ROW, RawProduct, RawVariant, Refusal, Source, shown
+from shopctl.core.imports.table import Ignored, Names, Row, Table, groups, second_thoughts
 
 _PRODUCT = ("title", "body (html)", "vendor", "product category", "type", "tags", "published", "status")
 _OPTIONS = tuple((f"option{n} name", f"option{n} value") for n in (1, 2, 3))
@@ -116,12 +116,14 @@ class _Reader:
         self._once = [at[name] for name in (*_PRODUCT, *_NAMES) if name in at]
 
     def products(self) -> Iterator[RawProduct]:
-        for handle, rows in groups(self._table, self._source, self._handle):
+        for handle, rows in groups(self._table, self._source, self._names):
             yield self._product(handle, rows)
 
-    def _handle(self, row: Row) -> str:
-        found = [row.cells[i] if (i := self._at.get(name)) is not None and i < len(row.cells) else "" for name in _KEY]
-        return handle_of(*found)
+    def _names(self, row: Row) -> Names:
+        handle, title = (
+            row.cells[i] if (i := self._at.get(name)) is not None and i < len(row.cells) else "" for name in _KEY
+        )
+        return handle, title
 
     def _product(self, handle: str, rows: list[Row]) -> RawProduct:
         first = rows[0]

@@ -6,9 +6,10 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from shopctl.core.errors import BadInput
-from shopctl.core.imports.rows import ROW, Refusal, Source, shown
+from shopctl.core.imports.rows import ROW, Refusal, Source, handle_of, shown
 from shopctl.core.imports.source import MAX_LINE, Lines
 
 _QUOTED = re.compile(r'"[^"]*"')
@@ -66,20 +67,29 @@ class Table:
             yield Row(line, cells) if len(cells) == width else Row(line, cells, _ragged(line, cells, width))
 
 
-def groups(table: Table, source: Source, handle_of_row: Callable[[Row], str]) -> Iterator[tuple[str, list[Row]]]:
-    """The rows of each product, by handle. A row whose handle cannot be told stays with the rows around it."""
+Names: TypeAlias = tuple[str, str]
+"""What a row says of its product: handle, title; "" for either."""
+
+
+def groups(table: Table, source: Source, names_of_row: Callable[[Row], Names]) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of each product, by handle. A row whose handle cannot be told stays with the rows around it.
+
+    Rows without a handle of their own belong together by their title: two titles can make the same handle.
+    """
     rows: list[Row] = []
-    current = ""
+    current, told = "", ""
     for row in table:
         source.rows += 1
-        handle = handle_of_row(row)
+        said, title = names_of_row(row)
+        handle, name = handle_of(said, title), said or title
         if not handle and row.problem is None:
             row.problem = Refusal(row.line, source.product_columns["handle"], "", "a row needs a handle, or a title")
-        if rows and handle and handle != current:
+        if rows and handle and (handle != current or name != told):
             yield current, rows
-            rows, current = [], handle
+            rows, current = [], ""
         rows.append(row)
-        current = current or handle
+        if not current:
+            current, told = handle, name
     if rows:
         yield current, rows
 
