@@ -13,6 +13,7 @@ app = noun("Carts: what somebody means to buy.")
 Cart = Annotated[str, typer.Argument(help="The cart's handle, or - to read rows from stdin.")]
 Sku = Annotated[str | None, typer.Argument(metavar="SKU")]
 Quantity = Annotated[str | None, typer.Argument(metavar="QTY")]
+Into = Annotated[str | None, typer.Argument(metavar="INTO")]
 SIGNED = {"ignore_unknown_options": True}
 
 
@@ -65,7 +66,7 @@ def clear(ctx: typer.Context, cart: Cart) -> None:
 
 
 @app.command(cls=Writing)
-def merge(ctx: typer.Context, source: Annotated[str, typer.Argument(metavar="FROM")], into: Sku) -> None:
+def merge(ctx: typer.Context, source: Annotated[str, typer.Argument(metavar="FROM")], into: Into = None) -> None:
     """Add one cart's lines to another's, as far as stock goes. Rows of -: {"from", "into"}."""
 
     def one(shop: Any, row: Any) -> object:

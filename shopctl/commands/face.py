@@ -63,7 +63,6 @@ class Face:
     # --- answers ------------------------------------------------------------------------------------------------------
     def do(self, use_case: Callable[[Shop], object]) -> None:
         """Run one use case that writes, and print its result."""
-        self.out.lenient = not self.dry_run
         with self.shop(writes=True) as shop:
             self.out.one(use_case(shop))
 
@@ -109,7 +108,6 @@ class Face:
         """Run a use case for every JSON line of stdin in this one process; a result a line, exit 9 if any failed."""
         if not self.format_chosen:
             self.out.format = "jsonl"
-        self.out.lenient = True
         failures: list[int] = []
         with self.shop(writes=True) as shop:
             self.out.many(self._results(shop, needed, use_case, failures))
@@ -266,7 +264,12 @@ class Listed(Reading):
 
 
 class Writing(Reading):
-    """A command that changes something; it can be rehearsed."""
+    """A command that changes something; it can be rehearsed. Once it is done, a mistyped --fields is no failure."""
+
+    def invoke(self, ctx: Any) -> Any:
+        found: Face = ctx.find_root().obj
+        found.out.lenient = not found.dry_run
+        return super().invoke(ctx)
 
     @staticmethod
     def extra() -> list[TyperOption]:

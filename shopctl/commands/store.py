@@ -9,6 +9,7 @@ import typer
 from shopctl import core
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.commands.moments import moment
+from shopctl.core.errors import StillPending
 
 app = noun("The store: settings, rates, recovery, index.")
 tax = noun("Tax rates, dated, by country and region.")
@@ -63,9 +64,11 @@ def recover(ctx: typer.Context) -> None:
         results = core.settlement.recover(shop)
         core.housekeeping.revive(shop)
         me.out.many(results)
-    me.out.say(
-        f"{len(results)} unfinished orders and refunds looked at." if results else "Nothing was left unfinished."
-    )
+    left = sum(not found.ok for found in results)
+    if left:
+        message = f"{left} of what was left unfinished could not be finished now"
+        raise StillPending("not_recovered", message, hint="Run it again later.", left=left)
+    me.out.say(f"{len(results)} orders and refunds looked at." if results else "Nothing was left unfinished.")
 
 
 @app.command(cls=Destroying)

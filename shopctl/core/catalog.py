@@ -225,11 +225,12 @@ def _committed(tx: UnitOfWork, draft: ProductDraft) -> Written:
 
 def _edit_draft(tx: UnitOfWork, name: str, said: Mapping[str, Any]) -> ProductDraft:
     """What was said of a handle is the product's; of a SKU, the variant's where a variant has such a field."""
+    strange = [field for field in said if field not in PRODUCT_DEFAULTS and field != "title"]
+    is_sku = tx.row(sa.select(variants.c.id).where(variants.c.sku == name)) is not None
     product = tx.row(sa.select(products.c.handle).where(products.c.handle == name))
-    if product is not None:
-        strange = [field for field in said if field not in PRODUCT_DEFAULTS and field != "title"]
+    if product is not None and not (strange and is_sku):
         if strange:
-            message = f"{name!r} is a product; {', '.join(strange)} belong to its variants"
+            message = f"{name!r} is a product; its variants have {', '.join(strange)}"
             raise Refused("names_a_product", message, hint="Name a SKU instead.")
         return ProductDraft(product.handle, said, [])
     variant = find_variant(tx, name)

@@ -27,6 +27,7 @@ from shopctl.core.domain import lifecycle, text
 from shopctl.core.domain.pricing import Totals
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries.orders import Order, get, row_by_number
+from shopctl.core.queries.stock import level_of
 from shopctl.core.shop import Shop
 from shopctl.core.stock import Move
 
@@ -203,12 +204,7 @@ def _send(tx: UnitOfWork, order: Row, tracking: str | None) -> None:
         for row in owed
     ]
     if not stock.move(tx, "ship", moves):
-        raise Refused(
-            "insufficient_stock",
-            f"Order {order.number} waits for goods: not all of it is on hand",
-            hint="Receive the backordered units first.",
-            number=str(order.number),
-        )
+        raise _waits_for_goods(tx, order, owed)
     tx.execute(sa.update(order_allocations).where(a.order_id == order.id).values(shipped=a.quantity - a.cancelled))
     untracked = [line for line in lines_of(tx, order.id) if not line.tracked]
     parcels: dict[str | None, list[tuple[str, int]]] = {}
@@ -227,6 +223,21 @@ def _send(tx: UnitOfWork, order: Row, tracking: str | None) -> None:
             shipment_lines,
             [{"shipment_id": shipment_id, "order_line_id": i, "quantity": q} for i, q in units.items()],
         )
+
+
+def _waits_for_goods(tx: UnitOfWork, order: Row, owed: Sequence[Row]) -> Refused:
+    """Which warehouse lacks what; the units promised from one are not taken from another."""
+    lacks = []
+    for row in owed:
+        here, units = level_of(tx, row.sku, row.warehouse).quantity, row.quantity - row.shipped - row.cancelled
+        if here < units:
+            lacks.append(f"{row.warehouse} has {here} of the {units} {row.sku} that it owes")
+    return Refused(
+        "insufficient_stock",
+        f"Order {order.number} waits for goods: {'; '.join(lacks)}",
+        hint="Receive the units there first.",
+        number=str(order.number),
+    )
 
 
 def _line(new: NewOrder, position: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import money
 from shopctl.core.domain.pricing import MILLION, ShippingRate, TaxRate
-from shopctl.core.errors import BadInput
+from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries import rates as rates_read
 from shopctl.core.queries.rates import ShippingRateRow, TaxRateRow
 from shopctl.core.settings import country_code
@@ -118,10 +118,28 @@ def _add(shop: Shop, action: str, table: sa.Table, rate: Mapping[str, Any], date
         start = dates.start or tx.now
         if dates.end is not None and dates.end <= start:
             raise BadInput("bad_dates", "A rate must end after it starts")
+        _refuse_twin(tx, table, rate, start, dates.end)
         row = {**rate, "id": new_id(), "valid_from": start, "valid_to": dates.end, "created_at": tx.now}
         tx.insert(table, [row])
         tx.commit()
     return row
+
+
+def _refuse_twin(
+    tx: UnitOfWork, table: sa.Table, rate: Mapping[str, Any], start: datetime, end: datetime | None
+) -> None:
+    """Two rates of one name for one place at one time would leave it to chance which of them holds."""
+    c = table.c
+    bounds = ("name", "country", "region", "min_weight_grams", "max_weight_grams", "min_total", "max_total")
+    same = [c[field].is_not_distinct_from(rate[field]) for field in bounds if field in c]
+    before_its_end = sa.or_(c.valid_to.is_(None), c.valid_to > start)
+    twin = tx.row(sa.select(c.valid_from).where(*same, before_its_end, *([] if end is None else [c.valid_from < end])))
+    if twin:
+        raise Refused(
+            "rate_exists",
+            f"There is a rate {rate['name']!r} for that place from {twin.valid_from:%Y-%m-%d} already",
+            hint="Let one end (--to) before the other begins (--from).",
+        )
 
 
 def _place(name: str, country: str, region: str) -> dict[str, str]:

@@ -26,11 +26,12 @@ PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What `recover` did with one order."""
+    """What `recover` did with one order; not `ok` when it must be tried again."""
 
     number: str
     status: str
     action: str
+    ok: bool = True
 
 
 # --- unit of work 2 ------------------------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ def _late_money(shop: Shop, payment: Row) -> list[Recovered]:
             return []
         settled = settle(shop, order_id=payment.order_id, outcome=outcome)
     except ShopError as error:
-        return [Recovered(str(payment.number), "cancelled", error.message)]
+        return [Recovered(str(payment.number), "cancelled", error.message, ok=False)]
     return [Recovered(settled.number, settled.status, "its late payment is refunded")]
 
 
@@ -228,8 +229,8 @@ def _refund_one(shop: Shop, refund: Row) -> Recovered:
     try:
         done = payments.finish_refunds(shop, order_id=refund.order_id)
     except ShopError as error:
-        return Recovered(number, "cancelled", error.message)
-    return Recovered(number, "cancelled", "refunded" if done else "the gateway does not answer")
+        return Recovered(number, "cancelled", error.message, ok=False)
+    return Recovered(number, "cancelled", "refunded" if done else "the gateway does not answer", ok=bool(done))
 
 
 def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Recovered:
@@ -241,9 +242,9 @@ def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Rec
     try:
         settled = _settle_by_asking(shop, order.id, payment)
     except ShopError as error:
-        return Recovered(str(order.number), order.status, error.message)
+        return Recovered(str(order.number), order.status, error.message, ok=False)
     if settled.status == "pending":
-        return Recovered(settled.number, settled.status, "the gateway does not answer")
+        return Recovered(settled.number, settled.status, "the gateway does not answer", ok=False)
     return Recovered(settled.number, settled.status, "finished as the gateway says")
 
 

@@ -38,6 +38,8 @@ from shopctl.tui.table import Table
 from shopctl.tui.widgets import working
 
 LOG = 500
+PATIENCE = 0.7
+"""Seconds after which something begun is said to be still at work."""
 """Entries of the action log."""
 
 
@@ -91,6 +93,7 @@ class Console(App[None], inherit_bindings=False):
         self.bridge = Bridge(shop.but(narrate=self._narrated))
         self.paused = False
         self.deeds_done: list[Done] = []
+        self._begun: list[Deed] = []
 
     # --- moving ---------------------------------------------------------------------------------------------------
     def action_go(self, mode: str, filter: str | None = None) -> None:
@@ -146,9 +149,17 @@ class Console(App[None], inherit_bindings=False):
 
         def decided(typed: Typed | None) -> None:
             if typed is not None:
-                self._do(deed(typed))
+                begun = deed(typed)
+                self._begun.append(begun)
+                self.set_timer(PATIENCE, lambda: self._still(begun))
+                self._do(begun)
 
         self.push_screen(Dialog(plan), decided)
+
+    def _still(self, deed: Deed) -> None:
+        """Say that something begun is not done yet: another process may hold the store."""
+        if deed in self._begun:
+            self.notify(safe(deed.command, 300), title="Still at it", markup=False)
 
     @work(thread=True, exit_on_error=False, group="deed")  # not exclusive: a deed once begun is never given up
     def _do(self, deed: Deed) -> None:
@@ -162,6 +173,7 @@ class Console(App[None], inherit_bindings=False):
     @on(Told)
     def _told(self, told: Told) -> None:
         error = told.error
+        self._begun.remove(told.deed)
         sentence = told.deed.sentence if error is None else error.message
         self._enter(Done(self.bridge.now(), error is None, told.deed.command, sentence))
         hint = f"\n{safe(error.hint, 300)}" if error and error.hint else ""

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from shopctl.core.errors import EXIT_STATUSES
+from shopctl.core.errors import EXIT_STATUSES, StoreUnusable
 from tests import shops
 from tests.cli import Cli
 
@@ -433,10 +433,42 @@ def test_rates_are_told_as_money_and_percent(cli: Cli) -> None:
     assert (added["amount"], added["free_above"], added["currency"]) == ("4.99", "50.00", "USD")
     assert cli("store", "tax", "add", "VAT", "8.875", "-o", "json").json["percent"] == "8.875"
     rows = cli("store", "tax", "list", "-o", "jsonl").out
-    assert cli("store", "tax", "add", "-", stdin=rows).status == 0
+    again = cli("store", "tax", "add", "-", stdin=rows)
+    assert (again.status, json.loads(again.out)["error"]["code"]) == (9, "rate_exists")
+    assert cli("store", "tax", "add", "-", stdin=rows.replace("VAT", "GST")).status == 0
 
 
 def test_what_the_catalogue_lists_the_editor_takes(cli: Cli) -> None:
     rows = cli("catalog", "list", "-o", "jsonl").out
     said = cli("catalog", "edit", "-", stdin=rows.replace("19.99", "21.5"))
     assert json.loads(said.out)["result"]["price"] == "21.50"
+
+
+def test_a_sku_that_is_also_a_handle_can_be_edited(cli: Cli) -> None:
+    cli("catalog", "add", "2025", "--price", "1.00")
+    assert cli("catalog", "edit", "2025", "--price", "3.00").status == 0
+    assert cli("catalog", "edit", "2025", "--title", "Calendar").status == 0
+    shown = cli("catalog", "show", "2025", "-o", "json").json
+    assert (shown["title"], shown["variants"][0]["price"]) == ("Calendar", "3.00")
+
+
+def test_a_recovery_that_cannot_finish_says_so(cli: Cli, tmp_path: Path) -> None:
+    cli("cart", "add", "c1", "TEE-RED-M", 1)
+    place(cli)
+    ledger = next(tmp_path.glob("data/*/gateway/*.jsonl"))
+    kept = ledger.rename(ledger.with_suffix(".kept"))
+    ledger.mkdir()
+    assert cli("orders", "cancel", 1001, "--yes").status == 3
+    assert cli("store", "recover", "-o", "json").status == 8
+    ledger.rmdir()
+    kept.rename(ledger)
+    assert cli("store", "recover", "-o", "json").json[0]["action"] == "refunded"
+    assert cli("verify").status == 0
+
+
+def test_a_store_that_is_taken_away_is_missed(cli: Cli, tmp_path: Path) -> None:
+    shop = shops.reopen(tmp_path)
+    (tmp_path / "shop.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreUnusable, match="removed or replaced"), shop.read():
+        pass
+    shop.engine.dispose()

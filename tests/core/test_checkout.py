@@ -292,8 +292,8 @@ def test_lines_come_from_one_warehouse_where_one_can_and_are_split_where_none_ca
 
 def test_tax_and_shipping_by_place(shop: Shop) -> None:
     product(shop, "TEE", units=5, price=10000)
-    always = rates.Dates(shops_later(hours=-1), None)
-    over = rates.Dates(shops_later(hours=-2), shops_later(hours=-1))
+    change = shops_later(hours=-1)
+    always, over = rates.Dates(change, None), rates.Dates(shops_later(hours=-2), change)
     place: dict[str, Any] = {"country": "DE", "region": ""}
     rates.add_tax(shop, name="VAT", percent="19", included=False, on_shipping=True, dates=always, **place)
     rates.add_tax(shop, name="VAT", percent="16", included=False, on_shipping=True, dates=over, **place)

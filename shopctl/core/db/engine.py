@@ -86,8 +86,12 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         ):
             connection.execute(f"PRAGMA {pragma}")
 
+    identity = path.stat().st_ino
+
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
+        if not path.exists() or path.stat().st_ino != identity:  # SQLite would go on reading the file that was
+            raise StoreUnusable("store_gone", f"The store at {path} was removed or replaced")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
