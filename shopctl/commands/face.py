@@ -164,7 +164,23 @@ def _parsed(line: str, needed: Sequence[str]) -> Mapping[str, Any]:
     for name in needed:
         if row.get(name) is None:
             raise BadInput("bad_row", f"The row has no {name!r}", field=name)
-    return row
+    return {name: _plain_value(name, value) if name in (*needed, *_TEXTS) else value for name, value in row.items()}
+
+
+_TEXTS = (
+    *("name", "handle", "sku", "reason", "warehouse", "tracking", "payment", "shipping", "expect_total"),
+    *("country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
+)
+"""Fields of rows that use cases take as text, needed or not."""
+
+
+def _plain_value(name: str, value: object) -> object:
+    """Text as it is, a whole number as text (1001 is an order's number, too), an address as an object."""
+    if value is None or isinstance(value, str) or (name == "ship_to" and isinstance(value, dict)):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise BadInput("bad_row", f"{name!r} must be text, not {json.dumps(value)[:60]}", field=name)
 
 
 def whole(value: object, name: str) -> int:

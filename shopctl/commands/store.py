@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands.face import Destroying, Reading, Writing, face, noun
+from shopctl.commands.face import Destroying, Reading, Writing, face, noun, whole
 from shopctl.commands.moments import moment
 from shopctl.core.errors import StillPending
 
@@ -177,7 +177,10 @@ def add_shipping(
     given |= {"max_total": max_total, "free_above": free_above, "valid_from": valid_from, "valid_to": valid_to}
 
     def one(shop: Any, row: Any) -> object:
-        bounds = core.rates.Bounds(**{field: row.get(field) for field in core.rates.Bounds.__slots__})
+        limits = {field: row.get(field) for field in core.rates.Bounds.__slots__}
+        for field in ("min_weight_grams", "max_weight_grams"):
+            limits[field] = None if limits[field] is None else whole(limits[field], field)
+        bounds = core.rates.Bounds(**limits)
         return core.rates.add_shipping(
             shop,
             name=str(row["name"]),

@@ -146,11 +146,9 @@ def cancel(shop: Shop, *, number: str) -> Order:
     with shop.read() as tx:
         order = row_by_number(tx, number)
         payment = payments.of_order(tx, order.id)
-        owed = bool(payments.pending_refunds(tx, order.id))
-    if (
-        order.status == "cancelled" and owed and not shop.dry_run
-    ):  # killed or refused on the way: only the refund is left
-        return _refunded(shop, order.id)
+        shown, owed = get(tx, order.id), payments.pending_refunds(tx, order.id)
+    if order.status == "cancelled" and owed:  # killed or refused on the way: only the refund is left
+        return shown if shop.dry_run else _refunded(shop, order.id)
     if order.in_flight and not shop.dry_run:
         settled = _settle_by_asking(shop, order.id, payment)
         if settled.status == "cancelled":
@@ -207,7 +205,8 @@ def recover(shop: Shop) -> list[Recovered]:
         results += [found for payment in doubtful for found in _late_money(shop, payment)]
     with shop.read() as tx:
         owed = payments.pending_refunds(tx)
-    return results + [_refund_one(shop, refund) for refund in owed]
+    by_order = {refund.order_id: str(refund.number) for refund in owed}
+    return results + [_refund_order(shop, order_id, number) for order_id, number in by_order.items()]
 
 
 def _late_money(shop: Shop, payment: Row) -> list[Recovered]:
@@ -222,15 +221,14 @@ def _late_money(shop: Shop, payment: Row) -> list[Recovered]:
     return [Recovered(settled.number, settled.status, "its late payment is refunded")]
 
 
-def _refund_one(shop: Shop, refund: Row) -> Recovered:
-    number = str(refund.number)
+def _refund_order(shop: Shop, order_id: str, number: str) -> Recovered:
     if shop.dry_run:
         return Recovered(number, "cancelled", "would ask for its refund again")
     try:
-        done = payments.finish_refunds(shop, order_id=refund.order_id)
+        _refunded(shop, order_id)
     except ShopError as error:
         return Recovered(number, "cancelled", error.message, ok=False)
-    return Recovered(number, "cancelled", "refunded" if done else "the gateway does not answer", ok=bool(done))
+    return Recovered(number, "cancelled", "refunded")
 
 
 def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Recovered:

@@ -378,6 +378,10 @@ def test_odd_rows_fail_alone(cli: Cli) -> None:
     said = cli("stock", "receive", "-", stdin="\r\n".join(rows))
     assert said.status == 9
     assert [json.loads(line)["ok"] for line in said.out.splitlines()] == [True, False, True, False]
+    typed = ['{"cart": 7, "sku": "TEE-RED-M", "quantity": 1}', '{"cart": ["c"], "sku": "TEE-RED-M", "quantity": 1}']
+    typed += ['{"cart": "c", "sku": {}, "quantity": 1}', '{"cart": "c", "sku": "TEE-RED-M", "quantity": 1.5}']
+    said = cli("cart", "add", "-", stdin="\n".join(typed))
+    assert [json.loads(line)["ok"] for line in said.out.splitlines()] == [True, False, False, False]
 
 
 @pytest.mark.parametrize(

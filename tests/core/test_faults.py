@@ -114,8 +114,10 @@ def test_a_cancellation_killed_anywhere_refunds_once(cli: Cli, shop: Shop, name:
 def test_a_killed_cancellation_is_finished_by_the_same_command(cli: Cli, shop: Shop, name: str) -> None:
     assert place(cli).status == 0
     assert cli("orders", "cancel", "1001", "--yes", SHOPCTL_FAILPOINT=name).status == -signal.SIGKILL
+    rehearsed = cli("orders", "cancel", "1001", "--dry-run")
     again = cli("orders", "cancel", "1001", "--yes")
     assert again.status == (6 if name == "refund.after_record" else 0)  # 6: it had all been done
+    assert rehearsed.status == again.status
     assert state(shop) == CANCELLED
 
 
