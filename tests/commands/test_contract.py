@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from shopctl.core.errors import EXIT_STATUSES, StoreUnusable
+from shopctl.core.queries import carts
+from shopctl.core.shop import Shop
 from tests import shops
 from tests.cli import Cli
 
@@ -275,6 +277,11 @@ def test_nobody_reads_any_more(cli: Cli) -> None:
     assert (closed.returncode, closed.stderr) == (0, "")
 
 
+def _in_checkout(shop: Shop, handle: str) -> bool:
+    with shop.read() as tx:
+        return carts.show(tx, handle).in_checkout
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_stopped_by_a_signal(cli: Cli, number: int, status: int) -> None:
     cli("cart", "add", "c1", "TEE-RED-M", 1)
@@ -286,10 +293,14 @@ def test_stopped_by_a_signal(cli: Cli, number: int, status: int) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    while not cli("cart", "show", "c1", "-o", "json").json["in_checkout"]:
-        assert started.poll() is None
-    started.send_signal(number)
-    _, err = started.communicate(timeout=30)
+    shop = shops.reopen(cli.directory)
+    try:
+        while not _in_checkout(shop, "c1"):  # in this process: starting another one could miss the second that it lasts
+            assert started.poll() is None
+        started.send_signal(number)
+    finally:
+        _, err = started.communicate(timeout=30)
+        shop.engine.dispose()
     assert started.returncode == status
     assert b"Traceback" not in err
     assert cli(*words, "--payment", "pm_card_slow", "-o", "json").json["status"] == "confirmed"

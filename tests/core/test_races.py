@@ -43,9 +43,9 @@ def test_without_guard_and_check_the_race_oversells_and_verify_says_so(tmp_path:
 def test_held_at_cart_add_and_after_expiry_others_get_them_without_a_sweeper(tmp_path: Path) -> None:
     first = Race(tmp_path, what="add", buyers=10, units=4, rounds=1)
     shop = races.prepare(first)
-    shops.rule(shop, tmp_path, hold_at="cart", hold_seconds="2").engine.dispose()
+    shops.rule(shop, tmp_path, hold_at="cart", hold_seconds="6").engine.dispose()
     assert races.run(first) == [Counter(added=4, insufficient_stock=6)]
-    time.sleep(2.1)
+    time.sleep(6.1)
     second = Race(tmp_path, what="add", buyers=10, units=4, rounds=1, start=100)
     assert races.run(second) == [Counter(added=4, insufficient_stock=6)]
     assert not verify.verify(shops.reopen(tmp_path)).violations
