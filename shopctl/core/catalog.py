@@ -29,6 +29,7 @@ PRODUCT_DEFAULTS: Mapping[str, Any] = {
     "tags": [],
     "image_urls": [],
     "status": "active",
+    "extra": None,
 }
 VARIANT_DEFAULTS: Mapping[str, Any] = {
     "compare_at_price": None,
@@ -39,7 +40,9 @@ VARIANT_DEFAULTS: Mapping[str, Any] = {
     "requires_shipping": True,
     "tracked": True,
     "backorder_limit": 0,
+    "low_stock": None,
     "hold_at": None,
+    "extra": None,
 }
 STATUSES = ("draft", "active", "archived")
 

@@ -47,6 +47,8 @@ def add(tx: UnitOfWork, topic: str, subject: str, **payload: object) -> None:
                 "topic": topic,
                 "subject": subject,
                 "payload": payload,
+                "actor": tx.actor,
+                "request_id": tx.request_id,
                 "state": "pending" if waiting else "done",
                 "attempts": 0,
                 "due_at": tx.now,

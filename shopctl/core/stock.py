@@ -140,6 +140,7 @@ def ensure_levels(tx: UnitOfWork, places: Sequence[tuple[str, str]]) -> None:
         *(sa.literal(0) for _ in range(4)),
         variants.c.tracked,
         sa.case((to_warehouse == _DEFAULT.scalar_subquery(), variants.c.backorder_limit), else_=0),
+        sa.literal(0),
         sa.bindparam("now", type_=stock_levels.c.updated_at.type),
     ).where(variants.c.sku == sa.bindparam("of_sku"))
     columns = [c.name for c in stock_levels.c]
@@ -231,6 +232,7 @@ def _open(tx: UnitOfWork, fresh: Mapping[str, int], warehouse: str) -> None:
             zero,
             variants.c.tracked,
             variants.c.backorder_limit,
+            zero,
             now,
         )
         .where(variants.c.sku == opening.c.key)

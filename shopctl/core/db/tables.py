@@ -108,6 +108,7 @@ products = _table(
     Column("tags", Json, nullable=False),
     Column("image_urls", Json, nullable=False),
     Column("status", Word, nullable=False),
+    Column("extra", Json),  # by format, by column: what a file said and shopctl does not use
     Column("version", Count, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -136,7 +137,9 @@ variants = _table(
     Column("requires_shipping", Flag, nullable=False),
     Column("tracked", Flag, nullable=False),
     Column("backorder_limit", Count, nullable=False),
+    Column("low_stock", Count),  # None: the shop's own threshold
     Column("hold_at", Word),
+    Column("extra", Json),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("product_id", "options"),
@@ -144,6 +147,7 @@ variants = _table(
     _must("compare_at_price_in_range", "compare_at_price BETWEEN 0 AND 1000000000000000"),
     _must("weight_in_range", "weight_grams BETWEEN 0 AND 1000000000"),
     _must("backorder_limit_in_range", f"backorder_limit BETWEEN 0 AND {MAX_QUANTITY}"),
+    _must("low_stock_in_range", f"low_stock BETWEEN 0 AND {MAX_QUANTITY}"),
     _one_of("hold_at", ("cart", "checkout")),
     _must("sku_given", "sku <> ''"),
 )
@@ -170,17 +174,19 @@ stock_levels = _table(
     Column("committed", Count, nullable=False),
     Column("tracked", Flag, nullable=False),
     Column("backorder_limit", Count, nullable=False),
+    Column("safety_stock", Count, nullable=False, default=0),  # never held for a shopper; an operator may use it up
     Column("updated_at", Instant, nullable=False),
     _must("quantity_in_range", f"quantity BETWEEN 0 AND {MAX_QUANTITY}"),
     _must("reserved_not_negative", "reserved >= 0"),
     _must("committed_not_negative", "committed >= 0"),
     _must("backorder_limit_in_range", f"backorder_limit BETWEEN 0 AND {MAX_QUANTITY}"),
+    _must("safety_stock_in_range", f"safety_stock BETWEEN 0 AND {MAX_QUANTITY}"),
     _must("not_oversold", "reserved + committed <= quantity + backorder_limit"),
     _one_of("pool", ("general", "sale")),
 )
 Index("ix_stock_levels_warehouse", stock_levels.c.warehouse)
 
-MOVEMENT_KINDS = ("receive", "adjust", "hold", "release", "expire", "commit", "uncommit", "ship")
+MOVEMENT_KINDS = ("receive", "adjust", "transfer", "hold", "release", "expire", "commit", "uncommit", "ship")
 
 # Append-only. The sequence is drawn after the level row is locked, so that every prefix of it is a true history.
 stock_movements = _table(
@@ -256,6 +262,7 @@ customers = _table(
     Column("email_folded", Word, nullable=False, unique=True),
     Column("name", Word),
     Column("registered", Flag, nullable=False),
+    Column("erased_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
@@ -289,6 +296,8 @@ _open = text("state = 'open'")
 Index("uq_carts_open_handle", carts.c.handle_folded, unique=True, sqlite_where=_open)
 Index("ix_carts_open_expiry", carts.c.expires_at, sqlite_where=_open)
 Index("ix_carts_customer_id", carts.c.customer_id)
+_of_customer = text("state = 'open' AND customer_id IS NOT NULL")
+Index("uq_carts_open_customer", carts.c.customer_id, unique=True, sqlite_where=_of_customer)
 
 cart_lines = _table(
     "cart_lines",
@@ -366,9 +375,13 @@ orders = _table(
     Column("shipping_address", Json, nullable=False),
     Column("problem", Json),
     Column("process", Word, nullable=False),
+    Column("source", Word, nullable=False, default="checkout"),
+    Column("reference", Word),  # what another platform called it
+    Column("extra", Json),  # by format: what an orders file said and shopctl does not use
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     _one_of("status", lifecycle.ORDER),
+    _one_of("source", ("checkout", "import")),
     _must(
         "none_negative",
         "subtotal >= 0 AND discount >= 0 AND shipping >= 0 AND tax >= 0 AND tax_included >= 0 AND total >= 0",
@@ -386,6 +399,8 @@ Index(
 Index("ix_orders_status", orders.c.status, orders.c.number)
 Index("ix_orders_customer_id", orders.c.customer_id, orders.c.number)
 Index("ix_orders_created_at", orders.c.created_at)
+_imported = text("reference IS NOT NULL")
+Index("ix_orders_reference", orders.c.reference, sqlite_where=_imported)
 
 order_lines = _table(
     "order_lines",
@@ -539,6 +554,8 @@ outbox = _table(
     Column("topic", Word, nullable=False),
     Column("subject", Word, nullable=False),
     Column("payload", Json, nullable=False),
+    Column("actor", Word, nullable=False),
+    Column("request_id", Id, nullable=False),
     Column("state", Word, nullable=False),
     Column("attempts", Count, nullable=False),
     Column("due_at", Instant, nullable=False),
@@ -550,3 +567,20 @@ outbox = _table(
 _waiting = text("state IN ('pending', 'taken')")
 Index("ix_outbox_waiting", outbox.c.topic, outbox.c.due_at, sqlite_where=_waiting)
 Index("ix_outbox_subject", outbox.c.subject, outbox.c.topic)
+
+# --- imports: core/imports/runs.py. How far a file has gone in, so that the same file goes on after a cut. ------------
+import_runs = _table(
+    "import_runs",
+    Column("id", Id, primary_key=True),
+    Column("kind", Word, nullable=False),
+    Column("fingerprint", Word, nullable=False),
+    Column("target", Word),
+    Column("line", Count, nullable=False),
+    Column("report", Json, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    _one_of("kind", ("products", "stock", "orders")),
+)
+_unfinished = text("finished_at IS NULL")
+Index("uq_import_runs_open", import_runs.c.kind, import_runs.c.fingerprint, unique=True, sqlite_where=_unfinished)

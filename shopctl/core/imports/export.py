@@ -15,7 +15,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import format_amount
 from shopctl.core.errors import BadInput
 from shopctl.core.imports.cells import guarded
-from shopctl.core.imports.own_csv import COLUMNS, VARIANT_IMAGES
+from shopctl.core.imports.own_csv import COLUMNS, FIELD_OF
 from shopctl.core.imports.rows import PRODUCT_FIELDS, VARIANT_FIELDS
 from shopctl.core.shop import Shop
 
@@ -69,7 +69,7 @@ def _variants(tx: UnitOfWork, rows: Sequence[Row]) -> Mapping[str, list[dict[str
 
 def _said(row: Row, names: Sequence[str]) -> dict[str, Any]:
     values = row._mapping
-    return {name: values[name] for name in names}
+    return {name: values[name] for name in names if name != "extra" or values[name] is not None}
 
 
 # --- JSONL ---------------------------------------------------------------------------------------------------------
@@ -87,14 +87,11 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def _csv(found: Iterator[Product]) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\n"
     for product, its_variants in found:
-        head = [_cell(product[name]) for name in PRODUCT_FIELDS]
+        head = [_cell(product.get(name)) for name in PRODUCT_FIELDS]
         later = [head[0]] + [""] * (len(head) - 1)
         for index, variant in enumerate(its_variants):
-            own = [_cell(variant[_FIELD_OF.get(name, name)]) for name in COLUMNS[len(head) :]]
+            own = [_cell(variant.get(FIELD_OF.get(name, name))) for name in COLUMNS[len(head) :]]
             yield ",".join([*(later if index else head), *own]) + "\n"
-
-
-_FIELD_OF = {VARIANT_IMAGES: "image_urls"}
 
 
 def _cell(value: Any) -> str:

@@ -26,6 +26,7 @@ from shopctl.core.imports.rows import OPENING, ROW, RawProduct, RawVariant, Refu
 _MAX_NAME = 500
 _MAX_OPTIONS = 2_000
 _MAX_DEPTH = 20
+_MAX_EXTRA = 1_000_000
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _PRICE = 'a price is a decimal string such as "19.99"'
@@ -79,12 +80,20 @@ def _options(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _extra(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] | None:
+    if len(repr(value)) > _MAX_EXTRA:
+        raise ValueError(f"takes more than {_MAX_EXTRA} characters")
+    return value or None
+
+
 _STORABLE = AfterValidator(text.storable)
 Text: TypeAlias = Annotated[str, _STORABLE]
 Name: TypeAlias = Annotated[str, Field(max_length=_MAX_NAME), _STORABLE]
 Urls: TypeAlias = list[Annotated[str, Field(max_length=2_000), _STORABLE]]
 Whole: TypeAlias = Annotated[int, Field(ge=0, le=MAX_QUANTITY), BeforeValidator(_whole)]
 Amount: TypeAlias = Annotated[int, BeforeValidator(_amount)]
+Extra: TypeAlias = Annotated[dict[Text, dict[Text, Text]], AfterValidator(_extra)]
+"""By format, by column: cells that shopctl does not use, kept so that an export in that format has them."""
 _NONE_FOR_BLANK = AfterValidator(lambda value: value or None)
 
 
@@ -101,6 +110,7 @@ class Product(TypedDict, total=False):
     tags: Urls
     status: Literal["draft", "active", "archived"]
     image_urls: Urls
+    extra: Extra | None
 
 
 class Variant(TypedDict, total=False):
@@ -120,7 +130,9 @@ class Variant(TypedDict, total=False):
     requires_shipping: bool
     tracked: bool
     backorder_limit: Whole
+    low_stock: Whole | None
     hold_at: Literal["cart", "checkout"] | None
+    extra: Extra | None
     quantity: Whole
 
 

@@ -23,6 +23,7 @@ from shopctl.core.imports.rows import (
 from shopctl.core.imports.table import Ignored, Names, Row, Table, groups, second_thoughts
 
 VARIANT_IMAGES = "variant_image_urls"
+VARIANT_EXTRA = "variant_extra"
 COLUMNS = (
     "handle",
     "title",
@@ -32,6 +33,7 @@ COLUMNS = (
     "tags",
     "status",
     "image_urls",
+    "extra",
     "sku",
     "options",
     "price",
@@ -44,8 +46,11 @@ COLUMNS = (
     "requires_shipping",
     "tracked",
     "backorder_limit",
+    "low_stock",
     "hold_at",
+    VARIANT_EXTRA,
 )
+FIELD_OF = {VARIANT_IMAGES: "image_urls", VARIANT_EXTRA: "extra"}
 _PRODUCT_COLUMNS = PRODUCT_FIELDS
 _VARIANT_COLUMNS = (*COLUMNS[len(PRODUCT_FIELDS) :], OPENING)
 
@@ -54,6 +59,7 @@ _EMPTY: Mapping[str, Any] = {
     **PRODUCT_DEFAULTS,
     **VARIANT_DEFAULTS,
     VARIANT_IMAGES: VARIANT_DEFAULTS["image_urls"],
+    VARIANT_EXTRA: VARIANT_DEFAULTS["extra"],
     "title": "",
     "price": "",
     "options": {},
@@ -63,11 +69,23 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "image_urls": cells.listed,
     VARIANT_IMAGES: cells.listed,
     "options": cells.mapped,
+    "extra": cells.mapped,
+    VARIANT_EXTRA: cells.mapped,
     "taxable": cells.flag,
     "requires_shipping": cells.flag,
     "tracked": cells.flag,
     **dict.fromkeys(
-        ("status", "price", "compare_at_price", "currency", "weight_grams", "backorder_limit", "hold_at", OPENING),
+        (
+            "status",
+            "price",
+            "compare_at_price",
+            "currency",
+            "weight_grams",
+            "backorder_limit",
+            "low_stock",
+            "hold_at",
+            OPENING,
+        ),
         str.strip,
     ),
 }
@@ -141,7 +159,7 @@ def _said(table: Table, row: Row, columns: Mapping[str, int]) -> tuple[dict[str,
 
 
 def _field(column: str) -> str:
-    return "image_urls" if column == VARIANT_IMAGES else column
+    return FIELD_OF.get(column, column)
 
 
 def _cell(row: Row, index: int | None) -> str:

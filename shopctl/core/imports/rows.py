@@ -17,7 +17,7 @@ from shopctl.core.domain import text
 ROW = "(row)"
 """The column of a refusal that concerns a row as a whole."""
 
-PRODUCT_FIELDS = ("handle", "title", "description", "brand", "category", "tags", "status", "image_urls")
+PRODUCT_FIELDS = ("handle", "title", "description", "brand", "category", "tags", "status", "image_urls", "extra")
 VARIANT_FIELDS = (
     "sku",
     "options",
@@ -31,7 +31,9 @@ VARIANT_FIELDS = (
     "requires_shipping",
     "tracked",
     "backorder_limit",
+    "low_stock",
     "hold_at",
+    "extra",
 )
 OPENING = "quantity"
 """The variant field that an import takes and an export does not give: opening stock."""

@@ -93,11 +93,13 @@ def test_the_columns_and_their_order(shop: Shop) -> None:
     accepted(shop, lines({"title": "T", "brand": "B", "tags": ["a", "b"], "variants": variants}))
     head, first, second = csv.reader(io.StringIO(exported(shop, "csv")))
     assert ",".join(head) == (
-        "handle,title,description,brand,category,tags,status,image_urls,sku,options,price,compare_at_price,currency,"
-        "barcode,weight_grams,variant_image_urls,taxable,requires_shipping,tracked,backorder_limit,hold_at"
+        "handle,title,description,brand,category,tags,status,image_urls,extra,sku,options,price,compare_at_price,currency,"
+        "barcode,weight_grams,variant_image_urls,taxable,requires_shipping,tracked,backorder_limit,low_stock,"
+        "hold_at,variant_extra"
     )
-    assert first[:9] == ["t", "T", "", "B", "", '["a","b"]', "active", "", "T-M"]
-    assert second == ["t", *[""] * 7, "T-L", '{"Size":"L"}', "5.00", "", "USD", "", "0", "", *["true"] * 3, "0", "cart"]
+    assert first[:10] == ["t", "T", "", "B", "", '["a","b"]', "active", "", "", "T-M"]
+    options = ["T-L", '{"Size":"L"}', "5.00", "", "USD", "", "0", ""]
+    assert second == ["t", *[""] * 8, *options, *["true"] * 3, "0", "", "cart", ""]
 
 
 def test_json_lines_hide_no_control_characters(shop: Shop) -> None:

@@ -51,6 +51,7 @@ def test_title_and_price_are_enough(shop: Shop) -> None:
                     "requires_shipping": True,
                     "tracked": True,
                     "backorder_limit": 0,
+                    "low_stock": None,
                     "hold_at": None,
                 }
             ],
