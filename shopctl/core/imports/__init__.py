@@ -1,9 +1,9 @@
 """Products in and out: files of several formats → drafts for the catalogue, and the catalogue → files.
 
 source.py    bytes → lines          sniff.py   which format is it
-jsonl.py     own_csv.py  shopify.py (over table.py)         lines → raw products
+read/        lines → raw products, a module a format (CSV formats over table.py)
 models.py    raw → validated drafts, with pydantic          products.py  the import itself
-export.py    the catalogue → JSONL or CSV, losslessly       entry.py     one product by hand
+export.py    the catalogue → write/, a module a format      entry.py     one product by hand
 """
 
 from typing import TYPE_CHECKING

@@ -8,6 +8,7 @@ from typing import Any
 
 _STARTS_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+_NEEDS_QUOTES = re.compile(r'[",;\r\n\t]|^\s|\s$')
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -18,6 +19,11 @@ def guarded(cell: str) -> str:
 
 def unguarded(cell: str) -> str:
     return cell[1:] if _QUOTED_FORMULA.match(cell) else cell
+
+
+def csv_cell(text: str) -> str:
+    """A cell as CSV has it, between quotes where it must be."""
+    return f'"{text.replace(chr(34), chr(34) * 2)}"' if _NEEDS_QUOTES.search(text) else text
 
 
 def flag(cell: str) -> bool | str:

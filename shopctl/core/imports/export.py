@@ -1,45 +1,49 @@
-"""Products out: our own JSONL or CSV, by handle, losslessly. What comes out goes in again and changes nothing."""
+"""Products out, by handle, losslessly: what comes out goes in again and changes nothing. Formats: `write/`."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
-from shopctl.core.db.tables import categories, products, variants
+from shopctl.core.db.tables import categories, products, stock_levels, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import format_amount
 from shopctl.core.errors import BadInput
-from shopctl.core.imports.cells import guarded
-from shopctl.core.imports.own_csv import COLUMNS, FIELD_OF
-from shopctl.core.imports.rows import PRODUCT_FIELDS, VARIANT_FIELDS
+from shopctl.core.imports.rows import OPENING, PRODUCT_FIELDS, VARIANT_FIELDS, Exported
+from shopctl.core.imports.write import jsonl, own_csv
 from shopctl.core.shop import Shop
 
 PAGE = 500
-_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_QUOTED = re.compile(r'[",;\r\n\t]|^\s|\s$')
 
-Product = tuple[dict[str, Any], list[dict[str, Any]]]
-"""A product's own fields and its variants', in the words of our JSONL."""
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A format out. `quantities`: its variants say what is on hand, too."""
+
+    write: Callable[[Iterator[Exported]], Iterator[str]]
+    quantities: bool = False
+
+
+_WRITERS: Mapping[str, Writer] = {"jsonl": Writer(jsonl.write), "csv": Writer(own_csv.write)}
 
 
 def export_products(shop: Shop, format: str = "jsonl") -> Iterator[str]:
-    """The whole catalogue as lines of JSONL or CSV, one snapshot, a page at a time. BadInput for another format."""
+    """The whole catalogue as text in one of the formats, one snapshot, a page at a time. BadInput for another format."""
     if format not in _WRITERS:
         raise BadInput("unknown_format", f"{format!r} is no export format", hint=f"Formats: {', '.join(_WRITERS)}.")
     return _lines(shop, _WRITERS[format])
 
 
-def _lines(shop: Shop, write: Callable[[Iterator[Product]], Iterator[str]]) -> Iterator[str]:
+def _lines(shop: Shop, writer: Writer) -> Iterator[str]:
     with shop.read() as tx:
-        yield from write(_products(tx))
+        yield from writer.write(_products(tx, writer.quantities))
 
 
-def _products(tx: UnitOfWork) -> Iterator[Product]:
+def _products(tx: UnitOfWork, quantities: bool) -> Iterator[Exported]:
     handle = stores.binary(tx.connection, products.c.handle)
     page = (
         sa.select(products, categories.c.path.label("category"))
@@ -51,6 +55,11 @@ def _products(tx: UnitOfWork) -> Iterator[Product]:
     last = ""
     while rows := tx.rows(page, {"last": last}):
         of_page = _variants(tx, rows)
+        if quantities:
+            of_all = [variant for its_variants in of_page.values() for variant in its_variants]
+            on_hand = _on_hand(tx, [variant["sku"] for variant in of_all])
+            for variant in of_all:
+                variant[OPENING] = on_hand.get(variant["sku"], 0)
         for row in rows:
             yield _said(row, PRODUCT_FIELDS), of_page.get(row.id, [])
         last = rows[-1].handle
@@ -72,35 +81,8 @@ def _said(row: Row, names: Sequence[str]) -> dict[str, Any]:
     return {name: values[name] for name in names if name != "extra" or values[name] is not None}
 
 
-# --- JSONL ---------------------------------------------------------------------------------------------------------
-def _jsonl(found: Iterator[Product]) -> Iterator[str]:
-    for product, its_variants in found:
-        # Escapes mean the same character to every JSON reader, and keep a terminal out of harm.
-        line = _json({**product, "variants": its_variants})
-        yield _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", line) + "\n"
-
-
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-# --- CSV -----------------------------------------------------------------------------------------------------------
-def _csv(found: Iterator[Product]) -> Iterator[str]:
-    yield ",".join(COLUMNS) + "\n"
-    for product, its_variants in found:
-        head = [_cell(product.get(name)) for name in PRODUCT_FIELDS]
-        later = [head[0]] + [""] * (len(head) - 1)
-        for index, variant in enumerate(its_variants):
-            own = [_cell(variant.get(FIELD_OF.get(name, name))) for name in COLUMNS[len(head) :]]
-            yield ",".join([*(later if index else head), *own]) + "\n"
-
-
-def _cell(value: Any) -> str:
-    if value is None or value == [] or value == {}:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    cell = guarded(value if isinstance(value, str) else _json(value))
-    return f'"{cell.replace(chr(34), chr(34) * 2)}"' if _QUOTED.search(cell) else cell
-
-
-_WRITERS: Mapping[str, Callable[[Iterator[Product]], Iterator[str]]] = {"jsonl": _jsonl, "csv": _csv}
+def _on_hand(tx: UnitOfWork, skus: Sequence[str]) -> Mapping[str, int]:
+    """Units on hand by SKU, over all warehouses; a SKU without a level has none."""
+    units = sa.select(stock_levels.c.sku, sa.func.sum(stock_levels.c.quantity).label("units"))
+    found = tx.rows(units.where(stock_levels.c.sku.in_(skus)).group_by(stock_levels.c.sku))
+    return {row.sku: int(row.units) for row in found}

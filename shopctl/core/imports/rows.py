@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from shopctl.core.domain import text
 
@@ -36,7 +36,10 @@ VARIANT_FIELDS = (
     "extra",
 )
 OPENING = "quantity"
-"""The variant field that an import takes and an export does not give: opening stock."""
+"""The variant field that an import takes as opening stock; exports in other platforms' formats give what is on hand."""
+
+Exported: TypeAlias = tuple[dict[str, Any], list[dict[str, Any]]]
+"""A product's own fields and its variants', in the words of our JSONL; amounts are decimal strings."""
 
 _SHOWN = 200
 

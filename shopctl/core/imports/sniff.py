@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from shopctl.core.errors import BadInput
-from shopctl.core.imports import jsonl, own_csv, shopify
+from shopctl.core.imports.read import jsonl, own_csv, shopify
 from shopctl.core.imports.rows import Source, shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Table
 
-Format: TypeAlias = Literal["jsonl", "csv", "shopify"]
-FORMATS: tuple[Format, ...] = ("jsonl", "csv", "shopify")
+
+class Reader(Protocol):
+    """A CSV format: a module of `read/`. `fits` says whether a header (folded names) is this format's."""
+
+    def fits(self, names: Sequence[str], /) -> bool: ...
+    def read(self, table: Table, /) -> Source: ...
+
+
+_READERS: Mapping[str, Reader] = {"shopify": shopify, "csv": own_csv}
+"""The CSV formats; the first that fits a header has it, so our own, which asks least, comes last."""
+FORMATS = ("jsonl", *_READERS)
 
 _TAKEN = "shopctl imports its own JSONL and CSV, and Shopify's classic product CSV."
 # Columns that only such a file has, and what it is. The first that fits names it.
@@ -48,10 +57,11 @@ def open_source(lines: Lines, wanted: str | None = None) -> Source:
 
 def _csv(table: Table, wanted: str | None) -> Source:
     _refuse_foreign(table.names)
-    if wanted == "shopify" or (wanted is None and shopify.fits(table.names)):
-        return shopify.read(table)
-    if own_csv.fits(table.names):
-        return own_csv.read(table)
+    if wanted is not None:
+        return _READERS[wanted].read(table)
+    for reader in _READERS.values():
+        if reader.fits(table.names):
+            return reader.read(table)
     raise BadInput(
         "unknown_format",
         f"No product format has this header: {shown(', '.join(table.header))}",
