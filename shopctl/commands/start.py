@@ -21,7 +21,9 @@ def init(
     currency: Annotated[str, typer.Option(help="ISO 4217; one a shop, for good.")] = "USD",
     country: Annotated[str, typer.Option(help="ISO 3166, two letters.")] = "US",
     timezone: Annotated[str, typer.Option(help='What "today" means, e.g. Europe/Berlin.')] = "UTC",
-    prices: Annotated[str, typer.Option(help="exclude-tax or include-tax.")] = "exclude-tax",
+    prices: Annotated[
+        str, typer.Option(metavar="|".join(PRICES), help="Whether prices have tax in them.")
+    ] = "exclude-tax",
     test_store: Annotated[bool, typer.Option("--test-store", help="Mark it for fault tests: failpoints work.")] = False,
 ) -> None:
     """Make a shop: a store with its first warehouse, MAIN."""
