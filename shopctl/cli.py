@@ -39,6 +39,7 @@ COMMANDS = {
     "payments": ("payments", "What was charged and refunded."),
     "customers": ("customers", "Accounts, addresses, order history."),
     "store": ("store", "The store: settings, rates, recovery, index."),
+    "spec": ("spec", "The whole command line as data: commands, options, fields, errors."),
 }
 """Name → module in shopctl.commands, summary. The whole help of the root, without importing any of them."""
 
@@ -60,6 +61,14 @@ class Root(Noun):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(self.summaries(ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer does, but suggesting from the table."""
+        if args and args[0] not in COMMANDS:
+            from shopctl.commands.output import unknown
+
+            raise unknown("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """--show-completion and --install-completion need not name the shell."""

@@ -7,9 +7,23 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from shopctl.core.errors import BadInput
+
+ENVIRONMENT: Mapping[str, str] = {
+    "SHOPCTL_PROFILE": "The profile of shopctl.toml; also --profile.",
+    "SHOPCTL_COMPLETION_SECONDS": "How long TAB may look for names before it is silent. Default: 0.12.",
+    "XDG_DATA_HOME": "The data directory of this user. Default: ~/.local/share.",
+    "XDG_CONFIG_HOME": "Where the user file shopctl/shopctl.toml lies. Default: ~/.config.",
+    "USER": "The user's name.",
+    "LOGNAME": "The user's name, where USER is not set.",
+    "NO_COLOR": "Any value: no colour.",
+    "TERM": "dumb: no colour.",
+    "SHELL": "The shell to complete for, where it cannot be told.",
+    "ZDOTDIR": "Where .zshrc lies.",
+}
+"""Variables besides SHOPCTL_ and the name of a setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,14 @@ class Settings:
     lock_wait: Value
     actor: Value
     failpoint: Value
+
+    MEANINGS: ClassVar[Mapping[str, str]] = {
+        "store": "The store, a URL; also --store. Default: an SQLite file in data_dir.",
+        "data_dir": "Where index, gateway ledger and Maildir lie. Default: shopctl in the XDG data directory.",
+        "lock_wait": "Seconds that a writer waits for its turn. Default: 30.",
+        "actor": "Who acts, in the ledger and the audit log. Default: the user's name.",
+        "failpoint": "Where to die, in test stores only. Default: nowhere.",
+    }
 
     @property
     def lock_wait_seconds(self) -> float:

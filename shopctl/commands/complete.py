@@ -61,7 +61,7 @@ _NEW = {"catalog add", "customers add", "stock warehouses add", "store tax add",
 
 def answer(root: Any, ctx_args: dict[str, Any]) -> int:
     """Answer the shell that asks; the exit status. After the time is up, and whatever goes wrong: nothing."""
-    shell = os.environ[shells.VARIABLE].removeprefix("complete_")
+    shell = os.environ["_SHOPCTL_COMPLETE"].removeprefix("complete_")
     text = os.environ.get("COMP_LINE", os.environ.get("COMP_WORDS", ""))  # the latter is Click's own
     line = shells.parse(text, os.environ.get("COMP_WORDBREAKS", "\"'@><=;|&(:"))
     said: list[list[Name] | None] = []
@@ -138,7 +138,7 @@ def _is_given(ctx: Any, parameter: Any) -> bool:
 
 
 def _commands(ctx: Any) -> Iterator[Name]:
-    if isinstance(ctx.command, Noun):
+    if isinstance(ctx.command, Noun) and not ctx._protected_args:  # else: a command that is not there
         for name, summary in ctx.command.summaries(ctx):
             yield Name(name, summary)
 
@@ -156,7 +156,7 @@ def _names(ctx: Any, parameter: Any, typed: str) -> list[Name]:
     command = ctx.command_path.removeprefix("shopctl").strip()
     if words := choices(parameter):
         return [Name(word) for word in words]
-    if parameter.name in ("fields", "sort", "filters"):
+    if parameter.name in ("fields", "sort", "filter"):
         return _of_list(command, parameter.name, typed, _store(ctx))
     if parameter.name == "profile":
         from shopctl.config import profiles

@@ -304,7 +304,7 @@ class Destroying(Writing):
 
 
 class Noun(TyperGroup):
-    """A group that shows its help when no verb is given, and the nearest one when there is none of that name."""
+    """A group that shows its help when no verb is given."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -316,12 +316,6 @@ class Noun(TyperGroup):
             typer.echo(ctx.get_help())
             return None
         return super().invoke(ctx)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        known = self.list_commands(ctx)
-        if args[0] not in known:
-            raise unknown("command", args[0], known)
-        return super().resolve_command(ctx, args)
 
     def summaries(self, ctx: Any) -> list[tuple[str, str]]:
         """The commands, and what each is for."""

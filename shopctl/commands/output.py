@@ -7,7 +7,6 @@ losslessly; table, csv and tsv pass `safe()`.
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import os
@@ -18,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shopctl.core.domain.near import did_you_mean
 from shopctl.core.domain.safe import safe
 from shopctl.core.domain.wire import encoded, plain
 from shopctl.core.errors import BadInput, ShopError
@@ -184,10 +184,7 @@ def error_record(error: ShopError) -> dict[str, Any]:
 
 def unknown(noun: str, name: str, known: Iterable[str]) -> BadInput:
     """There is no such field, column, format …; did you mean …?"""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
-    return BadInput(f"unknown_{noun}", f"There is no {noun} {name!r}", hint=hint, value=name)
+    return BadInput(f"unknown_{noun}", f"There is no {noun} {name!r}", hint=did_you_mean(name, known), value=name)
 
 
 def _write(text: str, stream: Any = None) -> None:

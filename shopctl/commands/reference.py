@@ -22,9 +22,9 @@ def load() -> Mapping[str, Any]:
 
 
 def fields(command: str) -> Sequence[str]:
-    """The fields of what a command prints."""
-    answer = load()["answers"].get(command, {})
-    return list(load()["rows"].get(answer.get("row"), {}))
+    """The fields of the rows that a command prints."""
+    rows = load()["answers"].get(command, {}).get("rows", ())
+    return list(load()["rows"][rows[0]]) if rows else ()
 
 
 def filters(command: str) -> Mapping[str, Sequence[str]]:

@@ -15,8 +15,6 @@ from pathlib import Path
 from shopctl.commands.output import unknown
 from shopctl.core.errors import BadInput
 
-VARIABLE = "_SHOPCTL_COMPLETE"
-
 _BASH = r"""_shopctl_completion() {
     local answer IFS=$'\n'
     COMPREPLY=()
@@ -130,7 +128,7 @@ def parse(text: str, breaks: str) -> Line:
         else:
             value, begun = value + letter, True
             if letter in breaks:
-                kept = len(value)
+                kept = len(value) - (letter in "$@")  # readline's special prefixes belong to what follows
     return Line(words, value, kept, quote)
 
 

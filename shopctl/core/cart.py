@@ -15,7 +15,7 @@ from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, NotFound, Refused
-from shopctl.core.queries.carts import CartView, open_cart, view
+from shopctl.core.queries.carts import CartView, open_cart, unknown_cart, view
 from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
@@ -192,7 +192,7 @@ def _take(tx: UnitOfWork, handle: str, *, make: bool = False) -> Row:
             raise in_checkout(handle)
         return cart
     if not make:
-        raise NotFound("unknown_cart", f"There is no open cart {handle!r}", cart=handle)
+        raise unknown_cart(tx, handle)
     name = _valid_handle(handle)
     row = {"id": new_id(), "handle": name, "handle_folded": text.fold(name), "state": "open", "version": 1}
     tx.insert(carts, [{**row, "expires_at": tx.now + tx.facts.cart_ttl, "created_at": tx.now, "updated_at": tx.now}])

@@ -18,8 +18,8 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money, pricing, text
 from shopctl.core.domain.money import Money
 from shopctl.core.domain.pricing import BasketLine, Totals
-from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
-from shopctl.core.queries.carts import LINES, open_cart
+from shopctl.core.errors import BadInput, Refused, StillPending
+from shopctl.core.queries.carts import LINES, open_cart, unknown_cart
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
@@ -199,7 +199,7 @@ def _same(seen: Row, wanted: Placement) -> None:
 def _cart(tx: UnitOfWork, handle: str) -> Row:
     found = open_cart(tx, handle)
     if found is None or (found.expires_at <= tx.now and found.claimed_by is None):
-        raise NotFound("unknown_cart", f"There is no open cart {handle!r}", cart=handle)
+        raise unknown_cart(tx, handle)
     if found.claimed_by is not None and tx.action:
         raise carts.in_checkout(handle)
     return found

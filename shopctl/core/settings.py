@@ -15,6 +15,7 @@ from shopctl.core.db.tables import settings
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.facts import Facts
+from shopctl.core.domain.near import did_you_mean
 from shopctl.core.errors import BadInput
 from shopctl.core.shop import Shop
 
@@ -82,12 +83,8 @@ def load(engine: sa.Engine) -> Facts:
 def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
     """Change one rule of the shop; the new value. Errors: unknown_setting, bad_setting."""
     if key not in EDITABLE:
-        raise BadInput(
-            "unknown_setting",
-            f"There is no setting {key!r}",
-            hint=f"Settings: {', '.join(EDITABLE)}.",
-            key=key,
-        )
+        hint = did_you_mean(key, EDITABLE)
+        raise BadInput("unknown_setting", f"There is no setting {key!r}", hint=hint, key=key)
     with shop.work("settings.set", key) as tx:
         checked = EDITABLE[key](value)
         put(tx, key, checked)

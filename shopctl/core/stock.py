@@ -24,6 +24,7 @@ from shopctl.core.db.tables import (
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, NotFound, Refused
+from shopctl.core.queries import near
 from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.stock import StockRow, level_of
 from shopctl.core.shop import Shop
@@ -373,5 +374,6 @@ def _book(shop: Shop, kind: str, sku: str, quantity: int, warehouse: str | None,
 
 def _known_warehouse(tx: UnitOfWork, code: str) -> str:
     if not tx.row(sa.select(warehouses.c.code).where(warehouses.c.code == code)):
-        raise NotFound("unknown_warehouse", f"There is no warehouse {code!r}", warehouse=code)
+        hint = near.hint(tx, warehouses.c.code, code, otherwise="See `shopctl stock warehouses list`.")
+        raise NotFound("unknown_warehouse", f"There is no warehouse {code!r}", hint=hint, warehouse=code)
     return code

@@ -79,7 +79,7 @@ def info(shop: Shop) -> dict[str, Any]:
         "dialect": shop.engine.dialect.name,
         "home": str(shop.home),
         "gateway": shop.gateway.name,
-        **counts,
+        **asdict(counts),
     }
 
 

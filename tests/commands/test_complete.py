@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shopctl.commands import shells
+from shopctl.core import cart
 from shopctl.core.shop import Shop
 from tests import shops
 from tests.cli import Cli, Said
@@ -22,8 +23,8 @@ Tab = Callable[..., list[str]]
 def cli(shop: Shop, tmp_path: Path) -> Cli:
     for sku in ("TEE-RED", "TEE-BLUE", EVIL):
         shops.product(shop, sku, units=9)
-    for cart in ("ana", "bo"):
-        shops.buy(shop, cart, "TEE-RED")
+    for handle in ("ana", "bo"):
+        shops.buy(shop, handle, "TEE-RED")
     return Cli(tmp_path)
 
 
@@ -105,11 +106,11 @@ def test_time_is_up(cli: Cli) -> None:
     assert (said.status, said.out, said.err) == (0, "", "")
 
 
-def test_names_that_would_steer_a_terminal_are_not_offered(tab: Tab, cli: Cli) -> None:
+def test_names_that_would_steer_a_terminal_are_not_offered(tab: Tab, shop: Shop, cli: Cli) -> None:
     handles = ("web\x1b]0;x\x07", "web\nrm", "web\u202e", "web\ud83d\x9b", "-web", "web-1")
     with sqlite3.connect(cli.directory / "shop.db") as connection:
         for n, handle in enumerate(handles):
-            cli("cart", "add", f"c{n}", "TEE-RED", 1)
+            cart.add(shop, handle=f"c{n}", sku="TEE-RED", quantity=1)
             raw = handle.encode(errors="surrogatepass")
             connection.execute(
                 "UPDATE carts SET handle = CAST(? AS TEXT), handle_folded = CAST(? AS TEXT) WHERE handle = ?",

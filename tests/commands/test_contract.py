@@ -487,3 +487,21 @@ def test_a_store_that_is_taken_away_is_missed(cli: Cli, tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="removed or replaced"), shop.read():
         pass
     shop.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("ordrs list", "Did you mean 'orders'?"),
+        ("orders shp 1001", "Did you mean 'ship'?"),
+        ("store tax ad", "Did you mean 'add'?"),
+        ("orders ship 1001 --trakcing x", "--tracking"),
+        ("orders list --filter status:confrimed", "Did you mean 'confirmed'?"),
+        ("orders list --filter statsu:x", "Did you mean 'status'?"),
+        ("orders list --status shiped", "Did you mean 'shipped'?"),
+        ("stock show TEE-RDE-M", "Did you mean 'TEE-RED-M'?"),
+        ("store set hold_att cart", "Did you mean 'hold_at'?"),
+    ],
+)
+def test_did_you_mean(cli: Cli, words: str, hint: str) -> None:
+    assert hint in cli(*words.split(" ")).err

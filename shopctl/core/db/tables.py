@@ -6,7 +6,7 @@ stock_levels are sums of stock_movements; orders, lines and payments are snapsho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -41,16 +41,22 @@ MAX_QUANTITY = 10**9
 # Partial indexes say sqlite_where only: naming Postgres's here would load its dialect into every command (30 ms). The
 # migrations, which make the tables, say both.
 def _table(name: str, *parts: Any) -> Table:
-    return Table(name, metadata, *parts, sqlite_strict=True)
+    table = Table(name, metadata, *parts, sqlite_strict=True)
+    for constraint in table.constraints:  # a column knows the words it takes, for whoever asks with another
+        if "words" in constraint.info:
+            table.c[constraint.info["column"]].info["words"] = constraint.info["words"]
+    return table
 
 
 def _must(name: str, sql: str) -> CheckConstraint:
     return CheckConstraint(text(sql), name=name)
 
 
-def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+def _one_of(column: str, words: Collection[str]) -> CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in words)
-    return _must(f"{column}_word", f"{column} IN ({listed})")
+    constraint = _must(f"{column}_word", f"{column} IN ({listed})")
+    constraint.info.update(column=column, words=tuple(words))
+    return constraint
 
 
 def _ref(target: str) -> ForeignKey:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from shopctl.core.catalog import ProductDraft
+from shopctl.core.domain.near import did_you_mean
 from shopctl.core.errors import BadInput
 from shopctl.core.imports.rows import PRODUCT_FIELDS, VARIANT_FIELDS
 from shopctl.core.imports.sniff import open_source
@@ -33,8 +33,7 @@ def changes(shop: Shop, said: Mapping[str, Any]) -> dict[str, Any]:
     known = (*PRODUCT_FIELDS[1:], *(name for name in VARIANT_FIELDS if name not in ("sku", "options", "currency")))
     for name in said:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Fields: {', '.join(dict.fromkeys(known))}."
+            hint = did_you_mean(name, dict.fromkeys(known))
             raise BadInput("unknown_field", f"There is no field {name!r} to change", hint=hint, field=name)
     variant = {"price": "0", **{name: value for name, value in said.items() if name in VARIANT_FIELDS}}
     product = {"title": "-", **{name: value for name, value in said.items() if name in PRODUCT_FIELDS}}

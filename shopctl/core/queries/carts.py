@@ -13,6 +13,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries import near
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.stock import can_be_had
 
@@ -88,8 +89,13 @@ def show(tx: UnitOfWork, handle: str) -> CartView:
     """One cart, or NotFound(unknown_cart); an expired one is not there any more."""
     cart = open_cart(tx, handle)
     if cart is None or cart.expires_at <= tx.now:
-        raise NotFound("unknown_cart", f"There is no open cart {handle!r}", cart=handle)
+        raise unknown_cart(tx, handle)
     return view(tx, cart)
+
+
+def unknown_cart(tx: UnitOfWork, handle: str) -> NotFound:
+    hint = near.hint(tx, carts.c.handle_folded, text.fold(handle), carts.c.state == "open", carts.c.expires_at > tx.now)
+    return NotFound("unknown_cart", f"There is no open cart {handle!r}", hint=hint, cart=handle)
 
 
 def view(tx: UnitOfWork, cart: Row) -> CartView:

@@ -11,6 +11,7 @@ from shopctl.core.db.tables import categories, products, stock_levels, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries import near
 from shopctl.core.queries.listing import Listing
 
 _VARIANT = (
@@ -24,17 +25,10 @@ def find_variant(tx: UnitOfWork, sku: str) -> Row:
     """A variant with its product's handle, title and status, or NotFound(unknown_sku)."""
     row = tx.row(_VARIANT, {"sku": sku})
     if row is None:
-        raise unknown_sku(sku)
+        otherwise = "See `shopctl search` or `shopctl catalog list`."
+        hint = near.hint(tx, variants.c.sku, sku, otherwise=otherwise)
+        raise NotFound("unknown_sku", f"There is no SKU {sku!r}", hint=hint, sku=sku)
     return row
-
-
-def unknown_sku(sku: str) -> NotFound:
-    return NotFound(
-        "unknown_sku",
-        f"There is no SKU {sku!r}",
-        hint="See `shopctl search` or `shopctl catalog list`.",
-        sku=sku,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +149,8 @@ def show(tx: UnitOfWork, name: str) -> Product:
         .limit(1)
     )
     if row is None:
-        raise NotFound(
-            "unknown_product", f"There is no product or SKU {name!r}", hint="See `shopctl catalog list`.", name=name
-        )
+        hint = near.hint(tx, p.handle, name) or near.hint(tx, v.sku, name, otherwise="See `shopctl catalog list`.")
+        raise NotFound("unknown_product", f"There is no product or SKU {name!r}", hint=hint, name=name)
     found = tx.rows(
         sa.select(variants, _available.label("available")).where(v.product_id == row.id).order_by(v.position, v.sku)
     )

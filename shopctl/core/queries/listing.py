@@ -6,7 +6,6 @@ for times), `!field:value` for the opposite, or a bare word, looked for in the l
 
 from __future__ import annotations
 
-import difflib
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import sqlalchemy as sa
 from shopctl.core.db import types
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money
+from shopctl.core.domain.near import did_you_mean
 from shopctl.core.errors import BadInput
 
 T = TypeVar("T")
@@ -81,15 +81,25 @@ class Listing(Generic[T]):
         name, colon, value = word.removeprefix("!").partition(":")
         if not colon:
             return sa.or_(*(_contains(self.fields[field], name) for field in self.text))
-        found = _matches(tx, self._field(name), value, name)
+        column = self._field(name)
+        known = self.words(name)
+        if known and not any(value.casefold() in word for word in known):
+            raise BadInput(
+                "bad_filter", f"{name} is never {value!r}", hint=did_you_mean(value, known), field=name, value=value
+            )
+        found = _matches(tx, column, value, name)
         return sa.not_(sa.func.coalesce(found, sa.false())) if word.startswith("!") else found
 
     def _field(self, name: str) -> sa.ColumnElement[Any]:
         if name in self.fields:
             return self.fields[name]
-        close = difflib.get_close_matches(name, self.fields, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(self.fields)}."
+        hint = did_you_mean(name, self.fields)
         raise BadInput("unknown_field", f"There is no field {name!r} to filter or sort by", hint=hint, value=name)
+
+    def words(self, name: str) -> Sequence[str]:
+        """The words that a field takes; none when it takes any text, or is no text."""
+        found: Sequence[str] = getattr(self.fields[name], "info", {}).get("words", ())
+        return found
 
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "": operator.eq}

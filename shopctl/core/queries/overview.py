@@ -44,18 +44,29 @@ class Overview:
     outbox_dead: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows of each noun."""
+
+    products: int
+    variants: int
+    categories: int
+    warehouses: int
+    customers: int
+    orders: int
+
+
 LOW = 3
 MINUTES = 30
 
 
-def counts(tx: UnitOfWork) -> dict[str, int]:
-    """How many rows of each noun."""
+def counts(tx: UnitOfWork) -> Counts:
     nouns = {"products": products, "variants": variants, "categories": categories, "warehouses": warehouses}
     nouns |= {"customers": customers, "orders": orders}
     row = tx.rows(
         sa.select(*(sa.select(sa.func.count()).select_from(t).scalar_subquery().label(n) for n, t in nouns.items()))
     )
-    return dict(row[0]._mapping)
+    return Counts(*row[0])
 
 
 def figures(tx: UnitOfWork) -> Overview:

@@ -1,0 +1,47 @@
+"""What reference.json holds: by command what it prints and filters by, the fields of each row, the errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from shopctl import cli
+from shopctl.commands.spec import walk
+from shopctl.core import demo, search
+from tests.reference import answers, errors
+
+ROOT: Any = typer.main.get_command(cli.app)
+_ADDRESS = dict.fromkeys(("name", "line1", "line2", "city", "region", "postal_code", "country"), str)
+NOT_ROWS = {"dashboard", "catalog export"}
+"""Commands that print no rows: a screen, or a file's own lines."""
+TOLD: dict[str, list[Any]] = {
+    "demo": [{"store": str, "seconds": float, **answers.parts(demo.Summary)}],
+    "customers addresses list": [{"id": str, **_ADDRESS}],
+    "customers addresses add": [{"id": str, **_ADDRESS}],
+    "search": [search.Hit, search.Results],
+}
+"""What cannot be read from the source of a command, or says less than is there."""
+
+
+def collect() -> dict[str, Any]:
+    kinds: dict[str, Any] = {}
+    told: dict[str, dict[str, Any]] = {}
+    for name, command in walk(ROOT):
+        printed = TOLD.get(name) or answers.printed(command.callback)
+        told[name] = {"rows": [answers.row_name(kind, name) for kind in printed]}
+        for kind in printed:
+            for found, called in (
+                (kind, answers.row_name(kind, name)),
+                *((i, answers.called(i)) for i in answers.nested(kind)),
+            ):
+                assert kinds.setdefault(called, found) == found, f"two rows are called {called}: see answers._CLASHES"
+        if listing := answers.listing_of(command.callback):
+            told[name]["filters"] = {field: list(listing.words(field)) for field in listing.fields}
+    rows = {name: answers.fields(kinds[name]) for name in sorted(kinds)}
+    return {"answers": told, "rows": rows, "errors": errors.collect()}
+
+
+def text() -> str:
+    return json.dumps(collect(), indent=1, ensure_ascii=False) + "\n"
