@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shopctl.commands.face import Reading, Writing, face, noun
+from shopctl.core.domain.facts import DEFAULT_SENDER
 
 TOP_LEVEL = True
 app = noun("Begin.")
@@ -22,6 +23,9 @@ def init(
     country: Annotated[str, typer.Option(help="ISO 3166, two letters.")] = "US",
     timezone: Annotated[str, typer.Option(help='What "today" means, e.g. Europe/Berlin.')] = "UTC",
     prices: Annotated[str, typer.Option(help="exclude-tax or include-tax.")] = "exclude-tax",
+    email_sender: Annotated[
+        str, typer.Option("--email-sender", metavar="EMAIL", help="Who confirmations come from.")
+    ] = DEFAULT_SENDER,
     test_store: Annotated[bool, typer.Option("--test-store", help="Mark it for fault tests: failpoints work.")] = False,
 ) -> None:
     """Make a shop: a store with its first warehouse, MAIN."""
@@ -33,7 +37,9 @@ def init(
     me.must_write("init")
     if prices not in PRICES:
         raise unknown("price_rule", prices, PRICES)
-    facts = store.check(store.NewShop(name, currency, country, timezone, prices == "include-tax", test_store))
+    facts = store.check(
+        store.NewShop(name, currency, country, timezone, prices == "include-tax", email_sender, test_store)
+    )
     settings = me.settings()
     url = parse_url(settings.store.value)
     result = {"store": url.render_as_string(), "name": facts.name, "currency": facts.currency, "country": facts.country}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -77,6 +77,28 @@ def load(engine: sa.Engine) -> Facts:
     if "id" not in stored:
         raise stores.not_a_shop()
     return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One of the shop's own settings; `origin` is the store, since when, or the default of this release."""
+
+    setting: str
+    value: Any
+    origin: str
+    since: datetime | None
+
+
+def shown(tx: UnitOfWork) -> list[Rule]:
+    """Every rule of the shop, as it is in force."""
+    stored = {row.key: row for row in tx.rows(sa.select(settings))}
+    return [
+        Rule(field.name, stored[field.name].value, "store", stored[field.name].updated_at)
+        if field.name in stored
+        else Rule(field.name, getattr(tx.facts, field.name), "default", None)
+        for field in fields(Facts)
+        if field.name != "id"
+    ]
 
 
 def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:

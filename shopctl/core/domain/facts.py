@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+DEFAULT_SENDER = "shop@localhost"
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -19,7 +21,7 @@ class Facts:
     hold_at: str = "checkout"
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
-    email_sender: str = "shop@localhost"
+    email_sender: str = DEFAULT_SENDER
     test_store: bool = False
 
     @property
