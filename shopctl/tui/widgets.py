@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 PLACES = {
     "overview": ("1", "Overview"),
     "orders": ("2", "Orders"),
+    "catalog": ("3", "Catalog"),
     "stock": ("4", "Stock"),
     "reservations": ("5", "Reservations"),
+    "carts": ("6", "Carts"),
+    "customers": ("7", "Customers"),
 }
-"""Mode → its key and its name. 3 and 6 to 9 wait for later screens."""
+"""Mode → its key and its name. 8 and 9 wait for later screens."""
 
 
 def desk(widget: Widget) -> Console:

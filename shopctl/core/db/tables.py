@@ -267,6 +267,8 @@ customers = _table(
     Column("updated_at", Instant, nullable=False),
 )
 
+Index("ix_customers_created_at", customers.c.created_at, customers.c.id)
+
 customer_addresses = _table(
     "customer_addresses",
     Column("id", Id, primary_key=True),
@@ -295,6 +297,7 @@ carts = _table(
 _open = text("state = 'open'")
 Index("uq_carts_open_handle", carts.c.handle_folded, unique=True, sqlite_where=_open)
 Index("ix_carts_open_expiry", carts.c.expires_at, sqlite_where=_open)
+Index("ix_carts_updated_at", carts.c.updated_at, carts.c.id)
 Index("ix_carts_customer_id", carts.c.customer_id)
 _of_customer = text("state = 'open' AND customer_id IS NOT NULL")
 Index("uq_carts_open_customer", carts.c.customer_id, unique=True, sqlite_where=_of_customer)
