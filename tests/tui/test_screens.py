@@ -145,7 +145,7 @@ async def test_pages_follow_each_other_by_key(shop: Shop, monkeypatch: pytest.Mo
         await it.until(lambda: it.keys == ["1002", "1001"])
         await it.press("[", "[")
         await it.until(lambda: it.keys == ["1008", "1007", "1006"])
-        for key, noun in (("3", "variants"), ("4", "levels"), ("5", "holds"), ("6", "carts"), ("7", "customers")):
+        for key in "34567":
             monkeypatch.setattr(bridge, "PAGE", 1)
             await it.go(key)
             first = it.keys
