@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shopctl.core import outbox
 from shopctl.core.db.tables import shipping_rates, tax_rates
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -42,31 +43,35 @@ class Bounds:
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def tax_rates_for(tx: UnitOfWork, country: str, region: str) -> list[TaxRate]:
-    """The tax rates that hold in a place now."""
+def tax_rates_for(tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None) -> list[TaxRate]:
+    """The tax rates that hold in a place now, or held there at another time."""
     c = tax_rates.c
     columns = (c.name, c.country, c.region, c.parts_per_million, c.included, c.on_shipping)
-    return [TaxRate(*row) for row in tx.rows(sa.select(*columns).where(*_here_and_now(tx, c, country, region)))]
+    return [TaxRate(*row) for row in tx.rows(sa.select(*columns).where(*_in_force(c, country, region, at or tx.now)))]
 
 
-def shipping_rates_for(tx: UnitOfWork, country: str, region: str) -> list[ShippingRate] | None:
-    """The shipping rates that hold in a place now; None when the shop has no shipping rates at all (then it is free)."""
+def shipping_rates_for(
+    tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None
+) -> list[ShippingRate] | None:
+    """The shipping rates that hold in a place now, or held there at another time; None when the shop has no shipping
+    rates at all (then it is free).
+    """
     c = shipping_rates.c
     columns = (c.name, c.country, c.region, c.amount, c.min_weight_grams, c.max_weight_grams)
     rows = tx.rows(
-        sa.select(*columns, c.min_total, c.max_total, c.free_above).where(*_here_and_now(tx, c, country, region))
+        sa.select(*columns, c.min_total, c.max_total, c.free_above).where(*_in_force(c, country, region, at or tx.now))
     )
     if rows:
         return [ShippingRate(*row) for row in rows]
     return [] if tx.row(sa.select(c.id).limit(1)) else None
 
 
-def _here_and_now(tx: UnitOfWork, c: Any, country: str, region: str) -> tuple[Any, ...]:
+def _in_force(c: Any, country: str, region: str, at: datetime) -> tuple[Any, ...]:
     return (
         c.country.in_(("", country)),
         c.region.in_(("", region.upper())),
-        c.valid_from <= tx.now,
-        sa.or_(c.valid_to.is_(None), c.valid_to > tx.now),
+        c.valid_from <= at,
+        sa.or_(c.valid_to.is_(None), c.valid_to > at),
     )
 
 
@@ -121,6 +126,8 @@ def _add(shop: Shop, action: str, table: sa.Table, rate: Mapping[str, Any], date
         _refuse_twin(tx, table, rate, start, dates.end)
         row = {**rate, "id": new_id(), "valid_from": start, "valid_to": dates.end, "created_at": tx.now}
         tx.insert(table, [row])
+        place = {field: rate[field] for field in ("name", "country", "region")}
+        outbox.add(tx, "rates.changed", row["id"], table=table.name, **place)
         tx.commit()
     return row
 

@@ -19,6 +19,7 @@ class Facts:
     hold_at: str = "checkout"
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
+    events_days: int = 90
     email_sender: str = "shop@localhost"
     test_store: bool = False
 
@@ -29,3 +30,7 @@ class Facts:
     @property
     def cart_ttl(self) -> timedelta:
         return timedelta(seconds=self.cart_seconds)
+
+    @property
+    def events_ttl(self) -> timedelta:
+        return timedelta(days=self.events_days)
