@@ -37,7 +37,7 @@ def set_(
     key: Annotated[
         str,
         typer.Argument(
-            help="- to read rows, or name, country, timezone, hold_at, hold_seconds, cart_seconds, email_sender."
+            help="- to read rows, or name, country, timezone, hold_at, hold_seconds, cart_seconds, events_days, email_sender."
         ),
     ],
     value: Annotated[str | None, typer.Argument()] = None,

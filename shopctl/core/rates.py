@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
+from shopctl.core import outbox
 from shopctl.core.db.tables import MAX_QUANTITY, shipping_rates, tax_rates
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -44,34 +45,33 @@ class Kind:
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def tax_rates_for(tx: UnitOfWork, country: str, region: str) -> list[TaxRate]:
-    """The tax rates that hold in a place now."""
+def tax_rates_for(tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None) -> list[TaxRate]:
+    """The tax rates that hold in a place now, or held there at another time."""
     c = tax_rates.c
     columns = (c.name, c.country, c.region, c.parts_per_million, c.included, c.on_shipping)
-    return [TaxRate(*row) for row in tx.rows(sa.select(*columns).where(*_here_and_now(tx, tax_rates, country, region)))]
+    here = _in_force(tax_rates, country, region, at or tx.now)
+    return [TaxRate(*row) for row in tx.rows(sa.select(*columns).where(*here))]
 
 
-def shipping_rates_for(tx: UnitOfWork, country: str, region: str) -> list[ShippingRate] | None:
-    """The shipping rates that hold in a place now; None when the shop has no shipping rates at all (then it is free)."""
+def shipping_rates_for(
+    tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None
+) -> list[ShippingRate] | None:
+    """The shipping rates that hold in a place now, or held there at another time; None when the shop has no shipping
+    rates at all (then it is free).
+    """
     c = shipping_rates.c
     columns = (c.name, c.country, c.region, c.amount, c.min_weight_grams, c.max_weight_grams)
-    rows = tx.rows(
-        sa.select(*columns, c.min_total, c.max_total, c.free_above).where(
-            *_here_and_now(tx, shipping_rates, country, region)
-        )
-    )
+    bounds = (c.min_total, c.max_total, c.free_above)
+    here = _in_force(shipping_rates, country, region, at or tx.now)
+    rows = tx.rows(sa.select(*columns, *bounds).where(*here))
     if rows:
         return [ShippingRate(*row) for row in rows]
     return [] if tx.row(sa.select(c.id).limit(1)) else None
 
 
-def _here_and_now(tx: UnitOfWork, table: sa.Table, country: str, region: str) -> tuple[Any, ...]:
+def _in_force(table: sa.Table, country: str, region: str, at: datetime) -> tuple[Any, ...]:
     c = table.c
-    return (
-        c.country.in_(("", country)),
-        c.region.in_(("", region.upper())),
-        *rates_read.holding(table, tx.now),
-    )
+    return (c.country.in_(("", country)), c.region.in_(("", region.upper())), *rates_read.holding(table, at))
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
@@ -81,6 +81,7 @@ def add(shop: Shop, kind: Kind, said: Said) -> TaxRateRow | ShippingRateRow:
         row = _new(tx, kind, said)
         _refuse_twin(tx, kind, row)
         tx.insert(kind.table, [row])
+        _changed(tx, kind, row)
         tx.commit()
     return kind.shown(row)
 
@@ -93,6 +94,7 @@ def edit(shop: Shop, kind: Kind, *, rate_id: str, said: Said) -> TaxRateRow | Sh
         changed = _checked({**_by_id(tx, kind, rate_id)._asdict(), **_parsed(kind, said, tx.facts)})
         _refuse_twin(tx, kind, changed)
         tx.execute(sa.update(kind.table).where(kind.table.c.id == rate_id).values(**changed))
+        _changed(tx, kind, changed)
         tx.commit()
     return kind.shown(changed)
 
@@ -102,8 +104,14 @@ def remove(shop: Shop, kind: Kind, *, rate_id: str) -> TaxRateRow | ShippingRate
     with shop.work(f"store.{kind.name}.remove", rate_id) as tx:
         row = _by_id(tx, kind, rate_id)
         tx.execute(sa.delete(kind.table).where(kind.table.c.id == rate_id))
+        _changed(tx, kind, row._asdict())
         tx.commit()
     return kind.shown(row._asdict())
+
+
+def _changed(tx: UnitOfWork, kind: Kind, row: Mapping[str, Any]) -> None:
+    place = {field: row[field] for field in ("name", "country", "region")}
+    outbox.add(tx, "rates.changed", row["id"], table=kind.table.name, **place)
 
 
 def is_there(shop: Shop, kind: Kind, said: Said) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 
+from shopctl.core import outbox
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import settings
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -20,8 +21,16 @@ from shopctl.core.shop import Shop
 
 
 def _seconds(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 366 * 24 * 3600:
-        raise BadInput("bad_setting", f"{value!r} is not a number of seconds from 1 to a year", value=value)
+    return _count(value, 366 * 24 * 3600, "seconds from 1 to a year")
+
+
+def _days(value: str) -> int:
+    return _count(value, 3660, "days from 1 to ten years")
+
+
+def _count(value: str, most: int, meaning: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= most):
+        raise BadInput("bad_setting", f"{value!r} is not a number of {meaning}", value=value)
     return int(value)
 
 
@@ -65,6 +74,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "hold_at": _hold_at,
     "hold_seconds": _seconds,
     "cart_seconds": _seconds,
+    "events_days": _days,
     "email_sender": email_sender,
 }
 """What `store set` changes; currency and id are the shop's for good."""
@@ -113,6 +123,7 @@ def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
     with shop.work("settings.set", key) as tx:
         checked = EDITABLE[key](value)
         put(tx, key, checked)
+        outbox.add(tx, "settings.changed", key, value=checked)
         tx.commit()
     return {"key": key, "value": checked}
 

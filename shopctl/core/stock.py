@@ -200,7 +200,7 @@ def book(tx: UnitOfWork, kind: str, *, sku: str, warehouse: str, quantity: int, 
             requested=quantity,
             available=level.available,
         )
-    outbox.add(tx, f"stock.{kind}", sku, warehouse=warehouse, quantity=quantity)
+    outbox.add(tx, f"stock.{kind}", sku, warehouse=warehouse, quantity=quantity, reason=reason)
 
 
 def open_stock(tx: UnitOfWork, openings: Mapping[str, int]) -> set[str]:

@@ -356,7 +356,7 @@ shipping_rates = _table(
 )
 Index("ix_shipping_rates_place", *(shipping_rates.c[name] for name in _place))
 
-# --- orders: core/orders.py ----------------------------------------------------------------------------------------
+# --- orders: core/orders/ ------------------------------------------------------------------------------------------
 orders = _table(
     "orders",
     Column("id", Id, primary_key=True),
@@ -570,6 +570,7 @@ outbox = _table(
 _waiting = text("state IN ('pending', 'taken')")
 Index("ix_outbox_waiting", outbox.c.topic, outbox.c.due_at, sqlite_where=_waiting)
 Index("ix_outbox_subject", outbox.c.subject, outbox.c.topic)
+Index("ix_outbox_created_at", outbox.c.created_at, outbox.c.id)
 
 # --- imports: core/imports/runs.py. How far a file has gone in, so that the same file goes on after a cut. ------------
 import_runs = _table(

@@ -21,6 +21,7 @@ class Facts:
     hold_at: str = "checkout"
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
+    events_days: int = 90
     email_sender: str = DEFAULT_SENDER
     test_store: bool = False
 
@@ -31,3 +32,7 @@ class Facts:
     @property
     def cart_ttl(self) -> timedelta:
         return timedelta(seconds=self.cart_seconds)
+
+    @property
+    def events_ttl(self) -> timedelta:
+        return timedelta(days=self.events_days)

@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sqlite_strict=True,
     )
+    op.create_index("ix_outbox_created_at", "outbox", ["created_at", "id"], unique=False)
     op.create_index("ix_outbox_subject", "outbox", ["subject", "topic"], unique=False)
     op.create_index(
         "ix_outbox_waiting",
