@@ -11,7 +11,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer import _click as click
@@ -54,17 +54,26 @@ class Root(Noun):
         group: Any = typer.main.get_command(module.app)
         return group.commands.get(cmd_name, group) if hasattr(module, "TOP_LEVEL") else group
 
+    def summaries(self, ctx: Any) -> list[tuple[str, str]]:
+        return [(name, summary) for name, (_, summary) in COMMANDS.items()]
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+            formatter.write_dl(self.summaries(ctx))
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As Typer does, but suggesting from the table."""
-        if args and args[0] not in COMMANDS:
-            from shopctl.commands.output import unknown
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """--show-completion and --install-completion need not name the shell."""
+        if args and args[-1] in ("--install-completion", "--show-completion"):
+            from shopctl.commands import shells
 
-            raise unknown("command", args[0], COMMANDS)
-        return super().resolve_command(ctx, args)
+            args = [*args, shells.running()]
+        return super().parse_args(ctx, args)
+
+    def _main_shell_completion(self, ctx_args: Any, prog_name: str, complete_var: str | None = None) -> None:
+        if "_SHOPCTL_COMPLETE" in os.environ:
+            from shopctl.commands import complete
+
+            sys.exit(complete.answer(self, ctx_args))
 
 
 app = typer.Typer(
@@ -72,12 +81,39 @@ app = typer.Typer(
     help="A shop run from a terminal.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,  # ours knows the shop, and evaluates nothing
     context_settings=SHORT_HELP,
 )
 
 
+def _install_completion(ctx: typer.Context, shell: str | None) -> None:
+    if shell is not None and not ctx.resilient_parsing:
+        from shopctl.commands import shells
+
+        path = shells.install(shell)
+        ctx.obj.out.say(f"Completion for {shell} is installed in {path}; a new terminal has it.")
+        raise typer.Exit
+
+
+def _show_completion(ctx: typer.Context, shell: str | None) -> None:
+    if shell is not None and not ctx.resilient_parsing:
+        from shopctl.commands import shells
+
+        ctx.obj.out.raw([shells.script(shell)])
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    install_completion: Annotated[
+        str | None,
+        typer.Option(metavar="[SHELL]", callback=_install_completion, is_eager=True, help="TAB for bash, zsh or fish."),
+    ] = None,
+    show_completion: Annotated[
+        str | None,
+        typer.Option(metavar="[SHELL]", callback=_show_completion, is_eager=True, help="The same, to look at."),
+    ] = None,
+) -> None:
     """A shop run from a terminal."""
 
 

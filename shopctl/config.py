@@ -52,7 +52,7 @@ def user_file() -> Path:
 
 def resolve(*, store: str | None = None, profile: str | None = None) -> Settings:
     """The settings in force. BadInput for a file that cannot be read or a profile that nobody defined."""
-    files = [(path, _read(path)) for path in (Path("shopctl.toml"), user_file())]
+    files = _files()
     chosen = profile or os.environ.get("SHOPCTL_PROFILE")
     if chosen:
         profiles = [(path, content.get("profiles", {}).get(chosen)) for path, content in files]
@@ -80,6 +80,15 @@ def resolve(*, store: str | None = None, profile: str | None = None) -> Settings
         actor=find("actor", os.environ.get("USER") or os.environ.get("LOGNAME") or "operator"),
         failpoint=find("failpoint", ""),
     )
+
+
+def profiles() -> list[str]:
+    """The names of all profiles."""
+    return sorted({name for _, content in _files() for name in content.get("profiles", {})})
+
+
+def _files() -> list[tuple[Path, Mapping[str, Any]]]:
+    return [(path, _read(path)) for path in (Path("shopctl.toml"), user_file())]
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 
 from shopctl.core.db.tables import metadata
 from shopctl.core.shop import Shop
+from tests import shops
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("sqlalchemy", "textual", "pydantic", "redis", "whoosh", "alembic", "psycopg", "rich")
@@ -64,10 +65,23 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert done.stderr.strip().endswith("[]"), done.stderr
 
 
-def test_completion_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("shopctl or", "orders"),
+        ("shopctl stock show TEE", "TEE-RED"),
+        ("shopctl orders list --sort sta", "status"),
+        ("shopctl orders list --filter status:conf", "confirmed"),
+        ("shopctl store set hold_a", "hold_at"),
+        ("shopctl --store postgresql+psycopg://u@127.0.0.1:1/x stock show TEE", ""),
+    ],
+)
+def test_completion_loads_nothing_heavy(shop: Shop, tmp_path: Path, line: str, answer: str) -> None:
+    shops.product(shop, "TEE-RED")
+    settings = {"_SHOPCTL_COMPLETE": "complete_bash", "COMP_LINE": line, "SHOPCTL_COMPLETION_SECONDS": "60"}
     code = (
         "import os, sys\n"
-        "os.environ.update(_SHOPCTL_COMPLETE='complete_bash', COMP_WORDS='shopctl or', COMP_CWORD='1')\n"
+        f"os.environ.update({settings!r}, SHOPCTL_STORE='sqlite:///{tmp_path}/shop.db')\n"
         "sys.argv = ['shopctl']\n"
         "from shopctl.cli import main\n"
         "try:\n    main()\n"
@@ -75,5 +89,5 @@ def test_completion_loads_nothing_heavy() -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["orders"]
+    assert done.stdout == answer
     assert done.stderr.strip().endswith("[]"), done.stderr

@@ -26,12 +26,14 @@ Description = Annotated[str | None, typer.Option(help="What it is.")]
 Brand = Annotated[str | None, typer.Option(help="Who makes it.")]
 Category = Annotated[str | None, typer.Option(metavar="PATH", help='"Apparel > Shirts"')]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")]
-Status = Annotated[str | None, typer.Option(help="draft, active or archived.")]
+Status = Annotated[str | None, typer.Option(metavar="draft|active|archived", help="Only active products are sold.")]
 Image = Annotated[list[str] | None, typer.Option("--image", metavar="URL", help="May be repeated.")]
 CompareAt = Annotated[str | None, typer.Option("--compare-at-price", help="The price before; empty removes it.")]
 Weight = Annotated[str | None, typer.Option("--weight-grams", help="Of one unit.")]
 Barcode = Annotated[str | None, typer.Option(help="EAN, UPC …; empty removes it.")]
-HoldAt = Annotated[str | None, typer.Option(help="cart, checkout, or shop for the shop's own rule.")]
+HoldAt = Annotated[
+    str | None, typer.Option(metavar="cart|checkout|shop", help="When stock is held; shop is the shop's own rule.")
+]
 Backorder = Annotated[
     str | None, typer.Option("--backorder-limit", metavar="N", help="Units that may be sold before they are here.")
 ]
@@ -133,7 +135,7 @@ def archive(ctx: typer.Context, handle: Annotated[str, typer.Argument(help="Or -
 def import_(
     ctx: typer.Context,
     file: files.File,
-    format: Annotated[str | None, typer.Option(help="jsonl, csv or shopify; default: sniffed.")] = None,
+    format: Annotated[str | None, typer.Option(metavar="jsonl|csv|shopify", help="Default: sniffed.")] = None,
     on_error: files.OnError = "continue",
 ) -> None:
     """Take in products: our JSONL or CSV, or Shopify's classic CSV. The same file again changes nothing."""
@@ -155,7 +157,7 @@ def import_(
 @app.command(cls=Reading)
 def export(
     ctx: typer.Context,
-    format: Annotated[str | None, typer.Option(help="jsonl (default) or csv; -o says the same.")] = None,
+    format: Annotated[str | None, typer.Option(metavar="jsonl|csv", help="Default jsonl; -o says the same.")] = None,
 ) -> None:
     """Write the whole catalogue to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shopctl.core.queries.listing import Listing
     from shopctl.core.shop import Shop
 
+COLORS = ("auto", "always", "never")
 SHORT_HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -166,8 +167,8 @@ def _format(face: Face, value: str) -> None:
 
 
 def _color(face: Face, value: str) -> None:
-    if value not in ("auto", "always", "never"):
-        raise unknown("color", value, ("auto", "always", "never"))
+    if value not in COLORS:
+        raise unknown("color", value, COLORS)
     face.out.color = None if value == "auto" else value == "always"
 
 
@@ -186,15 +187,13 @@ def _quiet(face: Face, value: bool) -> None:
 def common_options() -> list[TyperOption]:
     flag: dict[str, Any] = {"is_flag": True}
     return [
-        _option(
-            "-o", "--output", set_on=_format, is_eager=True, metavar="FORMAT", help="table, json, jsonl, csv or tsv."
-        ),
+        _option("-o", "--output", set_on=_format, is_eager=True, metavar="|".join(FORMATS), help="How to print it."),
         _option("-q", "--quiet", set_on=_quiet, help="Errors only on stderr.", **flag),
         _option("--fields", set_on=_fields, metavar="A,B", help="Only these fields."),
         _option("--store", set_on=_attribute("store"), metavar="URL", help="The store: sqlite:///shop.db"),
         _option("--profile", set_on=_attribute("profile"), metavar="NAME", help="A profile of shopctl.toml."),
         _option("--read-only", set_on=_attribute("read_only"), help="Refuse every change.", **flag),
-        _option("--color", set_on=_color, metavar="WHEN", help="auto, always or never."),
+        _option("--color", set_on=_color, metavar="|".join(COLORS), help="When to use colour."),
         _option("--debug", set_on=_attribute("debug"), help="Show tracebacks.", **flag),
     ]
 
@@ -210,6 +209,10 @@ class Reading(TyperCommand):
             if parameter.metavar is None and not getattr(parameter, "is_flag", False):
                 parameter.metavar = str(parameter.name).upper()
         self.params += [*type(self).extra(), *common_options()]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """As everywhere: NAME is needed, [NAME] is not. (Typer writes {NAME}.)"""
+        return [piece[1:-1] if piece.startswith("{") else piece for piece in super().collect_usage_pieces(ctx)]
 
 
 class Listed(Reading):
@@ -252,7 +255,7 @@ class Destroying(Writing):
 
 
 class Noun(TyperGroup):
-    """A group that shows its help when no verb is given."""
+    """A group that shows its help when no verb is given, and the nearest one when there is none of that name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -265,6 +268,17 @@ class Noun(TyperGroup):
             return None
         return super().invoke(ctx)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        if args[0] not in known:
+            raise unknown("command", args[0], known)
+        return super().resolve_command(ctx, args)
+
+    def summaries(self, ctx: Any) -> list[tuple[str, str]]:
+        """The commands, and what each is for."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        return [(name, command.get_short_help_str(limit=80)) for name, command in found if command]
+
 
 def noun(summary: str) -> typer.Typer:
     """A Typer app for one noun."""
@@ -275,6 +289,12 @@ def noun(summary: str) -> typer.Typer:
 
 def _nothing() -> None:
     """(Makes Typer build a group even of a single command.)"""
+
+
+def choices(parameter: Any) -> list[str]:
+    """The words that a parameter takes, when its metavar names them: draft|active|archived."""
+    words = (parameter.metavar or "").split("|")
+    return words if len(words) > 1 and all(word.islower() for word in words) else []
 
 
 def face(ctx: typer.Context) -> Face:

@@ -13,7 +13,7 @@ from shopctl.commands.output import unknown
 from shopctl.core.errors import BadInput
 
 File = Annotated[str, typer.Argument(metavar="FILE|-")]
-OnError = Annotated[str, typer.Option(help="continue: good rows go in; stop: nothing goes in.")]
+OnError = Annotated[str, typer.Option(metavar="continue|stop", help="Good rows go in, or nothing.")]
 
 
 @contextmanager

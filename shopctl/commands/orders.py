@@ -8,6 +8,8 @@ import typer
 
 from shopctl import core
 from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun
+from shopctl.commands.output import unknown
+from shopctl.core.domain.lifecycle import ORDER_STATUSES
 
 app = noun("Orders: list, show, ship, deliver, cancel.")
 Number = Annotated[str, typer.Argument(metavar="N", help="The order's number, or - to read rows from stdin.")]
@@ -17,13 +19,10 @@ COLUMNS = ("number", "status", "email", "total", "currency", "shipping_method", 
 @app.command("list", cls=Listed)
 def list_(
     ctx: typer.Context,
-    status: Annotated[str | None, typer.Option(help="pending, confirmed, shipped, delivered, cancelled.")] = None,
+    status: Annotated[str | None, typer.Option(metavar="|".join(ORDER_STATUSES), help="Only those.")] = None,
     customer: Annotated[str | None, typer.Option(metavar="EMAIL", help="Of one customer.")] = None,
 ) -> None:
     """Orders, the latest first."""
-    from shopctl.commands.output import unknown
-    from shopctl.core.domain.lifecycle import ORDER_STATUSES
-
     if status is not None and status not in ORDER_STATUSES:
         raise unknown("status", status, ORDER_STATUSES)
     face(ctx).listed(

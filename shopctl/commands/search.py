@@ -27,7 +27,7 @@ def search(
     min_price: Annotated[str | None, typer.Option(metavar="PRICE", help="From this price.")] = None,
     max_price: Annotated[str | None, typer.Option(metavar="PRICE", help="Up to this price.")] = None,
     facets: Annotated[bool, typer.Option("--facets", help="Count by brand, category, option …")] = False,
-    sort: Annotated[str, typer.Option(help="relevance, price, -price, title, newest.")] = "relevance",
+    sort: Annotated[str, typer.Option(metavar="relevance|price|-price|title|newest", help="The order.")] = "relevance",
     limit: Annotated[int, typer.Option(metavar="N", help="How many; -1 is all that was found.")] = 20,
 ) -> None:
     """Search the catalogue: words by relevance, price and stock live from the store."""

@@ -22,7 +22,9 @@ def init(
     currency: Annotated[str, typer.Option(help="ISO 4217; one a shop, for good.")] = "USD",
     country: Annotated[str, typer.Option(help="ISO 3166, two letters.")] = "US",
     timezone: Annotated[str, typer.Option(help='What "today" means, e.g. Europe/Berlin.')] = "UTC",
-    prices: Annotated[str, typer.Option(help="exclude-tax or include-tax.")] = "exclude-tax",
+    prices: Annotated[
+        str, typer.Option(metavar="|".join(PRICES), help="Whether prices have tax in them.")
+    ] = "exclude-tax",
     email_sender: Annotated[
         str, typer.Option("--email-sender", metavar="EMAIL", help="Who confirmations come from.")
     ] = DEFAULT_SENDER,

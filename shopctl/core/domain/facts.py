@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 DEFAULT_SENDER = "shop@localhost"
@@ -36,3 +36,9 @@ class Facts:
     @property
     def events_ttl(self) -> timedelta:
         return timedelta(days=self.events_days)
+
+
+EDITABLE = tuple(
+    field.name for field in fields(Facts) if field.name not in ("id", "currency", "prices_include_tax", "test_store")
+)
+"""What `store set` changes; the others are the shop's for good."""
