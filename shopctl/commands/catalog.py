@@ -19,6 +19,8 @@ app = noun("Products, variants, categories; import and export.")
 categories = noun("The tree of categories.")
 app.add_typer(categories, name="categories")
 
+FORMATS = core.imports.formats.NAMES
+
 Price = Annotated[str | None, typer.Option(help="19.99")]
 Title = Annotated[str | None, typer.Option(help="What it is called.")]
 Description = Annotated[str | None, typer.Option(help="What it is.")]
@@ -132,10 +134,10 @@ def archive(ctx: typer.Context, handle: Annotated[str, typer.Argument(help="Or -
 def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-")],
-    format: Annotated[str | None, typer.Option(help="jsonl, csv or shopify; default: sniffed.")] = None,
+    format: Annotated[str | None, typer.Option(help=f"{FORMATS}; default: sniffed.")] = None,
     on_error: Annotated[str, typer.Option(help="continue: good rows go in; stop: nothing goes in.")] = "continue",
 ) -> None:
-    """Take in products: our JSONL or CSV, or Shopify's classic CSV. The same file again changes nothing."""
+    """Take in products, in one of several formats. The same file again changes nothing."""
     me = face(ctx)
     if on_error not in ("continue", "stop"):
         raise unknown("policy", on_error, ("continue", "stop"))
@@ -156,7 +158,7 @@ def import_(
 @app.command(cls=Reading)
 def export(
     ctx: typer.Context,
-    format: Annotated[str | None, typer.Option(help="jsonl (default) or csv; -o says the same.")] = None,
+    format: Annotated[str | None, typer.Option(help=f"{FORMATS}; default: jsonl, or what -o says.")] = None,
 ) -> None:
     """Write the whole catalogue to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)

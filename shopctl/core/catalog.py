@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
@@ -102,6 +102,7 @@ class Written:
 
 
 _Options: TypeAlias = frozenset[tuple[str, str]]
+_Draft = TypeVar("_Draft", ProductDraft, VariantDraft)
 
 
 @dataclass(slots=True)
@@ -251,6 +252,18 @@ def _with_own_handle(draft: ProductDraft, known: _Known) -> ProductDraft:
     return replace(draft, handle=text.told_apart(draft.handle, draft.said["title"]))
 
 
+def _with_kept_extra(draft: _Draft, row: Mapping[str, Any] | None) -> _Draft:
+    """Extra cells as said are merged into those that are kept, by column; a blank one takes its column away."""
+    if not draft.said.get("extra"):
+        return draft
+    merged: dict[str, dict[str, str]] = dict(row["extra"] or {}) if row else {}
+    for format, cells in draft.said["extra"].items():
+        both = merged.get(format, {}) | cells
+        merged[format] = {column: cell for column, cell in both.items() if cell}
+    extra = {format: cells for format, cells in merged.items() if cells}
+    return replace(draft, said={**draft.said, "extra": extra or None})
+
+
 # --- how put works -------------------------------------------------------------------------------------------------
 def _put_one(
     tx: UnitOfWork,
@@ -262,6 +275,7 @@ def _put_one(
     result = Written(draft.handle)
     product = known.products.get(draft.handle)
     fresh = product is None
+    draft = _with_kept_extra(draft, product)
     said = {key: value for key, value in draft.said.items() if key != "category"}
     if "category" in draft.said:
         said["category_id"] = paths[draft.said["category"]]
@@ -326,7 +340,7 @@ def _places(draft: ProductDraft, product: Mapping[str, Any], known: _Known, resu
         if current is not None:
             mine.pop(frozenset(current["options"].items()), None)
         mine[frozenset(options.items())] = current or {"sku": sku}
-        places.append(_Place(said, current, sku, options))
+        places.append(_Place(_with_kept_extra(said, current), current, sku, options))
     return places
 
 

@@ -194,6 +194,6 @@ def _stopped(refusal: Refusal) -> Refused:
 
 
 def _note(report: Report, found: Source, lines: Lines, how: How) -> None:
-    report.rows, report.ignored = found.rows, list(found.ignored)
+    report.rows, report.ignored, report.notes = found.rows, list(found.ignored), list(found.notes)
     if how.progress:
         how.progress(found.rows, lines.size)
