@@ -20,6 +20,8 @@ app = noun("Products, variants, categories; import and export.")
 categories = noun("The tree of categories.")
 app.add_typer(categories, name="categories")
 
+FORMATS = "|".join(core.imports.formats.FORMATS)
+
 Price = Annotated[str | None, typer.Option(help="19.99")]
 Title = Annotated[str | None, typer.Option(help="What it is called.")]
 Description = Annotated[str | None, typer.Option(help="What it is.")]
@@ -135,10 +137,10 @@ def archive(ctx: typer.Context, handle: Annotated[str, typer.Argument(help="Or -
 def import_(
     ctx: typer.Context,
     file: files.File,
-    format: Annotated[str | None, typer.Option(metavar="jsonl|csv|shopify", help="Default: sniffed.")] = None,
+    format: Annotated[str | None, typer.Option(metavar=FORMATS, help="Default: sniffed.")] = None,
     on_error: files.OnError = "continue",
 ) -> None:
-    """Take in products: our JSONL or CSV, or Shopify's classic CSV. The same file again changes nothing."""
+    """Take in products, in one of several formats. The same file again changes nothing."""
     me = face(ctx)
     rule = files.rule(on_error)
     with me.shop(writes=True) as shop, files.opened(file) as source, _progress(me, file, source) as step:
@@ -157,7 +159,7 @@ def import_(
 @app.command(cls=Reading)
 def export(
     ctx: typer.Context,
-    format: Annotated[str | None, typer.Option(metavar="jsonl|csv", help="Default jsonl; -o says the same.")] = None,
+    format: Annotated[str | None, typer.Option(metavar=FORMATS, help="Default: jsonl, or what -o says.")] = None,
 ) -> None:
     """Write the whole catalogue to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)

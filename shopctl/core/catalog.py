@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
@@ -116,6 +116,7 @@ class Written:
 
 
 _Options: TypeAlias = frozenset[tuple[str, str]]
+_Draft = TypeVar("_Draft", ProductDraft, VariantDraft)
 
 
 @dataclass(slots=True)
@@ -271,6 +272,18 @@ def _with_own_handle(draft: ProductDraft, known: _Known) -> ProductDraft:
     return replace(draft, handle=text.told_apart(draft.handle, draft.said["title"]))
 
 
+def _with_kept_extra(draft: _Draft, row: Mapping[str, Any] | None) -> _Draft:
+    """Extra cells as said are merged into those that are kept, by column; a blank one takes its column away."""
+    if not draft.said.get("extra"):
+        return draft
+    merged: dict[str, dict[str, str]] = dict(row["extra"] or {}) if row else {}
+    for format, cells in draft.said["extra"].items():
+        both = merged.get(format, {}) | cells
+        merged[format] = {column: cell for column, cell in both.items() if cell}
+    extra = {format: cells for format, cells in merged.items() if cells}
+    return replace(draft, said={**draft.said, "extra": extra or None})
+
+
 # --- how put works -------------------------------------------------------------------------------------------------
 def _put_one(
     tx: UnitOfWork,
@@ -283,6 +296,7 @@ def _put_one(
     result = Written(draft.handle)
     product = known.products.get(draft.handle)
     fresh = product is None
+    draft = _with_kept_extra(draft, product)
     said = dict(draft.said)
     if "category" in said:
         said["category_id"] = paths[said.pop("category")]
@@ -350,7 +364,7 @@ def _places(draft: ProductDraft, product: Mapping[str, Any], known: _Known, resu
         if current is not None:
             mine.pop(frozenset(current["options"].items()), None)
         mine[same] = current or {"sku": sku}
-        places.append(_Place(said, current, sku, options, same))
+        places.append(_Place(_with_kept_extra(said, current), current, sku, options, same))
     return places
 
 

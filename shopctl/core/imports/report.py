@@ -37,7 +37,7 @@ class Report:
     refusals_total: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)  # columns with something in them that nobody reads
-    notes: list[str] = field(default_factory=list)  # what was taken otherwise than the file has it
+    notes: list[str] = field(default_factory=list)  # what else there is to know: prices that are kept and not used, …
     dry_run: bool = False
 
     def add(self, written: Written) -> None:
