@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
 from shopctl import core
+from shopctl.commands import files
 from shopctl.commands.face import Face, Listed, Reading, Writing, face, noun, whole
-from shopctl.commands.output import is_terminal, unknown
+from shopctl.commands.output import is_terminal
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput, BatchFailed
 
 app = noun("Products, variants, categories; import and export.")
 categories = noun("The tree of categories.")
 app.add_typer(categories, name="categories")
+
+FORMATS = "|".join(core.imports.formats.FORMATS)
 
 Price = Annotated[str | None, typer.Option(help="19.99")]
 Title = Annotated[str | None, typer.Option(help="What it is called.")]
@@ -133,16 +136,14 @@ def archive(ctx: typer.Context, handle: Annotated[str, typer.Argument(help="Or -
 @app.command("import", cls=Writing)
 def import_(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE|-")],
-    format: Annotated[str | None, typer.Option(metavar="jsonl|csv|shopify", help="Default: sniffed.")] = None,
-    on_error: Annotated[str, typer.Option(metavar="continue|stop", help="Good rows go in, or nothing.")] = "continue",
+    file: files.File,
+    format: Annotated[str | None, typer.Option(metavar=FORMATS, help="Default: sniffed.")] = None,
+    on_error: files.OnError = "continue",
 ) -> None:
-    """Take in products: our JSONL or CSV, or Shopify's classic CSV. The same file again changes nothing."""
+    """Take in products, in one of several formats. The same file again changes nothing."""
     me = face(ctx)
-    if on_error not in ("continue", "stop"):
-        raise unknown("policy", on_error, ("continue", "stop"))
-    rule: Literal["continue", "stop"] = "stop" if on_error == "stop" else "continue"
-    with me.shop(writes=True) as shop, _opened(file) as source, _progress(me, file, source) as step:
+    rule = files.rule(on_error)
+    with me.shop(writes=True) as shop, files.opened(file) as source, _progress(me, file, source) as step:
         report = core.imports.products.import_products(
             shop, source, format=format, on_error=rule, target=file, progress=step
         )
@@ -158,7 +159,7 @@ def import_(
 @app.command(cls=Reading)
 def export(
     ctx: typer.Context,
-    format: Annotated[str | None, typer.Option(metavar="jsonl|csv", help="Default jsonl; -o says the same.")] = None,
+    format: Annotated[str | None, typer.Option(metavar=FORMATS, help="Default: jsonl, or what -o says.")] = None,
 ) -> None:
     """Write the whole catalogue to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)
@@ -242,18 +243,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise BadInput("bad_option", f"{text!r} is not NAME=VALUE", value=text)
     return name, value
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        with open(file, "rb") as source:
-            yield source
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise BadInput("unreadable_file", f"{file} cannot be read: {error.strerror}", file=file) from None
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def place(
         for name in ("email", "ship_to", "key"):
             if row[name] is None:
                 raise BadInput("usage", f"Missing option '--{name.replace('_', '-')}'")
-    face(ctx).each(cart, ("cart", "email", "ship_to", "key"), _place, row)
+    face(ctx).each(cart, ("cart", "email", "ship_to", "key"), _place, row, alone=True)
 
 
 def _place(shop: Any, row: Mapping[str, Any]) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +12,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from shopctl import core
-from shopctl.commands.output import FORMATS, Output, error_record, is_terminal, unknown
-from shopctl.core.domain.wire import plain
-from shopctl.core.errors import BadInput, BatchFailed, NotPermitted, ShopError
+from shopctl.commands.output import FORMATS, Output, is_terminal, unknown
+from shopctl.core.errors import BadInput, BatchFailed, NotPermitted
 
 if TYPE_CHECKING:
+    from shopctl.commands.rows import UseCase
     from shopctl.config import Settings
     from shopctl.core.queries.listing import Listing
     from shopctl.core.shop import Shop
@@ -90,30 +89,31 @@ class Face:
             self.out.say(f"Only the first {self.limit} are shown; --limit -1 shows all.")
 
     def each(
-        self,
-        first: str,
-        needed: Sequence[str],
-        use_case: Callable[[Shop, Mapping[str, Any]], object],
-        row: Mapping[str, Any],
+        self, first: str, needed: Sequence[str], use_case: UseCase, row: Mapping[str, Any], *, alone: bool = False
     ) -> None:
         """Run a use case once for the row of the arguments, or, when the first of them is `-`, for each row of stdin."""
         if first == "-":
-            self.rows(needed, use_case)
+            self.rows(needed, use_case, alone=alone)
             return
         for name in needed:
             if row[name] is None:
                 raise BadInput("usage", f"Missing argument {name.upper()!r}")
         self.do(lambda shop: use_case(shop, row))
 
-    def rows(self, needed: Sequence[str], use_case: Callable[[Shop, Mapping[str, Any]], object]) -> None:
-        """Run a use case for every JSON line of stdin in this one process; a result a line, exit 9 if any failed."""
+    def rows(self, needed: Sequence[str], use_case: UseCase, *, alone: bool = False) -> None:
+        """Run a use case for every JSON line of stdin in this one process; a result a line, exit 9 if any failed.
+
+        `alone`: the use case calls somebody outside between its transactions, so its rows cannot share one.
+        """
+        from shopctl.commands.rows import Rows
+
         if not self.format_chosen:
             self.out.format = "jsonl"
-        failures: list[int] = []
+        failed: list[int] = []
         with self.shop(writes=True) as shop:
-            self.out.many(self._results(shop, needed, use_case, failures))
-        if failures:
-            count = len(failures)
+            self.out.many(Rows(needed, use_case, alone).results(shop, failed))
+        if failed:
+            count = len(failed)
             raise BatchFailed(
                 "batch_failed", f"{count} of the rows failed", hint="Each has its own result.", failed=count
             )
@@ -133,55 +133,6 @@ class Face:
             )
         if not self.out.ask(question):
             raise typer.Abort
-
-    def _results(
-        self,
-        shop: Shop,
-        needed: Sequence[str],
-        use_case: Callable[[Shop, Mapping[str, Any]], object],
-        failures: list[int],
-    ) -> Iterator[dict[str, Any]]:
-        for number, line in enumerate(sys.stdin, 1):
-            if not line.strip():
-                continue
-            try:
-                row = _parsed(line, needed)
-                yield {"line": number, "ok": True, "result": plain(use_case(shop, row)), "error": None}
-            except ShopError as error:
-                failures.append(number)
-                yield {"line": number, "ok": False, "result": None, "error": error_record(error)}
-            if sys.stdout is not None:
-                sys.stdout.flush()
-
-
-def _parsed(line: str, needed: Sequence[str]) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
-        raise BadInput("bad_row", f"The row is not JSON: {reason}") from None
-    if not isinstance(row, dict):
-        raise BadInput("bad_row", "A row is a JSON object")
-    for name in needed:
-        if row.get(name) is None:
-            raise BadInput("bad_row", f"The row has no {name!r}", field=name)
-    return {name: _plain_value(name, value) if name in (*needed, *_TEXTS) else value for name, value in row.items()}
-
-
-_TEXTS = (
-    *("name", "handle", "sku", "reason", "warehouse", "tracking", "payment", "shipping", "expect_total"),
-    *("country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
-)
-"""Fields of rows that use cases take as text, needed or not."""
-
-
-def _plain_value(name: str, value: object) -> object:
-    """Text as it is, a whole number as text (1001 is an order's number, too), an address as an object."""
-    if value is None or isinstance(value, str) or (name == "ship_to" and isinstance(value, dict)):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise BadInput("bad_row", f"{name!r} must be text, not {json.dumps(value)[:60]}", field=name)
 
 
 def whole(value: object, name: str) -> int:

@@ -73,4 +73,5 @@ def cancel(ctx: typer.Context, number: Number) -> None:
         ("number",),
         lambda shop, row: core.settlement.cancel(shop, number=str(row["number"])),
         {"number": number},
+        alone=True,
     )

@@ -46,5 +46,10 @@ def extend(ctx: typer.Context, reservation_id: Id) -> None:
 
 @app.command(cls=Writing)
 def sweep(ctx: typer.Context) -> None:
-    """Resolve every hold past its time, and end carts past theirs."""
-    face(ctx).do(lambda shop: {"expired": core.reservations.sweep(shop), "carts_ended": core.cart.sweep(shop)})
+    """Resolve every hold past its time, end carts past theirs, and forget events that are older than `events_days`."""
+
+    def everything(shop: Any) -> object:
+        swept = {"expired": core.reservations.sweep(shop), "carts_ended": core.cart.sweep(shop)}
+        return {**swept, "events_removed": core.housekeeping.forget_events(shop)}
+
+    face(ctx).do(everything)

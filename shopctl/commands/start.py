@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shopctl.commands.face import Reading, Writing, face, noun
+from shopctl.core.domain.facts import DEFAULT_SENDER
 
 TOP_LEVEL = True
 app = noun("Begin.")
@@ -24,6 +25,9 @@ def init(
     prices: Annotated[
         str, typer.Option(metavar="|".join(PRICES), help="Whether prices have tax in them.")
     ] = "exclude-tax",
+    email_sender: Annotated[
+        str, typer.Option("--email-sender", metavar="EMAIL", help="Who confirmations come from.")
+    ] = DEFAULT_SENDER,
     test_store: Annotated[bool, typer.Option("--test-store", help="Mark it for fault tests: failpoints work.")] = False,
 ) -> None:
     """Make a shop: a store with its first warehouse, MAIN."""
@@ -35,7 +39,9 @@ def init(
     me.must_write("init")
     if prices not in PRICES:
         raise unknown("price_rule", prices, PRICES)
-    facts = store.check(store.NewShop(name, currency, country, timezone, prices == "include-tax", test_store))
+    facts = store.check(
+        store.NewShop(name, currency, country, timezone, prices == "include-tax", email_sender, test_store)
+    )
     settings = me.settings()
     url = parse_url(settings.store.value)
     result = {"store": url.render_as_string(), "name": facts.name, "currency": facts.currency, "country": facts.country}

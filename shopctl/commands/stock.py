@@ -8,7 +8,7 @@ import typer
 
 from shopctl import core
 from shopctl.commands.face import Listed, Reading, Writing, face, noun, whole
-from shopctl.commands.moments import moment
+from shopctl.core.domain.times import moment
 
 app = noun("What is where: levels, receipts, adjustments, history.")
 warehouses = noun("Where stock lies.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from shopctl.core import reservations
+from shopctl.core import outbox, reservations
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import MAX_QUANTITY, cart_lines, carts
 from shopctl.core.db.types import new_id
@@ -82,6 +82,7 @@ def merge(shop: Shop, *, source: str, target: str) -> CartView:
             .where(carts.c.id == guest.id)
             .values(state="merged", merged_into=into.id, updated_at=tx.now, version=carts.c.version + 1)
         )
+        outbox.add(tx, "cart.merged", guest.id, into=into.id)
         return _done(tx, into)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shopctl.core import outbox
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import customer_addresses, customers
 from shopctl.core.db.types import new_id
@@ -57,8 +58,11 @@ def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: b
         created_at=tx.now,
         updated_at=tx.now,
     )
-    tx.execute(statement.on_conflict_do_nothing(index_elements=["email_folded"]))
-    return str(tx.execute(sa.select(customers.c.id).where(customers.c.email_folded == folded)).scalar_one())
+    made = tx.execute(statement.on_conflict_do_nothing(index_elements=["email_folded"])).rowcount
+    account = str(tx.execute(sa.select(customers.c.id).where(customers.c.email_folded == folded)).scalar_one())
+    if made:
+        outbox.add(tx, "customer.added", account, registered=registered)
+    return account
 
 
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:

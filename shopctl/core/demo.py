@@ -249,40 +249,11 @@ def _summed(shop: Shop, summary: Summary, counts: Counter[str], shoppers: int) -
 
 
 def _rates(shop: Shop) -> None:
-    for row in _rows("tax.csv"):
-        rates.add_tax(
-            shop,
-            name=row["name"],
-            country=row["country"],
-            region=row["region"],
-            percent=row["percent"],
-            included=row["included"] == "true",
-            on_shipping=row["on_shipping"] == "true",
-            dates=_dates(row),
-        )
-    for row in _rows("shipping.csv"):
-        bounds = rates.Bounds(
-            _number(row["min_weight_grams"]),
-            _number(row["max_weight_grams"]),
-            row["min_total"] or None,
-            row["max_total"] or None,
-            row["free_above"] or None,
-        )
-        place = {"name": row["name"], "country": row["country"], "region": row["region"]}
-        rates.add_shipping(shop, **place, amount=row["amount"], bounds=bounds, dates=_dates(row))
+    for kind, name in ((rates.TAX, "tax.csv"), (rates.SHIPPING, "shipping.csv")):
+        for row in _rows(name):
+            rates.add(shop, kind, row)
 
 
 def _rows(name: str) -> Iterator[dict[str, Any]]:
     with (data_directory() / name).open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text else None
-
-
-def _dates(row: Mapping[str, str]) -> rates.Dates:
-    def day(text: str) -> datetime | None:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
-
-    return rates.Dates(day(row["valid_from"]), day(row["valid_to"]))

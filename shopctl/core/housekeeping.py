@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from shopctl.core import outbox, search
+from shopctl.core import outbox, search, settings
 from shopctl.core.db.tables import orders
 from shopctl.core.db.tables import outbox as facts
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -67,6 +67,22 @@ def revive(shop: Shop) -> int:
         count = outbox.revive(tx)
         tx.commit()
     return count
+
+
+def forget_events(shop: Shop, *, batch: int = 5000) -> int:
+    """Remove the facts that are older than the shop keeps them (`events_days`) and delivered, in batches; how many."""
+    total = 0
+    while True:
+        with shop.work("outbox.prune") as tx:
+            before = tx.now - tx.facts.events_ttl
+            count = outbox.prune(tx, before, batch)
+            kept_since = settings.marked(tx, "events_kept_since")  # verify does not miss facts from before
+            if count and (kept_since is None or kept_since < before):
+                settings.put(tx, "events_kept_since", before.isoformat())
+            tx.commit()
+        total += count
+        if count < batch or shop.dry_run:
+            return total
 
 
 def _waiting(tx: UnitOfWork) -> set[str]:

@@ -1,14 +1,16 @@
 """The outbox: facts written in the transaction that made them true, delivered later, at least once.
 
-A row is a fact (topic, subject, payload). Topics that nobody delivers are history from the start; the others wait until
-`take` leases them, by state and never by "id > last seen", because transactions commit out of order.
+A row is a fact (topic, subject, payload); docs/events.md lists the topics. A payload holds ids, numbers and states, never a
+name, an address or an e-mail: facts outlive the erasure of a customer. Topics that nobody delivers are history from the
+start; the others wait until `take` leases them, by state and never by "id > last seen", because transactions commit out of
+order. All of them are a feed to listen to (queries/events.py) until `prune` removes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -120,3 +122,14 @@ def revive(tx: UnitOfWork) -> int:
     """Give facts that were put aside another round of tries; how many."""
     again = sa.update(outbox).where(outbox.c.state == "dead").values(state="pending", attempts=0, due_at=tx.now)
     return tx.execute(again).rowcount
+
+
+def prune(tx: UnitOfWork, before: datetime, limit: int) -> int:
+    """Remove up to `limit` of the facts from before that nobody waits for any more, oldest first; how many."""
+    old = (
+        sa.select(outbox.c.id)
+        .where(outbox.c.created_at < before, outbox.c.state == "done")
+        .order_by(outbox.c.created_at, outbox.c.id)
+        .limit(limit)
+    )
+    return tx.execute(sa.delete(outbox).where(outbox.c.id.in_(old))).rowcount

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from shopctl.core import outbox
 from shopctl.core.db.tables import orders, payment_attempts, payments, refunds
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
+from shopctl.core.domain.money import Money
 from shopctl.core.ports import Charge, ChargeRequest, NoAnswer
 from shopctl.core.shop import Shop
 
@@ -80,8 +82,8 @@ def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amo
 
 
 def of_order(tx: UnitOfWork, order_id: str) -> Row | None:
-    """The order's payment; None when its total was 0."""
-    return tx.row(sa.select(payments).where(payments.c.order_id == order_id))
+    """The order's payment, with the order's number; None when its total was 0."""
+    return tx.row(_NUMBERED.where(payments.c.order_id == order_id))
 
 
 def request_for(payment: Row) -> ChargeRequest:
@@ -110,6 +112,8 @@ def record(tx: UnitOfWork, payment: Row, outcome: Outcome, *, give_up: bool = Fa
     )
     attempt = {"id": new_id(), "payment_id": payment.id, "verb": verb, "outcome": state, "at": tx.now}
     tx.insert(payment_attempts, [attempt])
+    if state != payment.state:
+        _tell(tx, _TOPICS.get(state, state), payment.id, payment)
     return state
 
 
@@ -128,8 +132,7 @@ def doubtful(tx: UnitOfWork) -> Sequence[Row]:
 
     They are few (the gateway had never seen their key) and stay doubtful for as long as it might still see it.
     """
-    voided = sa.select(payments, orders.c.number).join(orders, orders.c.id == payments.c.order_id)
-    return tx.rows(voided.where(payments.c.state == "voided").order_by(payments.c.created_at))
+    return tx.rows(_NUMBERED.where(payments.c.state == "voided").order_by(payments.c.created_at))
 
 
 def open_refund(tx: UnitOfWork, payment_id: str, *, reason: str) -> str | None:
@@ -165,12 +168,26 @@ def pending_refunds(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
     return list(tx.rows(statement if order_id is None else statement.where(refunds.c.order_id == order_id)))
 
 
-def record_refund(tx: UnitOfWork, refund_id: str, reference: str) -> None:
-    tx.execute(
+def record_refund(tx: UnitOfWork, refund: Row, reference: str) -> None:
+    """Write the gateway's confirmation of a refund of `pending_refunds`; a second one records nothing new."""
+    recorded = tx.execute(
         sa.update(refunds)
-        .where(refunds.c.id == refund_id, refunds.c.state == "pending")
+        .where(refunds.c.id == refund.id, refunds.c.state == "pending")
         .values(state="succeeded", reference=reference, updated_at=tx.now)
     )
+    if recorded.rowcount:
+        _tell(tx, "refunded", refund.payment_id, refund)
+
+
+def _tell(tx: UnitOfWork, what: str, payment_id: str, of: Row) -> None:
+    """The fact for everybody else; `of` is the payment or the refund, with its order's number."""
+    amount = str(Money(of.amount, of.currency))
+    outbox.add(tx, f"payment.{what}", payment_id, number=str(of.number), amount=amount, currency=of.currency)
+
+
+_TOPICS = {"failed": "declined"}
+"""The state of a payment as people call what happened, where that is another word."""
+_NUMBERED = sa.select(payments, orders.c.number).join(orders, orders.c.id == payments.c.order_id)
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
@@ -186,7 +203,7 @@ def finish_refunds(shop: Shop, *, order_id: str | None = None) -> int:
         if reference is None:
             continue
         with shop.work("payments.refunded", refund.order_id) as tx:
-            record_refund(tx, refund.id, reference)
+            record_refund(tx, refund, reference)
             shop.fault("refund.before_record")
             tx.commit()
         shop.fault("refund.after_record")

@@ -1,175 +1,283 @@
-"""Tax and shipping rates: dated tables, by country and region. The only writer of both."""
+"""Tax and shipping rates: dated tables, by country and region. The only writer of both.
+
+A rate is said in the words that lists print it in, as text or JSON values; what is not said keeps its value, or takes its
+default when the rate is new. Orders keep what they were charged, so a rate may change at any time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import shipping_rates, tax_rates
+from shopctl.core import outbox
+from shopctl.core.db.tables import MAX_QUANTITY, shipping_rates, tax_rates
 from shopctl.core.db.types import new_id
-from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money
+from shopctl.core.domain.facts import Facts
 from shopctl.core.domain.pricing import MILLION, ShippingRate, TaxRate
-from shopctl.core.errors import BadInput, Refused
+from shopctl.core.domain.times import moment
+from shopctl.core.errors import BadInput, NotFound, Refused
 from shopctl.core.queries import rates as rates_read
 from shopctl.core.queries.rates import ShippingRateRow, TaxRateRow
 from shopctl.core.settings import country_code
 from shopctl.core.shop import Shop
 
-
-@dataclass(frozen=True, slots=True)
-class Dates:
-    """When a rate holds: from (inclusive) to (exclusive; None: until further notice)."""
-
-    start: datetime | None = None
-    end: datetime | None = None
+Said: TypeAlias = Mapping[str, Any]
+Parser: TypeAlias = Callable[[Any, Facts], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """Which baskets a shipping rate fits, as decimal strings and grams; None: no bound."""
+class Kind:
+    """One of the two tables. `parsers` take what was said of a field, `columns` are fields that the table calls otherwise."""
 
-    min_weight_grams: int | None = None
-    max_weight_grams: int | None = None
-    min_total: str | None = None
-    max_total: str | None = None
-    free_above: str | None = None
+    name: str
+    table: sa.Table
+    parsers: Mapping[str, Parser]
+    needed: str
+    columns: Mapping[str, str]
+    shown: Callable[[Mapping[str, Any]], TaxRateRow | ShippingRateRow]
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def tax_rates_for(tx: UnitOfWork, country: str, region: str) -> list[TaxRate]:
-    """The tax rates that hold in a place now."""
+def tax_rates_for(tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None) -> list[TaxRate]:
+    """The tax rates that hold in a place now, or held there at another time."""
     c = tax_rates.c
     columns = (c.name, c.country, c.region, c.parts_per_million, c.included, c.on_shipping)
-    return [TaxRate(*row) for row in tx.rows(sa.select(*columns).where(*_here_and_now(tx, c, country, region)))]
+    here = _in_force(tax_rates, country, region, at or tx.now)
+    return [TaxRate(*row) for row in tx.rows(sa.select(*columns).where(*here))]
 
 
-def shipping_rates_for(tx: UnitOfWork, country: str, region: str) -> list[ShippingRate] | None:
-    """The shipping rates that hold in a place now; None when the shop has no shipping rates at all (then it is free)."""
+def shipping_rates_for(
+    tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None
+) -> list[ShippingRate] | None:
+    """The shipping rates that hold in a place now, or held there at another time; None when the shop has no shipping
+    rates at all (then it is free).
+    """
     c = shipping_rates.c
     columns = (c.name, c.country, c.region, c.amount, c.min_weight_grams, c.max_weight_grams)
-    rows = tx.rows(
-        sa.select(*columns, c.min_total, c.max_total, c.free_above).where(*_here_and_now(tx, c, country, region))
-    )
+    bounds = (c.min_total, c.max_total, c.free_above)
+    here = _in_force(shipping_rates, country, region, at or tx.now)
+    rows = tx.rows(sa.select(*columns, *bounds).where(*here))
     if rows:
         return [ShippingRate(*row) for row in rows]
     return [] if tx.row(sa.select(c.id).limit(1)) else None
 
 
-def _here_and_now(tx: UnitOfWork, c: Any, country: str, region: str) -> tuple[Any, ...]:
-    return (
-        c.country.in_(("", country)),
-        c.region.in_(("", region.upper())),
-        c.valid_from <= tx.now,
-        sa.or_(c.valid_to.is_(None), c.valid_to > tx.now),
-    )
+def _in_force(table: sa.Table, country: str, region: str, at: datetime) -> tuple[Any, ...]:
+    c = table.c
+    return (c.country.in_(("", country)), c.region.in_(("", region.upper())), *rates_read.holding(table, at))
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
-def add_tax(
-    shop: Shop,
-    *,
-    name: str,
-    country: str,
-    region: str,
-    percent: str,
-    included: bool,
-    on_shipping: bool,
-    dates: Dates,
-) -> TaxRateRow:
-    """Add a tax rate, in percent as a decimal string with up to four decimals ("8.875")."""
-    rate = {**_place(name, country, region), "parts_per_million": _parts(percent)}
-    rate |= {"included": included, "on_shipping": on_shipping}
-    return rates_read.tax(_add(shop, "store.tax.add", tax_rates, rate, dates))
-
-
-def add_shipping(
-    shop: Shop, *, name: str, country: str, region: str, amount: str, bounds: Bounds, dates: Dates
-) -> ShippingRateRow:
-    """Add a shipping rate; amounts are decimal strings in the shop's currency."""
-    currency = shop.facts.currency
-
-    def optional(value: str | None) -> int | None:
-        return None if value is None else _not_negative(value, currency)
-
-    rate: dict[str, Any] = {
-        **_place(name, country, region),
-        "amount": _not_negative(amount, currency),
-        "currency": currency,
-        "min_weight_grams": bounds.min_weight_grams or 0,
-        "max_weight_grams": bounds.max_weight_grams,
-        "min_total": optional(bounds.min_total) or 0,
-        "max_total": optional(bounds.max_total),
-        "free_above": optional(bounds.free_above),
-    }
-    for low, high in (("min_weight_grams", "max_weight_grams"), ("min_total", "max_total")):
-        if rate[low] < 0 or (rate[high] is not None and rate[high] <= rate[low]):
-            raise BadInput("bad_bounds", f"{high} must be greater than {low}, and neither below 0")
-    return rates_read.shipment(_add(shop, "store.shipping.add", shipping_rates, rate, dates))
-
-
-def _add(shop: Shop, action: str, table: sa.Table, rate: Mapping[str, Any], dates: Dates) -> dict[str, Any]:
-    with shop.work(action, rate["name"]) as tx:
-        start = dates.start or tx.now
-        if dates.end is not None and dates.end <= start:
-            raise BadInput("bad_dates", "A rate must end after it starts")
-        _refuse_twin(tx, table, rate, start, dates.end)
-        row = {**rate, "id": new_id(), "valid_from": start, "valid_to": dates.end, "created_at": tx.now}
-        tx.insert(table, [row])
+def add(shop: Shop, kind: Kind, said: Said) -> TaxRateRow | ShippingRateRow:
+    """Add a rate; Refused(rate_exists) when one of its name holds there at the same time."""
+    with shop.work(f"store.{kind.name}.add", str(said.get("name"))) as tx:
+        row = _new(tx, kind, said)
+        _refuse_twin(tx, kind, row)
+        tx.insert(kind.table, [row])
+        _changed(tx, kind, row)
         tx.commit()
+    return kind.shown(row)
+
+
+def edit(shop: Shop, kind: Kind, *, rate_id: str, said: Said) -> TaxRateRow | ShippingRateRow:
+    """Change fields of a rate."""
+    if not said:
+        raise BadInput("nothing_to_change", "Name at least one field to change")
+    with shop.work(f"store.{kind.name}.edit", rate_id) as tx:
+        changed = _checked({**_by_id(tx, kind, rate_id)._asdict(), **_parsed(kind, said, tx.facts)})
+        _refuse_twin(tx, kind, changed)
+        tx.execute(sa.update(kind.table).where(kind.table.c.id == rate_id).values(**changed))
+        _changed(tx, kind, changed)
+        tx.commit()
+    return kind.shown(changed)
+
+
+def remove(shop: Shop, kind: Kind, *, rate_id: str) -> TaxRateRow | ShippingRateRow:
+    """Take a rate away, its past too; the rate that it was. To end one, edit its `valid_to`."""
+    with shop.work(f"store.{kind.name}.remove", rate_id) as tx:
+        row = _by_id(tx, kind, rate_id)
+        tx.execute(sa.delete(kind.table).where(kind.table.c.id == rate_id))
+        _changed(tx, kind, row._asdict())
+        tx.commit()
+    return kind.shown(row._asdict())
+
+
+def _changed(tx: UnitOfWork, kind: Kind, row: Mapping[str, Any]) -> None:
+    place = {field: row[field] for field in ("name", "country", "region")}
+    outbox.add(tx, "rates.changed", row["id"], table=kind.table.name, **place)
+
+
+def is_there(shop: Shop, kind: Kind, said: Said) -> bool:
+    """Whether just this rate exists: an import of it would change nothing."""
+    with shop.read() as tx:
+        row = _new(tx, kind, said)
+        c = kind.table.c
+        same = [c[name].is_not_distinct_from(value) for name, value in row.items() if name not in _OWN]
+        return "valid_from" in said and tx.row(sa.select(c.id).where(*same)) is not None
+
+
+_OWN = ("id", "created_at")
+
+
+# --- what is said of a rate ------------------------------------------------------------------------------------------
+def _new(tx: UnitOfWork, kind: Kind, said: Said) -> dict[str, Any]:
+    blank = {name: None for name in kind.parsers if name not in ("name", kind.needed)}
+    row = _parsed(kind, {"name": "", kind.needed: "", **blank, **said}, tx.facts)
+    row["valid_from"] = row["valid_from"] or tx.now
+    if "currency" in kind.table.c:
+        row["currency"] = tx.facts.currency
+    return _checked({**row, "id": new_id(), "created_at": tx.now})
+
+
+def _parsed(kind: Kind, said: Said, facts: Facts) -> dict[str, Any]:
+    row = {}
+    for name, value in said.items():
+        if name not in kind.parsers:
+            raise BadInput(
+                "unknown_field", f"A {kind.name} rate has no {name!r}", hint=f"Fields: {', '.join(kind.parsers)}."
+            )
+        row[kind.columns.get(name, name)] = kind.parsers[name](value, facts)
     return row
 
 
-def _refuse_twin(
-    tx: UnitOfWork, table: sa.Table, rate: Mapping[str, Any], start: datetime, end: datetime | None
-) -> None:
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as a whole, once each field is right."""
+    if row["region"] and not row["country"]:
+        raise BadInput("bad_rate", "A region needs its country")
+    if row["valid_to"] is not None and row["valid_to"] <= row["valid_from"]:
+        raise BadInput("bad_dates", "A rate must end after it starts")
+    for low, high in (("min_weight_grams", "max_weight_grams"), ("min_total", "max_total")):
+        if row.get(high) is not None and row[high] <= row[low]:
+            raise BadInput("bad_bounds", f"{high} must be greater than {low}, and neither below 0")
+    return row
+
+
+def _refuse_twin(tx: UnitOfWork, kind: Kind, row: Mapping[str, Any]) -> None:
     """Two rates of one name for one place at one time would leave it to chance which of them holds."""
-    c = table.c
+    c = kind.table.c
     bounds = ("name", "country", "region", "min_weight_grams", "max_weight_grams", "min_total", "max_total")
-    same = [c[field].is_not_distinct_from(rate[field]) for field in bounds if field in c]
-    before_its_end = sa.or_(c.valid_to.is_(None), c.valid_to > start)
-    twin = tx.row(sa.select(c.valid_from).where(*same, before_its_end, *([] if end is None else [c.valid_from < end])))
+    same = [c[field].is_not_distinct_from(row[field]) for field in bounds if field in c]
+    overlaps = [sa.or_(c.valid_to.is_(None), c.valid_to > row["valid_from"]), c.id != row["id"]]
+    if row["valid_to"] is not None:
+        overlaps.append(c.valid_from < row["valid_to"])
+    twin = tx.row(sa.select(c.valid_from).where(*same, *overlaps))
     if twin:
         raise Refused(
             "rate_exists",
-            f"There is a rate {rate['name']!r} for that place from {twin.valid_from:%Y-%m-%d} already",
+            f"There is a rate {row['name']!r} for that place from {twin.valid_from:%Y-%m-%d} already",
             hint="Let one end (--to) before the other begins (--from).",
         )
 
 
-def _place(name: str, country: str, region: str) -> dict[str, str]:
-    if not name.strip():
-        raise BadInput("bad_rate", "A rate needs a name")
-    if region and not country:
-        raise BadInput("bad_rate", "A region needs its country")
-    return {
-        "name": name.strip(),
-        "country": country_code(country) if country else "",
-        "region": region.strip().upper(),
-    }
+def _by_id(tx: UnitOfWork, kind: Kind, rate_id: str) -> Row:
+    row = tx.row(sa.select(kind.table).where(kind.table.c.id == rate_id))
+    if row is None:
+        raise NotFound(
+            "unknown_rate",
+            f"There is no {kind.name} rate {rate_id!r}",
+            hint=f"See shopctl store {kind.name} list --fields id,name,country.",
+            id=rate_id,
+        )
+    return row
 
 
-def _parts(percent: str) -> int:
+# --- one field -------------------------------------------------------------------------------------------------------
+def _name(value: object, _: Facts) -> str:
+    name = str(value or "").strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise BadInput("bad_rate", "A rate needs a name of at most 200 visible characters")
+    return name
+
+
+def _country(value: object, _: Facts) -> str:
+    return country_code(str(value)) if value else ""
+
+
+def _region(value: object, _: Facts) -> str:
+    return str(value or "").strip().upper()
+
+
+def _parts(value: object, _: Facts) -> int:
+    """A percentage in parts per million."""
     try:
-        parts = Decimal(percent.strip()) * (MILLION // 100)
+        parts = Decimal(str(value).strip()) * (MILLION // 100)
     except InvalidOperation:
         parts = Decimal("NaN")
     if not parts.is_finite() or parts != parts.to_integral_value() or not 0 <= parts <= MILLION:
-        raise BadInput(
-            "bad_rate",
-            f"{percent!r} is not a percentage from 0 to 100 with up to four decimals",
-            value=percent,
-        )
+        raise BadInput("bad_rate", f"{value!r} is not a percentage from 0 to 100 with up to four decimals", value=value)
     return int(parts)
 
 
-def _not_negative(value: str, currency: str) -> int:
-    amount = money.parse_amount(value, currency)
+def _included(value: object, facts: Facts) -> bool:
+    return facts.prices_include_tax if value is None or value == "" else _flag(value, facts)
+
+
+def _flag(value: object, _: Facts) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False, "none": False}
+    word = str(value).strip().lower()
+    if word not in words:
+        raise BadInput("bad_rate", f"{value!r} is neither true nor false", value=value)
+    return words[word]
+
+
+def _amount(value: object, facts: Facts) -> int:
+    amount = money.parse_amount(str(value), facts.currency)
     if amount < 0:
         raise BadInput("bad_amount", f"{value!r} is negative", value=value)
     return amount
+
+
+def _no_amount(value: object, facts: Facts) -> int | None:
+    return None if value is None or value == "" else _amount(value, facts)
+
+
+def _no_grams(value: object, _: Facts) -> int | None:
+    if value is None or value == "":
+        return None
+    text = str(value).strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > MAX_QUANTITY:
+        raise BadInput("bad_number", f"A weight is a whole number of grams, not {value!r}", value=value)
+    return int(text)
+
+
+def _when(value: object, facts: Facts) -> datetime | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, datetime) else moment(str(value), facts.timezone)
+
+
+_EVERYWHERE: Mapping[str, Parser] = {"name": _name, "country": _country, "region": _region}
+_ALWAYS: Mapping[str, Parser] = {"valid_from": _when, "valid_to": _when}
+
+TAX = Kind(
+    "tax",
+    tax_rates,
+    {**_EVERYWHERE, "percent": _parts, "included": _included, "on_shipping": _flag, **_ALWAYS},
+    "percent",
+    {"percent": "parts_per_million"},
+    rates_read.tax,
+)
+SHIPPING = Kind(
+    "shipping",
+    shipping_rates,
+    {
+        **_EVERYWHERE,
+        "amount": _amount,
+        "min_weight_grams": lambda value, facts: _no_grams(value, facts) or 0,
+        "max_weight_grams": _no_grams,
+        "min_total": lambda value, facts: _no_amount(value, facts) or 0,
+        "max_total": _no_amount,
+        "free_above": _no_amount,
+        **_ALWAYS,
+    },
+    "amount",
+    {},
+    rates_read.shipment,
+)

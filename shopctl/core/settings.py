@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 
+from shopctl.core import outbox
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import settings
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -21,8 +22,16 @@ from shopctl.core.shop import Shop
 
 
 def _seconds(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 366 * 24 * 3600:
-        raise BadInput("bad_setting", f"{value!r} is not a number of seconds from 1 to a year", value=value)
+    return _count(value, 366 * 24 * 3600, "seconds from 1 to a year")
+
+
+def _days(value: str) -> int:
+    return _count(value, 3660, "days from 1 to ten years")
+
+
+def _count(value: str, most: int, meaning: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= most):
+        raise BadInput("bad_setting", f"{value!r} is not a number of {meaning}", value=value)
     return int(value)
 
 
@@ -66,6 +75,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "hold_at": _hold_at,
     "hold_seconds": _seconds,
     "cart_seconds": _seconds,
+    "events_days": _days,
     "email_sender": email_sender,
 }
 """What `store set` changes; currency and id are the shop's for good."""
@@ -80,6 +90,28 @@ def load(engine: sa.Engine) -> Facts:
     return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One of the shop's own settings; `origin` is the store, since when, or the default of this release."""
+
+    setting: str
+    value: Any
+    origin: str
+    since: datetime | None
+
+
+def shown(tx: UnitOfWork) -> list[Rule]:
+    """Every rule of the shop, as it is in force."""
+    stored = {row.key: row for row in tx.rows(sa.select(settings))}
+    return [
+        Rule(field.name, stored[field.name].value, "store", stored[field.name].updated_at)
+        if field.name in stored
+        else Rule(field.name, getattr(tx.facts, field.name), "default", None)
+        for field in fields(Facts)
+        if field.name != "id"
+    ]
+
+
 def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
     """Change one rule of the shop; the new value. Errors: unknown_setting, bad_setting."""
     if key not in EDITABLE:
@@ -88,6 +120,7 @@ def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
     with shop.work("settings.set", key) as tx:
         checked = EDITABLE[key](value)
         put(tx, key, checked)
+        outbox.add(tx, "settings.changed", key, value=checked)
         tx.commit()
     return {"key": key, "value": checked}
 

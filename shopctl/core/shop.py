@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import sqlalchemy as sa
 
 from shopctl.core.db.engine import Clock, Patience
-from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
 from shopctl.core.ports import Gateway, Notifier, SearchIndex
 
 Narrator = Callable[[str], None]
+
+
+class _OutOfReach:
+    """Stands for whoever is outside while a transaction is open: calling them then is a defect."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AssertionError(f"{name}: nobody outside is called while a transaction is open")
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """See `Shop.together`."""
+
+    shop: Shop
+    commit: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -36,11 +53,11 @@ class Shop:
     dry_run: bool = False
     failpoint: str | None = None
     narrate: Narrator = lambda _: None
+    group: Group | None = None
 
     def work(self, action: str, target: str | None = None) -> UnitOfWork:
         """A writing unit of work. `action` is what the audit log says and what a role must allow."""
-        if self.read_only:
-            raise NotPermitted("read_only", f"This shop is open read-only: {action} is not possible")
+        self._must_write(action)
         return self._unit(action, target)
 
     def read(self, patience: Patience | None = None) -> UnitOfWork:
@@ -49,8 +66,28 @@ class Shop:
 
     def _unit(self, action: str | None, target: str | None, patience: Patience | None = None) -> UnitOfWork:
         return UnitOfWork(
-            self.engine, self.facts, self.actor, self.request_id, self.clock, action, target, self.dry_run, patience
+            engine=self.engine,
+            facts=self.facts,
+            actor=self.actor,
+            request_id=self.request_id,
+            clock=self.clock,
+            action=action,
+            target=target,
+            dry_run=self.dry_run,
+            patience=patience,
+            group=self.group,
         )
+
+    @contextmanager
+    def together(self) -> Iterator[Together]:
+        """A shop whose units of work share one transaction, durable at `commit()`. For use cases that call nobody outside."""
+        self._must_write("a change")
+        with Group(self.engine) as group:
+            yield Together(self.but(group=group, gateway=_OutOfReach(), notifier=_OutOfReach()), group.commit)
+
+    def _must_write(self, action: str) -> None:
+        if self.read_only:
+            raise NotPermitted("read_only", f"This shop is open read-only: {action} is not possible")
 
     def but(self, **changes: object) -> Shop:
         """The same shop in other circumstances."""

@@ -10,14 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shopctl.core import settings
 from shopctl.core.db import engine as stores
 from shopctl.core.db import schema, tables
 from shopctl.core.db.types import new_id
 from shopctl.core.domain import money
-from shopctl.core.domain.facts import Facts
+from shopctl.core.domain.facts import DEFAULT_SENDER, Facts
 from shopctl.core.errors import StoreUnusable
 from shopctl.core.queries import overview
-from shopctl.core.settings import country_code, shop_name, time_zone
+from shopctl.core.settings import country_code, email_sender, shop_name, time_zone
 from shopctl.core.shop import Shop
 
 DEFAULT_WAREHOUSE = "MAIN"
@@ -32,6 +33,7 @@ class NewShop:
     country: str = "US"
     timezone: str = "UTC"
     prices_include_tax: bool = False
+    email_sender: str = DEFAULT_SENDER
     test_store: bool = False
 
 
@@ -44,6 +46,7 @@ def check(wanted: NewShop) -> Facts:
         country=country_code(wanted.country),
         timezone=time_zone(wanted.timezone),
         prices_include_tax=wanted.prices_include_tax,
+        email_sender=email_sender(wanted.email_sender),
         test_store=wanted.test_store,
     )
 
@@ -70,16 +73,20 @@ def init(url: sa.URL, facts: Facts, *, actor: str, now: datetime | None = None) 
 
 
 def info(shop: Shop) -> dict[str, Any]:
-    """What the shop is and how much is in it."""
+    """What the shop is, how much is in it, and its rules with where each value comes from."""
     with shop.read() as tx:
         counts = overview.counts(tx)
+        rules = settings.shown(tx)
     return {
-        **asdict(shop.facts),
+        "id": shop.facts.id,
+        "name": shop.facts.name,
+        "currency": shop.facts.currency,
         "schema": schema.HEAD,
         "dialect": shop.engine.dialect.name,
         "home": str(shop.home),
         "gateway": shop.gateway.name,
         **asdict(counts),
+        "settings": rules,
     }
 
 

@@ -26,6 +26,9 @@ from shopctl.tui.asking import as_shop_error
 from shopctl.tui.bridge import Bridge, Deed
 from shopctl.tui.look import plain_text
 from shopctl.tui.palette import ShopProvider
+from shopctl.tui.screens.carts import CartsScreen
+from shopctl.tui.screens.catalog import CatalogScreen
+from shopctl.tui.screens.customers import CustomersScreen
 from shopctl.tui.screens.dialogs import Dialog, Plan, Typed, View, keys_view
 from shopctl.tui.screens.lists import ListScreen
 from shopctl.tui.screens.live import LiveScreen
@@ -38,9 +41,9 @@ from shopctl.tui.table import Table
 from shopctl.tui.widgets import working
 
 LOG = 500
+"""Entries of the action log."""
 PATIENCE = 0.7
 """Seconds after which something begun is said to be still at work."""
-"""Entries of the action log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,22 @@ class Console(App[None], inherit_bindings=False):
     MODES: ClassVar[dict[str, Any]] = {
         "overview": OverviewScreen,
         "orders": OrdersScreen,
+        "catalog": CatalogScreen,
         "stock": StockScreen,
         "reservations": ReservationsScreen,
+        "carts": CartsScreen,
+        "customers": CustomersScreen,
     }
     DEFAULT_MODE = "overview"
     COMMANDS: ClassVar[set[Any]] = {ShopProvider}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "go('overview')", "Overview", show=False, id="app.overview"),
         Binding("2", "go('orders')", "Orders", show=False, id="app.orders"),
+        Binding("3", "go('catalog')", "Catalog", show=False, id="app.catalog"),
         Binding("4", "go('stock')", "Stock", show=False, id="app.stock"),
         Binding("5", "go('reservations')", "Reservations", show=False, id="app.reservations"),
+        Binding("6", "go('carts')", "Carts", show=False, id="app.carts"),
+        Binding("7", "go('customers')", "Customers", show=False, id="app.customers"),
         Binding("p", "pause", "Pause", id="app.pause"),
         Binding("a", "log", "Action log", show=False, id="app.log"),
         Binding("?", "keys", "Keys", id="app.keys"),

@@ -13,15 +13,21 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from shopctl.core import housekeeping, orders, reservations, settlement, stock
+from shopctl.core import catalog, housekeeping, imports, orders, reservations, settlement, stock
 from shopctl.core.db.engine import Patience
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import wire
-from shopctl.core.queries import catalog, overview
+from shopctl.core.queries import carts as cart_reads
+from shopctl.core.queries import catalog as catalog_reads
+from shopctl.core.queries import customers as customer_reads
 from shopctl.core.queries import orders as order_reads
+from shopctl.core.queries import overview
 from shopctl.core.queries import reservations as hold_reads
 from shopctl.core.queries import stock as stock_reads
+from shopctl.core.queries.carts import CartSummary, CartView
+from shopctl.core.queries.catalog import Product, VariantRow
+from shopctl.core.queries.customers import Customer, CustomerDetail
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.orders import HoldRow, Order, OrderDetail
 from shopctl.core.queries.overview import Overview
@@ -75,6 +81,14 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """A customer and what they ordered."""
+
+    customer: CustomerDetail
+    orders: Page[Order]
+
+
+@dataclass(frozen=True, slots=True)
 class Reads:
     """What may be asked; given up when patience is out."""
 
@@ -103,7 +117,7 @@ class Reads:
 
     def sku(self, sku: str, place: Place) -> Sku:
         with self.shop.read(self.patience) as tx:
-            row = catalog.find_variant(tx, sku)
+            row = catalog_reads.find_variant(tx, sku)
             movements = _page(tx, stock_reads.HISTORY, place, lambda found: (found.seq,), [stock_reads.m.sku == sku])
             return Sku(sku, row.title, row.status, stock_reads.show(tx, sku), movements)
 
@@ -118,6 +132,32 @@ class Reads:
             mine = [stock_reads.m.reservation_id == reservation_id]
             movements = _page(tx, stock_reads.HISTORY, place, lambda row: (row.seq,), mine)
             return Held(found[0] if found else None, movements)
+
+    def catalog(self, place: Place) -> Page[VariantRow]:
+        with self.shop.read(self.patience) as tx:
+            return _page(tx, catalog_reads.LIST, place, lambda row: (row.handle, row.position))
+
+    def product(self, handle: str) -> Product:
+        with self.shop.read(self.patience) as tx:
+            return catalog_reads.show(tx, handle)
+
+    def carts(self, place: Place) -> Page[CartSummary]:
+        with self.shop.read(self.patience) as tx:
+            return _page(tx, cart_reads.LIST, place, lambda row: (row.updated_at, row.id))
+
+    def cart(self, handle: str) -> CartView:
+        with self.shop.read(self.patience) as tx:
+            return cart_reads.show(tx, handle)
+
+    def customers(self, place: Place) -> Page[Customer]:
+        with self.shop.read(self.patience) as tx:
+            return _page(tx, customer_reads.LIST, place, lambda row: (row.created_at, row.id))
+
+    def customer(self, email: str, place: Place) -> Account:
+        with self.shop.read(self.patience) as tx:
+            bought = order_reads.which(tx, email=email)
+            orders = _page(tx, order_reads.LIST, place, lambda row: (int(row.number),), bought)
+            return Account(customer_reads.show(tx, email), orders)
 
     def find(self, words: str, limit: int = 5) -> tuple[list[Order], list[StockRow]]:
         """Orders and stock levels that a few typed characters may mean; for the palette."""
@@ -224,6 +264,23 @@ def receive(sku: str, quantity: int, warehouse: str = "", reason: str = "") -> D
         )
 
     return Deed(words, use_case, f"{quantity} of {sku} received")
+
+
+def adjust(sku: str, quantity: int, reason: str, warehouse: str = "") -> Deed:
+    words = ("stock", "adjust", sku, f"{quantity:+d}", "--reason", reason, *_option("--warehouse", warehouse))
+
+    def use_case(shop: Shop) -> object:
+        return stock.adjust(shop, sku=sku, quantity=quantity, reason=reason, warehouse=warehouse or None)
+
+    return Deed(words, use_case, f"{sku} adjusted by {quantity:+d}")
+
+
+def reprice(sku: str, price: str) -> Deed:
+    return Deed(
+        ("catalog", "edit", sku, "--price", price),
+        lambda shop: catalog.edit(shop, name=sku, said=imports.entry.changes(shop, {"price": price})),
+        f"{sku} costs {price}",
+    )
 
 
 def release(reservation_id: str) -> Deed:

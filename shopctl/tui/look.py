@@ -44,6 +44,26 @@ HOLD = {
 }
 
 
+PRODUCT = {
+    "active": Cell("● active", "success"),
+    "draft": Cell("○ draft", "warning"),
+    "archived": Cell("∅ archived", "dim"),
+}
+CART = {
+    "open": Cell("● open", "accent"),
+    "merged": Cell("→ merged", "dim"),
+    "expired": Cell("∅ expired", "dim"),
+}
+
+
+def product_status(status: str) -> Cell:
+    return PRODUCT.get(status) or cell(f"? {status}")
+
+
+def cart_state(state: str, in_checkout: bool) -> Cell:
+    return Cell("◆ in checkout", "primary") if in_checkout else CART.get(state) or cell(f"? {state}")
+
+
 def order_status(status: str) -> Cell:
     return ORDER.get(status) or cell(f"? {status}")
 

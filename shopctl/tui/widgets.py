@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 PLACES = {
     "overview": ("1", "Overview"),
     "orders": ("2", "Orders"),
+    "catalog": ("3", "Catalog"),
     "stock": ("4", "Stock"),
     "reservations": ("5", "Reservations"),
+    "carts": ("6", "Carts"),
+    "customers": ("7", "Customers"),
 }
-"""Mode → its key and its name. 3 and 6 to 9 wait for later screens."""
+"""Mode → its key and its name. 8 and 9 wait for later screens."""
 
 
 def desk(widget: Widget) -> Console:
@@ -55,14 +58,23 @@ class TopBar(Static):
 
     def paint(self, trail: Sequence[str], fresh: Cell) -> None:
         console, width = desk(self), self.app.size.width - 2
-        tabs = Text()
-        for mode, (key, name) in PLACES.items():
-            here = mode == console.current_mode
-            tabs.append(f" {key} {name} ", Style(bold=True, reverse=True) if here else Style(dim=True)).append(" ")
         guard = ("READ-ONLY  ", "warning") if console.bridge.read_only else ("", "")
         shop = styled(self, guard).append_text(plain_text(console.bridge.name, 32))
+        tabs = _tabs(console.current_mode, named=True)
+        if cell_len(tabs.plain) + cell_len(shop.plain) >= width:
+            tabs = _tabs(console.current_mode, named=False)
         crumbs = styled(self, *_crumbs(trail))
         self.update(spread(tabs, shop, width).append("\n").append_text(spread(crumbs, styled(self, fresh), width)))
+
+
+def _tabs(current: str, *, named: bool) -> Text:
+    """The screens with their keys; where it is narrow only the current one has its name."""
+    tabs = Text()
+    for mode, (key, name) in PLACES.items():
+        here = mode == current
+        label = f" {key} {name} " if named or here else f" {key} "
+        tabs.append(label, Style(bold=True, reverse=True) if here else Style(dim=True)).append(" ")
+    return tabs
 
 
 def _crumbs(trail: Sequence[str]) -> list[tuple[str, str]]:

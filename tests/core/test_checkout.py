@@ -293,11 +293,11 @@ def test_lines_come_from_one_warehouse_where_one_can_and_are_split_where_none_ca
 def test_tax_and_shipping_by_place(shop: Shop) -> None:
     product(shop, "TEE", units=5, price=10000)
     change = shops_later(hours=-1)
-    always, over = rates.Dates(change, None), rates.Dates(shops_later(hours=-2), change)
-    place: dict[str, Any] = {"country": "DE", "region": ""}
-    rates.add_tax(shop, name="VAT", percent="19", included=False, on_shipping=True, dates=always, **place)
-    rates.add_tax(shop, name="VAT", percent="16", included=False, on_shipping=True, dates=over, **place)
-    rates.add_shipping(shop, name="DHL", amount="5.00", bounds=rates.Bounds(), dates=always, **place)
+    always, over = {"valid_from": change}, {"valid_from": shops_later(hours=-2), "valid_to": change}
+    vat = {"name": "VAT", "country": "DE", "included": False, "on_shipping": True}
+    rates.add(shop, rates.TAX, {**vat, "percent": "19", **always})
+    rates.add(shop, rates.TAX, {**vat, "percent": "16", **over})
+    rates.add(shop, rates.SHIPPING, {"name": "DHL", "amount": "5.00", "country": "DE", **always})
     cart.add(shop, handle="c1", sku="TEE", quantity=1)
     quoted = checkout.quote(shop, cart="c1", address=shops.HOME)
     assert (str(quoted.tax), str(quoted.shipping), str(quoted.total)) == ("19.95", "5.00", "124.95")

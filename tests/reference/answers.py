@@ -326,7 +326,7 @@ def _method(call: ast.Call) -> str:
 
 
 def _takes_face(call: ast.Call) -> bool:
-    return any(isinstance(arg, ast.Name) and arg.id == "me" for arg in call.args)
+    return any(isinstance(arg, ast.Name) and arg.id in ("me", "ctx") for arg in call.args)
 
 
 def _object(node: ast.AST, scope: Scope) -> Any:

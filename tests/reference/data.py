@@ -10,6 +10,8 @@ import typer
 from shopctl import cli
 from shopctl.commands.spec import walk
 from shopctl.core import demo, search
+from shopctl.core.queries import rates
+from shopctl.core.queries.listing import Listing
 from tests.reference import answers, errors
 
 ROOT: Any = typer.main.get_command(cli.app)
@@ -23,6 +25,9 @@ TOLD: dict[str, list[Any]] = {
     "search": [search.Hit, search.Results],
 }
 """What cannot be read from the source of a command, or says less than is there."""
+LISTINGS: dict[str, Listing[Any]] = {"store tax list": rates.TAXES, "store shipping list": rates.SHIPPING}
+for _noun, _row in (("tax", rates.TaxRateRow), ("shipping", rates.ShippingRateRow)):
+    TOLD |= {f"store {_noun} {verb}": [_row] for verb in ("list", "add", "edit", "remove")}
 
 
 def collect() -> dict[str, Any]:
@@ -37,7 +42,7 @@ def collect() -> dict[str, Any]:
                 *((i, answers.called(i)) for i in answers.nested(kind)),
             ):
                 assert kinds.setdefault(called, found) == found, f"two rows are called {called}: see answers._CLASHES"
-        if listing := answers.listing_of(command.callback):
+        if listing := LISTINGS.get(name) or answers.listing_of(command.callback):
             told[name]["filters"] = {field: list(listing.words(field)) for field in listing.fields}
     rows = {name: answers.fields(kinds[name]) for name in sorted(kinds)}
     return {"answers": told, "rows": rows, "errors": errors.collect()}

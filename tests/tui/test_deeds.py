@@ -36,7 +36,7 @@ async def ask(it: Driver, key: str) -> Dialog:
 
 async def test_every_deed_asks_with_the_focus_on_cancel(shop: Shop) -> None:
     async with console(shop) as it:
-        for screen, key in ("2s", "2d", "2c", "4r", "5x", "5e"):
+        for screen, key in ("2s", "2d", "2c", "3e", "4r", "4u", "5x", "5e"):
             await it.go(screen)
             await ask(it, key)
             assert isinstance(it.app.focused, Button)
@@ -67,6 +67,34 @@ async def test_ship_with_tracking_then_deliver(shop: Shop) -> None:
         assert "Order 1006 is delivered" in said(it)
         await it.press("a")
         await it.until(lambda: "shopctl orders deliver 1006" in it.text())
+
+
+async def test_stock_is_adjusted_with_a_reason(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("4", rows=2)
+        await it.select("TEE-M\nMAIN")
+        dialog = await ask(it, "u")
+        await it.type("-0")
+        dialog.query_one("#do", Button).press()
+        await it.until(lambda: "a change such as -2 or +5" in it.text())
+        await it.press("escape")
+        await ask(it, "u")
+        await it.decide("-2", "broken")
+        await it.until(lambda: it.app.deeds_done)
+        assert it.app.deeds_done[-1].command == "shopctl stock adjust TEE-M -2 --reason broken --warehouse MAIN"
+        with shop.read() as tx:
+            assert stock_reads.show(tx, "TEE-M")[0].quantity == 96  # two were shipped
+
+
+async def test_a_price_is_edited(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("3", rows=2)
+        await it.select("TEE-M")
+        await ask(it, "e")
+        await it.decide("21.5")
+        await it.until(lambda: it.app.deeds_done)
+        assert it.app.deeds_done[-1].command == "shopctl catalog edit TEE-M --price 21.5"
+        await it.until(lambda: it.table.line("TEE-M").cells["price"].text == "21.50 USD")
 
 
 async def test_cancelling_a_paid_order_wants_its_number(shop: Shop) -> None:

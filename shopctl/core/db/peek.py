@@ -38,7 +38,9 @@ _RANGES: Mapping[str, str] = {
     "category": "SELECT path, '' FROM categories WHERE path BETWEEN :low AND :high ORDER BY path",
     "warehouse": "SELECT code, name FROM warehouses WHERE code BETWEEN :low AND :high ORDER BY code",
     "shipping": "SELECT DISTINCT name, '' FROM shipping_rates WHERE name BETWEEN :low AND :high ORDER BY name",
-    "tax": "SELECT DISTINCT name, '' FROM tax_rates WHERE name BETWEEN :low AND :high ORDER BY name",
+    "tax": "SELECT id, name || ' ' || country || ' ' || region FROM tax_rates WHERE id BETWEEN :low AND :high ORDER BY id",
+    "rate": "SELECT id, name || ' ' || country || ' ' || region FROM shipping_rates"
+    " WHERE id BETWEEN :low AND :high ORDER BY id",
     # + keeps SQLite on the small index of live holds: those of the past have ids that begin alike
     "reservation": "SELECT id, sku || ' × ' || quantity || ' for ' || reference FROM reservations"
     " WHERE state = 'held' AND +id BETWEEN :low AND :high ORDER BY expires_at",

@@ -273,6 +273,8 @@ customers = _table(
     Column("updated_at", Instant, nullable=False),
 )
 
+Index("ix_customers_created_at", customers.c.created_at, customers.c.id)
+
 customer_addresses = _table(
     "customer_addresses",
     Column("id", Id, primary_key=True),
@@ -301,6 +303,7 @@ carts = _table(
 _open = text("state = 'open'")
 Index("uq_carts_open_handle", carts.c.handle_folded, unique=True, sqlite_where=_open)
 Index("ix_carts_open_expiry", carts.c.expires_at, sqlite_where=_open)
+Index("ix_carts_updated_at", carts.c.updated_at, carts.c.id)
 Index("ix_carts_customer_id", carts.c.customer_id)
 _of_customer = text("state = 'open' AND customer_id IS NOT NULL")
 Index("uq_carts_open_customer", carts.c.customer_id, unique=True, sqlite_where=_of_customer)
@@ -359,7 +362,7 @@ shipping_rates = _table(
 )
 Index("ix_shipping_rates_place", *(shipping_rates.c[name] for name in _place))
 
-# --- orders: core/orders.py ----------------------------------------------------------------------------------------
+# --- orders: core/orders/ ------------------------------------------------------------------------------------------
 orders = _table(
     "orders",
     Column("id", Id, primary_key=True),
@@ -573,6 +576,7 @@ outbox = _table(
 _waiting = text("state IN ('pending', 'taken')")
 Index("ix_outbox_waiting", outbox.c.topic, outbox.c.due_at, sqlite_where=_waiting)
 Index("ix_outbox_subject", outbox.c.subject, outbox.c.topic)
+Index("ix_outbox_created_at", outbox.c.created_at, outbox.c.id)
 
 # --- imports: core/imports/runs.py. How far a file has gone in, so that the same file goes on after a cut. ------------
 import_runs = _table(

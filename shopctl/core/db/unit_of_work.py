@@ -4,7 +4,8 @@
         ...                 # steps: they never commit
         tx.commit()         # leaving without it rolls everything back
 
-`commit()` writes the audit row in the same transaction; in a dry run it rolls back instead.
+`commit()` writes the audit row in the same transaction; in a dry run it rolls back instead. Inside a `Group` a unit is a
+savepoint of the group's transaction, and its commit is durable when the group's is.
 """
 
 from __future__ import annotations
@@ -30,6 +31,34 @@ Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 """One row of a result, its columns by name."""
 
 
+class Group:
+    """One writing transaction that many units of work share. Leaving it without `commit()` rolls all of them back."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened, _translated():
+            connection = opened.enter_context(self._engine.connect())
+            opened.enter_context(stores.writing(connection))
+            self.connection = connection.execution_options(writes=True)
+            self._transaction = self.connection.begin()
+            opened.callback(self._transaction.close)
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with _translated():
+            self._open.__exit__(kind, error, trace)
+            if isinstance(error, sa.exc.SQLAlchemyError):
+                raise error
+
+    def commit(self) -> None:
+        self._transaction.commit()
+
+
 @dataclass(slots=True)
 class UnitOfWork:
     """See the module. `now` is fixed for the whole unit."""
@@ -43,23 +72,32 @@ class UnitOfWork:
     target: str | None = None
     dry_run: bool = False
     patience: stores.Patience | None = None
+    group: Group | None = None
     connection: sa.Connection = field(init=False)
     now: datetime = field(init=False)
     _open: ExitStack = field(init=False)
-    _transaction: sa.RootTransaction = field(init=False)
+    _transaction: sa.Transaction | None = field(init=False)
 
     def __enter__(self) -> Self:
         with ExitStack() as opened, _translated():
-            self.connection = opened.enter_context(self.engine.connect())
-            if self.action:
-                opened.enter_context(stores.writing(self.connection))
-                self.connection = self.connection.execution_options(writes=True)
-            self._transaction = self.connection.begin()
-            opened.callback(self._transaction.close)
+            self._transaction = self._begun(opened)
+            if self._transaction:
+                opened.callback(self._transaction.close)
             opened.enter_context(stores.bounded(self.connection, self.patience))
             self.now = stores.now(self.connection, self.clock, _LATEST)
             self._open = opened.pop_all()
         return self
+
+    def _begun(self, opened: ExitStack) -> sa.Transaction | None:
+        """The transaction of this unit; None for a read inside a group, which sees what the group has written."""
+        if self.group:
+            self.connection = self.group.connection
+            return self.connection.begin_nested() if self.action else None
+        self.connection = opened.enter_context(self.engine.connect())
+        if self.action:
+            opened.enter_context(stores.writing(self.connection))
+            self.connection = self.connection.execution_options(writes=True)
+        return self.connection.begin()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -89,6 +127,7 @@ class UnitOfWork:
     def commit(self) -> None:
         """Make it all true, with its audit row; or, in a dry run, take it all back."""
         assert self.action, "a read has nothing to commit"
+        assert self._transaction
         if self.dry_run:
             self._transaction.rollback()
             return

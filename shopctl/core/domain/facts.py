@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
+DEFAULT_SENDER = "shop@localhost"
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -19,7 +21,8 @@ class Facts:
     hold_at: str = "checkout"
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
-    email_sender: str = "shop@localhost"
+    events_days: int = 90
+    email_sender: str = DEFAULT_SENDER
     test_store: bool = False
 
     @property
@@ -29,6 +32,10 @@ class Facts:
     @property
     def cart_ttl(self) -> timedelta:
         return timedelta(seconds=self.cart_seconds)
+
+    @property
+    def events_ttl(self) -> timedelta:
+        return timedelta(days=self.events_days)
 
 
 EDITABLE = tuple(

@@ -45,6 +45,8 @@ PAYMENT: Mapping[str, Mapping[str, str]] = {
 }
 
 ORDER_STATUSES = tuple(ORDER)
+REMARKS = ("note", "address")
+"""Entries of an order's history that leave it where it is."""
 PAID_ORDERS = ("confirmed", "shipped", "delivered")
 UNRESOLVED_PAYMENTS = ("pending", "unknown", "requires_action")
 

@@ -2,8 +2,11 @@
 
 source.py    bytes → lines          sniff.py   which format is it
 read/        lines → raw products, a module a format (CSV formats over table.py)
-models.py    raw → validated drafts, with pydantic          products.py  the import itself
+models.py    raw → validated drafts, with pydantic          batches.py   drafts in groups, each handle once
+products.py  the import itself         runs.py  how far it has gone in         refused.py  rows to mend, as a file
+rates.py     tax and shipping rates
 export.py    the catalogue → write/, a module a format      entry.py     one product by hand
+formats.py   the names of the formats                       extra.py     cells that are kept for an export
 """
 
 from typing import TYPE_CHECKING
@@ -11,9 +14,9 @@ from typing import TYPE_CHECKING
 from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
-    from shopctl.core.imports import entry, export, products
+    from shopctl.core.imports import entry, export, formats, products, rates
 
-    __all__ = ["entry", "export", "products"]
+    __all__ = ["entry", "export", "formats", "products", "rates"]
 
 
 __getattr__ = modules_of(__name__)

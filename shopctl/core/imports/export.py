@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -13,6 +12,8 @@ from shopctl.core.db.tables import categories, products, stock_levels, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import format_amount
 from shopctl.core.errors import BadInput
+from shopctl.core.imports import formats
+from shopctl.core.imports.cells import csv_cell
 from shopctl.core.imports.rows import OPENING, PRODUCT_FIELDS, VARIANT_FIELDS, Exported
 from shopctl.core.imports.write import jsonl, own_csv
 from shopctl.core.shop import Shop
@@ -20,27 +21,49 @@ from shopctl.core.shop import Shop
 PAGE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """A format out. `quantities`: its variants say what is on hand, too."""
+class Platform(Protocol):
+    """Another platform's CSV: a module of `write/`."""
 
-    write: Callable[[Iterator[Exported]], Iterator[str]]
-    quantities: bool = False
+    @property
+    def HEADER(self) -> Sequence[str]:
+        """The platform's own columns. Those that occur besides them come after."""
+
+    def rows(self, product: Mapping[str, Any], variants: Sequence[Mapping[str, Any]], /) -> Iterator[Mapping[str, str]]:
+        """The rows of a product, cells by column; what is missing is blank. A variant says what is on hand, if stock
+        knows it: "quantity".
+        """
 
 
-_WRITERS: Mapping[str, Writer] = {"jsonl": Writer(jsonl.write), "csv": Writer(own_csv.write)}
+_OWN: Mapping[str, Callable[[Iterator[Exported]], Iterator[str]]] = {"jsonl": jsonl.write, "csv": own_csv.write}
+_PLATFORMS: Mapping[str, Platform] = {}
 
 
 def export_products(shop: Shop, format: str = "jsonl") -> Iterator[str]:
     """The whole catalogue as text in one of the formats, one snapshot, a page at a time. BadInput for another format."""
-    if format not in _WRITERS:
-        raise BadInput("unknown_format", f"{format!r} is no export format", hint=f"Formats: {', '.join(_WRITERS)}.")
-    return _lines(shop, _WRITERS[format])
+    if format not in formats.FORMATS:
+        raise BadInput("unknown_format", f"{format!r} is no export format", hint=f"Formats: {formats.NAMES}.")
+    return _lines(shop, format)
 
 
-def _lines(shop: Shop, writer: Writer) -> Iterator[str]:
+def _lines(shop: Shop, format: str) -> Iterator[str]:
     with shop.read() as tx:
-        yield from writer.write(_products(tx, writer.quantities))
+        if format in _OWN:
+            yield from _OWN[format](_products(tx, quantities=False))
+        else:
+            yield from _csv(tx, _PLATFORMS[format])
+
+
+def _csv(tx: UnitOfWork, platform: Platform) -> Iterator[str]:
+    """A first pass over the catalogue tells which columns there are, a second one writes them: no row is kept."""
+    columns = dict.fromkeys(platform.HEADER)
+    for product, its_variants in _products(tx, quantities=False):
+        for row in platform.rows(product, its_variants):
+            if not row.keys() <= columns.keys():
+                columns |= dict.fromkeys(row)
+    yield ",".join(map(csv_cell, columns)) + "\n"
+    for product, its_variants in _products(tx, quantities=True):
+        for row in platform.rows(product, its_variants):
+            yield ",".join([csv_cell(row.get(name, "")) for name in columns]) + "\n"
 
 
 def _products(tx: UnitOfWork, quantities: bool) -> Iterator[Exported]:
@@ -59,7 +82,7 @@ def _products(tx: UnitOfWork, quantities: bool) -> Iterator[Exported]:
             of_all = [variant for its_variants in of_page.values() for variant in its_variants]
             on_hand = _on_hand(tx, [variant["sku"] for variant in of_all])
             for variant in of_all:
-                variant[OPENING] = on_hand.get(variant["sku"], 0)
+                variant[OPENING] = on_hand.get(variant["sku"])
         for row in rows:
             yield _said(row, PRODUCT_FIELDS), of_page.get(row.id, [])
         last = rows[-1].handle
@@ -82,7 +105,7 @@ def _said(row: Row, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _on_hand(tx: UnitOfWork, skus: Sequence[str]) -> Mapping[str, int]:
-    """Units on hand by SKU, over all warehouses; a SKU without a level has none."""
+    """Units on hand by SKU, over all warehouses; a SKU without a level is not there."""
     units = sa.select(stock_levels.c.sku, sa.func.sum(stock_levels.c.quantity).label("units"))
     found = tx.rows(units.where(stock_levels.c.sku.in_(skus)).group_by(stock_levels.c.sku))
     return {row.sku: int(row.units) for row in found}

@@ -81,8 +81,14 @@ def _options(value: dict[str, str]) -> dict[str, str]:
 
 
 def _extra(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] | None:
-    if len(repr(value)) > _MAX_EXTRA:
+    if sum(len(column) + len(cell) for cells in value.values() for column, cell in cells.items()) > _MAX_EXTRA:
         raise ValueError(f"takes more than {_MAX_EXTRA} characters")
+    for format, cells in value.items():
+        text.storable(format)
+        for column, cell in cells.items():
+            if cell:
+                text.storable(column)
+                text.storable(cell)
     return value or None
 
 
@@ -92,7 +98,7 @@ Name: TypeAlias = Annotated[str, Field(max_length=_MAX_NAME), _STORABLE]
 Urls: TypeAlias = list[Annotated[str, Field(max_length=2_000), _STORABLE]]
 Whole: TypeAlias = Annotated[int, Field(ge=0, le=MAX_QUANTITY), BeforeValidator(_whole)]
 Amount: TypeAlias = Annotated[int, BeforeValidator(_amount)]
-Extra: TypeAlias = Annotated[dict[Text, dict[Text, Text]], AfterValidator(_extra)]
+Extra: TypeAlias = Annotated[dict[str, dict[str, str]], AfterValidator(_extra)]
 """By format, by column: cells that shopctl does not use, kept so that an export in that format has them."""
 _NONE_FOR_BLANK = AfterValidator(lambda value: value or None)
 

@@ -87,6 +87,7 @@ class Source:
     whole: bool = False
     rows: int = 0
     ignored: dict[str, None] = field(default_factory=dict)  # in the order of being met
+    notes: dict[str, None] = field(default_factory=dict)  # sentences for the report, each once
 
 
 def handle_of(handle: object, title: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shopctl.core.errors import BadInput
+from shopctl.core.imports import formats
 from shopctl.core.imports.read import jsonl, own_csv, shopify
 from shopctl.core.imports.rows import Source, shown
 from shopctl.core.imports.source import Lines
@@ -21,9 +22,8 @@ class Reader(Protocol):
 
 _READERS: Mapping[str, Reader] = {"shopify": shopify, "csv": own_csv}
 """The CSV formats; the first that fits a header has it, so our own, which asks least, comes last."""
-FORMATS = ("jsonl", *_READERS)
 
-_TAKEN = "shopctl imports its own JSONL and CSV, and Shopify's classic product CSV."
+_TAKEN = f"Formats: {formats.NAMES}."
 # Columns that only such a file has, and what it is. The first that fits names it.
 _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
     (frozenset(["id", "type", "name", "regular price"]), "a WooCommerce product export"),
@@ -41,8 +41,8 @@ def open_source(lines: Lines, wanted: str | None = None) -> Source:
 
     BadInput: empty_file, unknown_format, unsupported_format, orders_export.
     """
-    if wanted is not None and wanted not in FORMATS:
-        raise BadInput("unknown_format", f"{wanted!r} is no import format", hint=f"Formats: {', '.join(FORMATS)}.")
+    if wanted is not None and wanted not in formats.FORMATS:
+        raise BadInput("unknown_format", f"{wanted!r} is no import format", hint=_TAKEN)
     start = lines.peek()
     if not start:
         raise BadInput("empty_file", "The file is empty: there is nothing to import")

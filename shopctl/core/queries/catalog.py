@@ -79,6 +79,7 @@ class VariantRow:
     compare_at_price: Money | None
     currency: str
     available: int | None
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ def _build(_: UnitOfWork, rows: Sequence[Row]) -> list[VariantRow]:
             None if row.compare_at_price is None else Money(row.compare_at_price, row.currency),
             row.currency,
             int(row.available) if row.tracked else None,
+            row.position,
         )
         for row in rows
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ class Listing(Generic[T]):
     """One list. `fields` may be filtered and sorted by; `text` are searched by a bare word; `order` is the default.
 
     `sums` are the fields of a grouped statement that add rows up: they are filtered after grouping, the others before.
+    `among` are fields of other rows that belong to a row, with the query for those: any of them may match, none sorts.
     """
 
     statement: sa.Select[Any]
@@ -37,6 +38,7 @@ class Listing(Generic[T]):
     order: Sequence[sa.ColumnElement[Any]]
     build: Callable[[UnitOfWork, Sequence[Row]], list[T]]
     sums: frozenset[str] = frozenset()
+    among: Mapping[str, sa.Select[Any]] = field(default_factory=dict)
 
     def rows(
         self,
@@ -74,20 +76,25 @@ class Listing(Generic[T]):
     def _sorting(self, sort: str | None) -> list[sa.ColumnElement[Any]]:
         if not sort:
             return []
-        column = self._field(sort.removeprefix("-"))
+        name = sort.removeprefix("-")
+        if name in self.among:
+            raise BadInput(
+                "bad_sort", f"A row has several values of {name!r}: it can be filtered by, not sorted", value=name
+            )
+        column = self._field(name)
         return [column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_first()]
 
     def _condition(self, tx: UnitOfWork, word: str) -> sa.ColumnElement[bool]:
         name, colon, value = word.removeprefix("!").partition(":")
         if not colon:
-            return sa.or_(*(_contains(self.fields[field], name) for field in self.text))
-        column = self._field(name)
-        known = self.words(name)
+            return sa.or_(*(_contains(self.fields[one], name) for one in self.text))
+        column, known = self._field(name), self.words(name)
         if known and not any(value.casefold() in word for word in known):
-            raise BadInput(
-                "bad_filter", f"{name} is never {value!r}", hint=did_you_mean(value, known), field=name, value=value
-            )
+            hint = did_you_mean(value, known)
+            raise BadInput("bad_filter", f"{name} is never {value!r}", hint=hint, field=name, value=value)
         found = _matches(tx, column, value, name)
+        if name in self.among:
+            found = self.among[name].where(found).exists()
         return sa.not_(sa.func.coalesce(found, sa.false())) if word.startswith("!") else found
 
     def _field(self, name: str) -> sa.ColumnElement[Any]:

@@ -87,11 +87,15 @@ class Order:
     currency: str
     shipping_method: str | None
     shipping_address: Mapping[str, str]
+    source: str
+    reference: str | None
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
+    """An entry of the order's history. The note of a `note` is its text, of an `address` what was changed."""
+
     at: datetime
     verb: str
     from_status: str | None
@@ -245,6 +249,8 @@ def _order(row: Row, lines: Sequence[Row]) -> Order:
         currency=row.currency,
         shipping_method=row.shipping_method,
         shipping_address=row.shipping_address,
+        source=row.source,
+        reference=row.reference,
         created_at=row.created_at,
     )
 
@@ -279,10 +285,14 @@ LIST: Listing[Order] = Listing(
         "created_at": orders.c.created_at,
         "shipping_method": orders.c.shipping_method,
         "in_flight": orders.c.in_flight,
+        "source": orders.c.source,
+        "reference": orders.c.reference,
+        "sku": order_lines.c.sku,
     },
     ("email", "number"),
     (orders.c.number.desc(),),
     of_rows,
+    among={"sku": sa.select(order_lines.c.id).where(order_lines.c.order_id == orders.c.id)},
 )
 _refunded = (
     sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0))

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db.tables import shipping_rates, tax_rates
-from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import Money
+from shopctl.core.queries.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,10 @@ class ShippingRateRow:
     valid_to: datetime | None
 
 
-def taxes(tx: UnitOfWork) -> list[TaxRateRow]:
-    return [tax(row._asdict()) for row in _all(tx, tax_rates)]
-
-
-def shipping(tx: UnitOfWork) -> list[ShippingRateRow]:
-    return [shipment(row._asdict()) for row in _all(tx, shipping_rates)]
+def holding(table: sa.Table, moment: datetime) -> list[sa.ColumnElement[bool]]:
+    """Conditions for the rates that hold at a moment."""
+    c = table.c
+    return [c.valid_from <= moment, sa.or_(c.valid_to.is_(None), c.valid_to > moment)]
 
 
 def tax(row: Mapping[str, Any]) -> TaxRateRow:
@@ -74,6 +72,24 @@ def percent(parts_per_million: int) -> str:
     return f"{parts_per_million / 10_000:.4f}".rstrip("0").rstrip(".")
 
 
-def _all(tx: UnitOfWork, table: sa.Table) -> list[Row]:
-    c = table.c
-    return list(tx.rows(sa.select(table).order_by(c.country, c.region, c.name, c.valid_from, c.id)))
+_PLACE = ("country", "region", "name", "valid_from", "id")
+
+
+def _order(table: sa.Table) -> list[sa.ColumnElement[Any]]:
+    return [table.c[name] for name in _PLACE]
+
+
+TAXES: Listing[TaxRateRow] = Listing(
+    sa.select(tax_rates),
+    {name: tax_rates.c[name] for name in TaxRateRow.__slots__ if name != "percent"},
+    ("name", "country"),
+    _order(tax_rates),
+    lambda _, rows: [tax(row._asdict()) for row in rows],
+)
+SHIPPING: Listing[ShippingRateRow] = Listing(
+    sa.select(shipping_rates),
+    {name: shipping_rates.c[name] for name in ShippingRateRow.__slots__},
+    ("name", "country"),
+    _order(shipping_rates),
+    lambda _, rows: [shipment(row._asdict()) for row in rows],
+)

@@ -61,7 +61,8 @@ def find(shop: Shop) -> Iterator[Finding]:
 
 def _checks(shop: Shop, tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
     swept_at = settings.marked(tx, "last_sweep_at") or _NEVER
-    given = {"swept_at": swept_at, "patience": tx.now - orders.PATIENCE}
+    kept_since = settings.marked(tx, "events_kept_since") or _NEVER
+    given = {"swept_at": swept_at, "patience": tx.now - orders.PATIENCE, "events_kept_since": kept_since}
     rules = RULES + (schema.SQLITE_RULES if tx.connection.dialect.name == "sqlite" else ())
     for check, same in groupby(rules, attrgetter("check")):
         yield check, chain.from_iterable(rule.find(tx, given) for rule in same)

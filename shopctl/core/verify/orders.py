@@ -114,7 +114,8 @@ def _broken_histories() -> sa.Select[Any]:
     h = history.c
     first = sa.and_(h.before.is_(None), h.from_status.is_(None), h.verb == "place", h.to_status == "pending")
     step = sa.and_(h.before == h.from_status, sa.tuple_(h.from_status, h.verb, h.to_status).in_(_PATH))
-    follows = sa.func.coalesce(sa.or_(first, step), sa.false())
+    remark = sa.and_(h.before == h.from_status, h.from_status == h.to_status, h.verb.in_(lifecycle.REMARKS))
+    follows = sa.func.coalesce(sa.or_(first, step, remark), sa.false())
     return (
         sa.select(order.number, order.status, h.seq, h.from_status, h.verb, h.to_status)
         .join_from(history, orders, order.id == h.order_id)
@@ -125,6 +126,11 @@ def _broken_histories() -> sa.Select[Any]:
 _AWAITS_CUSTOMER = sa.exists().where(payments.c.order_id == order.id, payments.c.state == "requires_action")
 _HAS_HISTORY = sa.exists().where(order_events.c.order_id == order.id)
 _WAS_TOLD = sa.exists().where(outbox.c.subject == sa.cast(order.id, sa.Text), outbox.c.topic == facts.ORDER_CONFIRMED)
+_CONFIRMED_SINCE = sa.exists().where(
+    order_events.c.order_id == order.id,
+    order_events.c.verb == "confirm",
+    order_events.c.at >= sa.bindparam("events_kept_since", type_=Instant),
+)
 
 RULES = (
     Rule(
@@ -220,7 +226,9 @@ RULES = (
     Rule(
         22,
         "confirmation_written",
-        sa.select(order.number, order.status).where(order.status.in_(lifecycle.PAID_ORDERS), sa.not_(_WAS_TOLD)),
+        sa.select(order.number, order.status).where(
+            order.status.in_(lifecycle.PAID_ORDERS), _CONFIRMED_SINCE, sa.not_(_WAS_TOLD)
+        ),
         _ORDER,
         f"Order {{number}} is {{status}} and has no {facts.ORDER_CONFIRMED} in the outbox",
     ),

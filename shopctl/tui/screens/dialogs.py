@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -17,15 +18,21 @@ from textual.widgets import Button, Input, Label, Static
 from shopctl.tui.look import plain_text
 from shopctl.tui.widgets import desk
 
+_CHANGE = re.compile(r"[+-]?0*[1-9][0-9]{0,8}")
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing to type. `exactly` is what a severe deed wants to see."""
+    """One thing to type: units (`whole`), a change of units (`signed`), money, text. `exactly` is what a severe deed wants."""
 
     name: str
     label: str
     value: str = ""
     whole: bool = False
+    signed: bool = False
+    amount: bool = False
+    needed: bool = False
     exactly: str | None = None
 
     def complaint(self, typed: str) -> str | None:
@@ -33,7 +40,11 @@ class Field:
             return f"Type {self.exactly} to go on"
         if self.whole and not (typed.isascii() and typed.isdigit() and 0 < int(typed) < 10**9):
             return f"{self.label} is a whole number, 1 or more"
-        return None
+        if self.signed and not _CHANGE.fullmatch(typed.strip()):
+            return f"{self.label} is a change such as -2 or +5"
+        if self.amount and not _AMOUNT.fullmatch(typed.strip()):
+            return f"{self.label} is an amount such as 19.99"
+        return f"{self.label} is needed" if self.needed and not typed.strip() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,26 @@ def receive_plan(sku: str, warehouse: str) -> Plan:
     )
 
 
+def adjust_plan(sku: str, warehouse: str) -> Plan:
+    return Plan(
+        f"Adjust {sku}",
+        "Corrects what is on hand, never below what is reserved and committed. The ledger keeps the reason.",
+        "Adjust",
+        (
+            Field("quantity", "Change (-2, +5)", signed=True),
+            Field("reason", "Reason", needed=True),
+            Field("warehouse", "Warehouse", warehouse),
+        ),
+    )
+
+
 class StockActions(ListScreen[T]):
     """The deeds of a level, wherever one is at hand."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "receive", "Receive", id="stock.receive")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "receive", "Receive", id="stock.receive"),
+        Binding("u", "adjust", "Adjust", id="stock.adjust"),
+    ]
 
     def level(self) -> tuple[str, str] | None:
         """The SKU and warehouse at hand."""
@@ -49,6 +65,14 @@ class StockActions(ListScreen[T]):
             desk(self).consider(
                 receive_plan(sku, warehouse),
                 lambda typed: bridge.receive(sku, int(typed["quantity"]), typed["warehouse"], typed["reason"]),
+            )
+
+    def action_adjust(self) -> None:
+        if found := self.level():
+            sku, warehouse = found
+            desk(self).consider(
+                adjust_plan(sku, warehouse),
+                lambda typed: bridge.adjust(sku, int(typed["quantity"]), typed["reason"], typed["warehouse"]),
             )
 
 

@@ -40,7 +40,7 @@ def test_every_kind_has_an_answer(shop: Shop, store: str) -> None:
             "UPDATE products SET brand = 'Acme' WHERE handle LIKE 'tee%'",
             "UPDATE products SET brand = 'Bolt' WHERE handle = 'mug'",
             "INSERT INTO categories VALUES ('1', NULL, 'Home', 'Home', 0)",
-            "INSERT INTO tax_rates VALUES ('1', 'VAT', '', '', 1, 0, 0, 0, NULL, 0)",
+            "INSERT INTO tax_rates VALUES ('1', 'VAT', 'DE', '', 1, 0, 0, 0, NULL, 0)",
             "INSERT INTO shipping_rates VALUES ('1', 'Post', '', '', 1, 'USD', 0, NULL, 0, NULL, NULL, 0, NULL, 0)",
             "INSERT INTO reservations VALUES ('0a', 'cart', 'c', 'cart', 'Ana', 'MUG', 'MAIN', 'general', 0, 1, 'held', 0, 9, 0, NULL)",
         ):
@@ -50,7 +50,8 @@ def test_every_kind_has_an_answer(shop: Shop, store: str) -> None:
     assert values(store, "brand") == ["Acme", "Bolt"]
     assert values(store, "brand", "B") == ["Bolt"]
     assert values(store, "category", "H") == ["Home"]
-    assert values(store, "tax") == ["VAT"]
+    assert peek.names(store, "tax", "1") == [peek.Name("1", "VAT DE ")]
+    assert values(store, "rate") == ["1"]
     assert values(store, "shipping", "P") == ["Post"]
     assert peek.names(store, "reservation", "0") == [peek.Name("0a", "MUG × 1 for Ana")]
 

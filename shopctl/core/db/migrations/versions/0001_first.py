@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("email_folded", name=op.f("uq_customers_email_folded")),
         sqlite_strict=True,
     )
+    op.create_index("ix_customers_created_at", "customers", ["created_at", "id"], unique=False)
     op.create_table(
         "import_runs",
         sa.Column("id", types.Id(), nullable=False),
@@ -91,6 +92,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sqlite_strict=True,
     )
+    op.create_index("ix_outbox_created_at", "outbox", ["created_at", "id"], unique=False)
     op.create_index("ix_outbox_subject", "outbox", ["subject", "topic"], unique=False)
     op.create_index(
         "ix_outbox_waiting",
@@ -188,6 +190,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
     )
+    op.create_index("ix_carts_updated_at", "carts", ["updated_at", "id"], unique=False)
     op.create_index(
         "uq_carts_open_customer",
         "carts",

@@ -1,6 +1,4 @@
-"""Orders: snapshots of what was bought, the state machine that they walk, their shipping. The only writer of orders, lines,
-allocations, shipments, events and idempotency keys.
-"""
+"""The record of orders: snapshots of what was bought, their history, and the state machine that they walk."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core import outbox, process, stock
+from shopctl.core import outbox, process
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import (
     idempotency_keys,
@@ -18,18 +16,11 @@ from shopctl.core.db.tables import (
     order_events,
     order_lines,
     orders,
-    shipment_lines,
-    shipments,
 )
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.domain import lifecycle, text
+from shopctl.core.domain import lifecycle
 from shopctl.core.domain.pricing import Totals
-from shopctl.core.errors import BadInput, Refused
-from shopctl.core.queries.orders import Order, get, row_by_number
-from shopctl.core.queries.stock import level_of
-from shopctl.core.shop import Shop
-from shopctl.core.stock import Move
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +39,6 @@ class NewOrder:
     fingerprint: str
 
 
-# --- steps ---------------------------------------------------------------------------------------------------------
 def find_by_key(tx: UnitOfWork, key: str) -> Row | None:
     """The idempotency row of a key: order_id, fingerprint, finished_at."""
     return tx.row(sa.select(idempotency_keys).where(idempotency_keys.c.key == key))
@@ -73,7 +63,7 @@ def create(tx: UnitOfWork, new: NewOrder) -> None:
         idempotency_keys,
         [{"key": new.key, "fingerprint": new.fingerprint, "order_id": new.id, "created_at": tx.now}],
     )
-    _event(tx, new.id, "place", None, "pending", None)
+    _event(tx, new.id, new.number, "placed", ("place", None, "pending", None))
 
 
 def lock(tx: UnitOfWork, order_id: str) -> Row:
@@ -110,9 +100,20 @@ def advance(tx: UnitOfWork, order: Row, verb: str, *, note: str | None = None, p
             .where(idempotency_keys.c.order_id == order.id, idempotency_keys.c.finished_at.is_(None))
             .values(finished_at=tx.now)
         )
-    _event(tx, order.id, verb, order.status, status, note)
-    outbox.add(tx, f"order.{status}", order.id, number=str(order.number), email=order.email)
+    _event(tx, order.id, order.number, status, (verb, order.status, status, note))
     return status
+
+
+def remark(tx: UnitOfWork, order: Row, verb: str, topic: str, note: str) -> None:
+    """Add something to the history that leaves the status alone: a verb of lifecycle.REMARKS."""
+    _event(tx, order.id, order.number, topic, (verb, order.status, order.status, note))
+
+
+def send_to(tx: UnitOfWork, order: Row, address: Mapping[str, str]) -> None:
+    """Make it the order's shipping address."""
+    tx.execute(
+        sa.update(orders).where(orders.c.id == order.id).values(shipping_address=dict(address), updated_at=tx.now)
+    )
 
 
 def lines_of(tx: UnitOfWork, order_id: str) -> Sequence[Row]:
@@ -154,92 +155,7 @@ def unfinished(tx: UnitOfWork) -> Sequence[Row]:
     return tx.rows(sa.select(orders).where(orders.c.in_flight).order_by(orders.c.number))
 
 
-# --- use cases -----------------------------------------------------------------------------------------------------
-def ship(shop: Shop, *, number: str, tracking: str | None = None) -> Order:
-    """Send everything that an order still owes: one shipment per warehouse; the units leave the stock."""
-    if tracking is not None:
-        try:
-            tracking = text.storable(tracking.strip())[:200] or None
-        except ValueError as error:
-            raise BadInput("bad_tracking", f"The tracking number {error}") from None
-    with shop.work("orders.ship", number) as tx:
-        order = lock(tx, row_by_number(tx, number).id)
-        advance(tx, order, "ship", note=tracking)
-        _send(tx, order, tracking)
-        shown = get(tx, order.id)
-        tx.commit()
-    return shown
-
-
-def deliver(shop: Shop, *, number: str) -> Order:
-    """Everything sent has arrived."""
-    with shop.work("orders.deliver", number) as tx:
-        order = lock(tx, row_by_number(tx, number).id)
-        advance(tx, order, "deliver")
-        tx.execute(
-            sa.update(shipments)
-            .where(shipments.c.order_id == order.id, shipments.c.delivered_at.is_(None))
-            .values(delivered_at=tx.now)
-        )
-        shown = get(tx, order.id)
-        tx.commit()
-    return shown
-
-
 # --- how it works --------------------------------------------------------------------------------------------------
-def _send(tx: UnitOfWork, order: Row, tracking: str | None) -> None:
-    a = order_allocations.c
-    owed = tx.rows(sa.select(order_allocations).where(a.order_id == order.id, a.quantity > a.shipped + a.cancelled))
-    moves = [
-        Move(
-            row.sku,
-            row.warehouse,
-            row.pool,
-            row.bucket,
-            quantity=-(row.quantity - row.shipped - row.cancelled),
-            committed=-(row.quantity - row.shipped - row.cancelled),
-            reference=f"order {order.number}",
-            reservation_id=row.reservation_id,
-        )
-        for row in owed
-    ]
-    if not stock.move(tx, "ship", moves):
-        raise _waits_for_goods(tx, order, owed)
-    tx.execute(sa.update(order_allocations).where(a.order_id == order.id).values(shipped=a.quantity - a.cancelled))
-    untracked = [line for line in lines_of(tx, order.id) if not line.tracked]
-    parcels: dict[str | None, list[tuple[str, int]]] = {}
-    for row in owed:
-        parcels.setdefault(row.warehouse, []).append((row.order_line_id, row.quantity - row.shipped - row.cancelled))
-    for line in untracked:
-        parcels.setdefault(next(iter(parcels), None), []).append((line.id, line.quantity))
-    for warehouse, contents in sorted(parcels.items(), key=lambda parcel: parcel[0] or ""):
-        shipment_id = new_id()
-        shipment = {"id": shipment_id, "order_id": order.id, "warehouse": warehouse, "tracking": tracking}
-        tx.insert(shipments, [{**shipment, "shipped_at": tx.now}])
-        units: dict[str, int] = {}
-        for line_id, quantity in contents:
-            units[line_id] = units.get(line_id, 0) + quantity
-        tx.insert(
-            shipment_lines,
-            [{"shipment_id": shipment_id, "order_line_id": i, "quantity": q} for i, q in units.items()],
-        )
-
-
-def _waits_for_goods(tx: UnitOfWork, order: Row, owed: Sequence[Row]) -> Refused:
-    """Which warehouse lacks what; the units promised from one are not taken from another."""
-    lacks = []
-    for row in owed:
-        here, units = level_of(tx, row.sku, row.warehouse).quantity, row.quantity - row.shipped - row.cancelled
-        if here < units:
-            lacks.append(f"{row.warehouse} has {here} of the {units} {row.sku} that it owes")
-    return Refused(
-        "insufficient_stock",
-        f"Order {order.number} waits for goods: {'; '.join(lacks)}",
-        hint="Receive the units there first.",
-        number=str(order.number),
-    )
-
-
 def _line(new: NewOrder, position: int) -> dict[str, Any]:
     row = new.lines[position]
     return {
@@ -260,6 +176,11 @@ def _line(new: NewOrder, position: int) -> dict[str, Any]:
     }
 
 
-def _event(tx: UnitOfWork, order_id: str, verb: str, before: str | None, after: str, note: str | None) -> None:
+def _event(
+    tx: UnitOfWork, order_id: str, number: int, topic: str, entry: tuple[str, str | None, str, str | None]
+) -> None:
+    """An entry of the order's own history, and the fact for everybody else: numbers and states, nothing personal."""
+    verb, before, after, note = entry
     event = {"order_id": order_id, "verb": verb, "from_status": before, "to_status": after, "note": note}
     tx.insert(order_events, [{**event, "actor": tx.actor, "at": tx.now}])
+    outbox.add(tx, f"order.{topic}", order_id, number=str(number), from_status=before, to_status=after)
