@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from shopctl import cli, config
 from shopctl.commands import reference
@@ -67,6 +69,14 @@ def _variables() -> set[str]:
                 ):
                     found.add(name)
     return {str(name) for name in found}
+
+
+def test_a_noun_is_told_alike_everywhere() -> None:
+    ctx = typer.Context(data.ROOT)
+    for name, summary in data.ROOT.summaries(ctx):
+        found = data.ROOT.get_command(ctx, name)
+        if isinstance(found, TyperGroup):
+            assert found.help == summary
 
 
 @pytest.mark.parametrize("entry", whole(data.ROOT)["commands"], ids=lambda entry: entry["command"])

@@ -35,7 +35,7 @@ _CALLED: Mapping[str, str] = {
     "category": "PATH CATEGORY",
     "brand": "BRAND",
     "shipping": "METHOD SHIPPING_METHOD",
-    "order": "ORDER NUMBER",
+    "order": "ORDER NUMBER NUMBERS",
     "reservation": "RESERVATION_ID",
     "setting": "KEY",
     "timezone": "TIMEZONE",
@@ -46,13 +46,10 @@ _IN_NOUN: Mapping[tuple[str, str], str] = {
     ("reservations", "ID"): "reservation",
     ("orders", "N"): "order",
     ("payments", "N"): "order",
-    ("stock", "FROM"): "warehouse",
-    ("stock", "TO"): "warehouse",
+    ("customers addresses", "ID"): "address",
     ("store tax", "ID"): "tax",
     ("store shipping", "ID"): "rate",
     ("checkout", "KEY"): "",
-    ("events", "FROM"): "",
-    ("reports", "FROM"): "",
 }
 """Names that mean something else, or nothing, in some noun."""
 _NEW = {"catalog add", "customers add", "stock warehouses add", "store tax add", "store shipping add"}
@@ -177,7 +174,7 @@ def _kinds(command: str, parameter: Any) -> list[str]:
     if parameter.type.name == "integer":
         return []
     noun, metavar = command.rpartition(" ")[0], parameter.metavar or ""
-    parts = metavar.split("|")
+    parts = metavar.strip("[].…").split("|")
     known = [kind for word in (str(parameter.name).upper(), *parts) if (kind := _kind(noun, word))]
     return known if len(parts) > 1 else known[:1]
 

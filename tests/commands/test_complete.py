@@ -48,7 +48,7 @@ def tab(cli: Cli) -> Tab:
     [
         ("stock sh", ["show"]),
         ("store ta", ["tax"]),
-        ("store tax ", ["list", "add"]),
+        ("catalog categories l", ["list"]),
         ("stock show TEE", ["TEE-BLUE", "TEE-RED"]),
         ("--quiet stock receive TEE-B", ["TEE-BLUE"]),
         ("stock receive TEE-RED 1 -w ", ["MAIN"]),

@@ -37,6 +37,8 @@ _RANGES: Mapping[str, str] = {
     "handle": "SELECT handle, title FROM products WHERE handle BETWEEN :low AND :high ORDER BY handle",
     "category": "SELECT path, '' FROM categories WHERE path BETWEEN :low AND :high ORDER BY path",
     "warehouse": "SELECT code, name FROM warehouses WHERE code BETWEEN :low AND :high ORDER BY code",
+    "address": "SELECT id, json_extract(address, '$.name') || ', ' || json_extract(address, '$.city')"
+    " FROM customer_addresses WHERE id BETWEEN :low AND :high ORDER BY id",
     "shipping": "SELECT DISTINCT name, '' FROM shipping_rates WHERE name BETWEEN :low AND :high ORDER BY name",
     "tax": "SELECT id, name || ' ' || country || ' ' || region FROM tax_rates WHERE id BETWEEN :low AND :high ORDER BY id",
     "rate": "SELECT id, name || ' ' || country || ' ' || region FROM shipping_rates"
@@ -61,7 +63,7 @@ _DIGITS = 9
 def names(store: str, kind: str, prefix: str, statuses: Sequence[str] = ()) -> list[Name]:
     """At most LIMIT names of a kind that begin like that; orders of some statuses only, the latest first.
 
-    Never raises: a store without an answer has no names. Only SQLite files are looked into.
+    Never raises: a store without an answer has no names. A server's are not looked for: its answer could take too long.
     """
     path = _file(store)
     if path is None:

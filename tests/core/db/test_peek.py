@@ -35,6 +35,7 @@ def test_names_begin_like_that_in_order(store: str) -> None:
 def test_every_kind_has_an_answer(shop: Shop, store: str) -> None:
     cart.add(shop, handle="Ana", sku="MUG", quantity=1)
     customers.add(shop, email="Bo@example.com", name="Bo")
+    customers.add_address(shop, email="bo@example.com", data=shops.HOME)
     with sqlite3.connect(store.removeprefix("sqlite:///")) as connection:
         for statement in (
             "UPDATE products SET brand = 'Acme' WHERE handle LIKE 'tee%'",
@@ -47,6 +48,7 @@ def test_every_kind_has_an_answer(shop: Shop, store: str) -> None:
             connection.execute(statement)
     assert values(store, "cart", "aN") == ["Ana"]
     assert values(store, "customer", "b") == ["Bo@example.com"]
+    assert [name.about for name in peek.names(store, "address", "")] == ["Ana, Berlin"]
     assert values(store, "brand") == ["Acme", "Bolt"]
     assert values(store, "brand", "B") == ["Bolt"]
     assert values(store, "category", "H") == ["Home"]
