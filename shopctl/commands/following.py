@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -116,7 +115,9 @@ class Screen:
 
     @property
     def size(self) -> os.terminal_size:
-        return shutil.get_terminal_size()
+        """As it is now; COLUMNS and LINES of the environment are what it was."""
+        now = os.get_terminal_size(sys.stdout.fileno())
+        return os.terminal_size((now.columns or 80, now.lines or 24))
 
     def draw(self, lines: Sequence[str], head: int) -> None:
         """These lines from the top, as much of them as fits; line number `head` stands out."""
