@@ -13,9 +13,10 @@ from shopctl import core
 from shopctl.commands.face import face
 from shopctl.commands.following import For, Interval, Max, Pace, Screen, Since, can_redraw, follow
 from shopctl.commands.moments import moment
-from shopctl.commands.output import is_terminal, table_lines
+from shopctl.commands.output import Output, is_terminal, table_lines
 from shopctl.core.domain.safe import safe
 from shopctl.core.domain.wire import plain
+from shopctl.core.errors import BadInput
 
 if TYPE_CHECKING:
     from shopctl.core.queries.events import Change, Feed
@@ -46,6 +47,8 @@ def watch(
     "actor", "order": {…}}, the order as it is then.
     """
     me, filters = face(ctx), filter or ()
+    if everything and since is not None:
+        raise BadInput("usage", "--since and --all say different beginnings: choose one of them")
     pace = Pace.of(interval, during, most)
     backlog = everything or since is not None
     with me.shop() as shop:
@@ -55,7 +58,7 @@ def watch(
             feeds = core.queries.events.Feed
             feed = feeds(TOPICS, start) if backlog else feeds.from_now(tx, TOPICS)
         if not backlog and me.out.format == "table" and can_redraw():
-            _redraw(shop, Screen(bold=me.out.colored(sys.stdout)), feed, filters, pace)
+            _redraw(me.out, shop, feed, filters, pace)
             return
         if not me.format_chosen and not is_terminal(sys.stdout):
             me.out.format = "jsonl"
@@ -66,9 +69,9 @@ def watch(
         me.out.stream(follow(shop, feed, read, pace), CHANGE)
 
 
-def _redraw(shop: Shop, screen: Screen, feed: Feed, filters: Sequence[str], pace: Pace) -> None:
+def _redraw(out: Output, shop: Shop, feed: Feed, filters: Sequence[str], pace: Pace) -> None:
     zone, latest, count = ZoneInfo(shop.facts.timezone), "", 0
-    with screen:
+    with Screen(bold=out.colored(sys.stdout)) as screen:
         while True:
             rows = max(screen.size.lines - 3, 1)
             with shop.read() as tx:
@@ -79,7 +82,8 @@ def _redraw(shop: Shop, screen: Screen, feed: Feed, filters: Sequence[str], pace
                 latest = f"{change.at.astimezone(zone):%H:%M:%S}  {change.number} {change.topic} by {change.actor}"
             count += len(happened)
             head = "  ".join([shop.facts.name, "orders", *filters, f"{now.astimezone(zone):%H:%M:%S}", "q leaves"])
-            table = table_lines([plain(order) for order in orders], COLUMNS) if orders else ["No orders."]
+            records = [out.picked(plain(order)) for order in orders]
+            table = table_lines(records, out.fields or COLUMNS) if records else ["No orders."]
             screen.draw([safe(head), safe(latest), *table], head=2)
             pause = pace.pause()
             if not pause or (pace.most is not None and count >= pace.most) or not screen.wait(pause):

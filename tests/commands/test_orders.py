@@ -103,6 +103,7 @@ BAD = (
     (("orders", "watch", "--max", "0"), 2, "bad_max"),
     (("orders", "watch", "--for", "a while"), 2, "bad_time"),
     (("orders", "watch", "--since", "noon"), 2, "bad_time"),
+    (("orders", "watch", "--since", "2026-11-22", "--all"), 2, "usage"),
     (("events", "tail", "--limit", "-2"), 2, "bad_limit"),
     (("events", "tail", "--since", "noon"), 2, "bad_time"),
     (("store", "set", "events_days", "0"), 2, "bad_setting"),
