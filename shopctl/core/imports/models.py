@@ -169,7 +169,10 @@ def check(raw: RawProduct, source: Source, currency: str) -> Checked:
         told = dict.fromkeys([*of_product, *of_rows])
         return Checked(raw, None, (), [*told, *others(raw, source, list(told))])
     said = product.pop("handle", None)
-    draft = ProductDraft(said or raw.handle, product, variants, raw.line, source.whole, made=not said)
+    known_by = (source.format, source.id_column) if source.id_column else None
+    draft = ProductDraft(
+        said or raw.handle, product, variants, raw.line, source.whole, made=not said, known_by=known_by, key=raw.key
+    )
     return Checked(raw, draft, kept, of_rows)
 
 

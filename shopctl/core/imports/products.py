@@ -63,7 +63,7 @@ def import_products(
     """
     how = How(format, on_error, batch, target, progress, on_refusal)
     lines = lines_of(source)
-    found = open_source(lines, format)
+    found = open_source(lines, format, shop.facts.currency)
     report = Report(found.format, dry_run=shop.dry_run)
     with Seen() as seen, ExitStack() as whole:
         one_unit = None
@@ -103,13 +103,13 @@ def _batches(found: Source, seen: Seen, currency: str, size: int) -> Iterator[li
 
 def _first(seen: Seen, raw: RawProduct) -> int:
     """The line where this product began: its own, unless it is there already. A handle made from the title gives way
-    to one that tells it apart when another title has made the same.
+    to one that tells it apart when another product has made the same.
     """
-    title = raw.said.get("title")
-    began, name = seen.first(raw.handle, raw.line, str(title))
-    if began != raw.line and not raw.said.get("handle") and name != title:
-        raw.handle = text.told_apart(raw.handle, str(title))
-        began, _ = seen.first(raw.handle, raw.line, str(title))
+    key = raw.key or str(raw.said.get("title"))
+    began, name = seen.first(raw.handle, raw.line, key)
+    if began != raw.line and not raw.said.get("handle") and name != key:
+        raw.handle = text.told_apart(raw.handle, key)
+        began, _ = seen.first(raw.handle, raw.line, key)
     return began
 
 
@@ -117,6 +117,8 @@ def _again(found: Source, raw: RawProduct, began: int) -> Refusal:
     if found.whole:
         made = "" if raw.said.get("handle") else " (made from the title; give each product its own)"
         reason = f"one product is one line; this handle stands in line {began} already{made}"
+    elif found.id_column:
+        reason = f"this product stands in line {began} already; a SKU or an ID tells products apart"
     else:
         reason = f"rows of one product must stand together; {raw.handle} began at line {began}"
     return Refusal(raw.line, found.product_columns.get("handle", "handle"), shown(raw.handle), reason)
