@@ -11,6 +11,7 @@ OWN: Mapping[str, str] = {"jsonl": "shopctl's own JSONL", "csv": "shopctl's own 
 PLATFORMS: Mapping[str, str] = {
     "shopify": "Shopify's classic product CSV",
     "woocommerce": "WooCommerce's product CSV",
+    "medusa": "Medusa's product CSV",
 }
 FORMATS: Mapping[str, str] = {**OWN, **PLATFORMS}
 
