@@ -12,6 +12,7 @@ PLATFORMS: Mapping[str, str] = {
     "shopify": "Shopify's classic product CSV",
     "woocommerce": "WooCommerce's product CSV",
     "medusa": "Medusa's product CSV",
+    "bigcommerce": "BigCommerce's product CSV",
 }
 FORMATS: Mapping[str, str] = {**OWN, **PLATFORMS}
 

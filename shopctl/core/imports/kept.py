@@ -83,14 +83,15 @@ def restored(
     if all(not fields_of(column) for column in kept):
         return cells
     now, then = meaning(Cells(spelled)), meaning(cells)
-    stale = {name for name in now.keys() | then.keys() if not _alike(now.get(name), then.get(name))}
+    stale = {name for name in now.keys() | then.keys() if not alike(now.get(name), then.get(name))}
     for column in kept if stale else ():
         if not stale.isdisjoint(fields_of(column)):
             cells[column] = spelled.get(column, "")
     return cells
 
 
-def _alike(one: Any, other: Any) -> bool:
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values are one, numbers compared as numbers."""
     return bool(one == other) or (isinstance(one, str) and isinstance(other, str) and _same(one, other))
 
 

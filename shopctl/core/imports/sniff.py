@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import formats
-from shopctl.core.imports.read import jsonl, medusa, own_csv, shopify, woocommerce
+from shopctl.core.imports.read import bigcommerce, jsonl, medusa, own_csv, shopify, woocommerce
 from shopctl.core.imports.rows import Source, shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Table
@@ -20,14 +20,20 @@ class Reader(Protocol):
     def read(self, table: Table, /) -> Source: ...
 
 
-_READERS: Mapping[str, Reader] = {"woocommerce": woocommerce, "medusa": medusa, "shopify": shopify, "csv": own_csv}
+_READERS: Mapping[str, Reader] = {
+    "woocommerce": woocommerce,
+    "medusa": medusa,
+    "bigcommerce": bigcommerce,
+    "shopify": shopify,
+    "csv": own_csv,
+}
 """The CSV formats; the first that fits a header has it, so our own, which asks least, comes last."""
 
 _TAKEN = f"Formats: {formats.NAMES}."
 # Columns that only such a file has, and what it is. The first that fits names it.
 _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
     (frozenset(["token", "item name"]), "a Square item export"),
-    (frozenset(["item type", "product name"]), "a BigCommerce product export"),
+    (frozenset(["item", "options", "inventory tracking"]), "a BigCommerce product export of the new layout"),
     (frozenset(["title", "url handle"]), "a Shopify product export of the layout of 2024"),
     (frozenset(["handle", "hs code", "coo"]), "a Shopify inventory export"),
     (frozenset(["handle", "location", "on hand (current)"]), "a Shopify inventory export"),

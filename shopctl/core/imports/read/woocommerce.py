@@ -131,7 +131,7 @@ def _id(cells: Cells) -> str:
 
 
 def _claim(families: Families, cells: Cells, column: str, key: str, kind: str) -> None:
-    first = families.first(key, cells.line, kind) if key else cells.line
+    first = families.first(key, cells.line, kind)[0] if key else cells.line
     if first != cells.line:
         cells.refuse(column, f"this {column} stands in line {first} already")
 
