@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from shopctl.core.imports.cells import guarded, unguarded
-from shopctl.core.imports.rows import Refusal, shown
+from shopctl.core.imports.rows import Refusal, Source, shown
+from shopctl.core.imports.table import Ignored, Row, Table
 
 BLANK = "\u2422"
 """Kept for a blank cell where something would be written: the symbol for a blank."""
@@ -38,9 +40,26 @@ class Cells(dict[str, str]):
         self.problems.append(Refusal(self.line, name, shown(self[name]), reason))
 
 
-def cells_of(header: Sequence[str], cells: Sequence[str], line: int) -> Cells:
-    """A row by column, without the quotes that keep spreadsheets from running it."""
-    return Cells(zip(header, (unguarded(cell) if cell[:1] == "'" else cell for cell in cells), strict=True), line)
+class Sheet:
+    """A table whose rows are read by column, named as the platform spells its own. BadInput for a name that stands twice;
+    a column without a name is ignored.
+    """
+
+    def __init__(self, table: Table, source: Source, spelled: Callable[[str], str]) -> None:
+        table.index([name for name in table.names if name])
+        self.header = [spelled(name) if name else "" for name in table.header]
+        self._ignored = Ignored(table, [i for i, name in enumerate(self.header) if name], source)
+
+    def cells(self, row: Row) -> Cells:
+        """A row by column, without the quotes that keep spreadsheets from running it; one that is broken has none."""
+        if row.problem:
+            return Cells(line=row.line)
+        self._ignored.see(row.cells)
+        cells = Cells(zip(self.header, row.cells, strict=True), row.line)
+        cells.pop("", None)
+        if "'" in "".join(row.cells):
+            cells.update({name: unguarded(cell) for name, cell in cells.items() if cell[:1] == "'"})
+        return cells
 
 
 def harmless(row: Mapping[str, str]) -> dict[str, str]:
@@ -48,6 +67,7 @@ def harmless(row: Mapping[str, str]) -> dict[str, str]:
     return {name: cell if _NUMBER.fullmatch(cell) else guarded(cell) for name, cell in row.items()}
 
 
+@lru_cache(maxsize=4096)
 def number(cell: str) -> str:
     """A number as our own formats have it: ".5" is 0.5, "11,05" is 11.05. Anything else as it is, to be refused."""
     found = _NUMBER.fullmatch(cell.strip())
@@ -56,6 +76,7 @@ def number(cell: str) -> str:
     return f"{found[1]}{found[2] or '0'}" + (f".{found[3]}" if found[3] else "")
 
 
+@lru_cache(maxsize=4096)
 def whole(cell: str) -> str:
     """A whole number without the ".0" that some write; anything else as it is, to be refused."""
     found = _WHOLE.fullmatch(cell.strip())

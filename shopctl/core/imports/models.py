@@ -81,7 +81,7 @@ def _options(value: dict[str, str]) -> dict[str, str]:
 
 
 def _extra(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] | None:
-    if sum(len(column) + len(cell) for cells in value.values() for column, cell in cells.items()) > _MAX_EXTRA:
+    if sum(sum(map(len, cells)) + sum(map(len, cells.values())) for cells in value.values()) > _MAX_EXTRA:
         raise ValueError(f"takes more than {_MAX_EXTRA} characters")
     for format, cells in value.items():
         text.storable(format)

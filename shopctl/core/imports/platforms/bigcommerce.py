@@ -113,7 +113,7 @@ def variant_said(row: Cells, product: Cells | None = None) -> dict[str, Any]:
         row.refuse("Price", "a variant needs a price")
     if row["Product Code/SKU"].strip():
         said["sku"] = row["Product Code/SKU"].strip()
-    if any(name in row for name in _BARCODES):
+    if not row.keys().isdisjoint(_BARCODES):
         said["barcode"] = next((cell for name in _BARCODES if (cell := row[name].strip())), None)
     if "Product Tax Class" in row:
         said["taxable"] = of["Product Tax Class"].strip().casefold() != _UNTAXED.casefold()
@@ -132,7 +132,8 @@ def shares_stock(row: Cells, product: Cells) -> bool:
     return _with_inherited(row, product)["Track Inventory"].strip().casefold() == "by product"
 
 
-def options_in(name: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def options_in(name: str) -> Sequence[tuple[str, str]]:
     """The options that the name of a SKU row holds; the colours of a swatch are left out."""
     return [
         (found[2].strip(), _COLOURS.sub("", found[3].strip()) if found[1] == "CS" else found[3].strip())

@@ -107,9 +107,9 @@ def variant_said(row: Cells, currency: str) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if row["Variant Sku"].strip():
         said["sku"] = row["Variant Sku"].strip()
-    if any(name in row for name in _BARCODES):
+    if not row.keys().isdisjoint(_BARCODES):
         said["barcode"] = next((cell for name in _BARCODES if (cell := row[name].strip())), None)
-    if any(name in row for name in _WEIGHTS):
+    if not row.keys().isdisjoint(_WEIGHTS):
         said["weight_grams"] = _grams(row)
     if "Variant Manage Inventory" in row:
         said["tracked"] = _flag(row, "Variant Manage Inventory", blank=True)

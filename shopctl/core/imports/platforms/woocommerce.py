@@ -53,7 +53,11 @@ VARIANT_COLUMNS = {
     "low_stock": "Low stock amount",
     "quantity": "Stock",
 }
-SOLD, UNSOLD = ("simple", "variable", "variation"), ("grouped", "external")
+SOLD = ("simple", "variable", "variation")
+_UNSOLD = {
+    "grouped": "a grouped product is a set of others, and is not sold itself",
+    "external": "an external product is sold by another shop",
+}
 _FLAGS = ("virtual", "downloadable")
 _PRICE = ("price", "compare_at_price")
 _FIELDS_OF = {
@@ -81,21 +85,22 @@ _ATTRIBUTE = re.compile(r"Attribute ([0-9]{1,4}) (name|value\(s\))")
 # --- what cells say ------------------------------------------------------------------------------------------------
 def kind_of(row: Cells) -> str:
     """What a row is: simple, variable or variation; anything else is refused."""
-    types = [word for part in row["Type"].split(",") if (word := part.strip().casefold())]
-    kinds = [word for word in types if word not in _FLAGS] or ["simple"]
+    kinds = _kinds(row["Type"])
     if len(kinds) > 1:
         row.refuse("Type", "says more than one type")
-    elif kinds[0] == "grouped":
-        row.refuse("Type", "a grouped product is a set of others, and is not sold itself")
-    elif kinds[0] == "external":
-        row.refuse("Type", "an external product is sold by another shop")
     elif kinds[0] not in SOLD:
-        row.refuse("Type", "is none of simple, variable, variation")
+        row.refuse("Type", _UNSOLD.get(kinds[0], "is none of simple, variable, variation"))
     elif kinds[0] == "variation" and not row["Parent"].strip():
         row.refuse("Parent", "a variation names its parent: a SKU, or id:44")
     elif kinds[0] != "variation" and row["Parent"].strip():
         row.refuse("Parent", "only a variation has a parent")
     return kinds[0]
+
+
+@lru_cache(maxsize=256)
+def _kinds(cell: str) -> Sequence[str]:
+    types = [word for part in cell.split(",") if (word := part.strip().casefold())]
+    return [word for word in types if word not in _FLAGS] or ["simple"]
 
 
 def product_said(row: Cells) -> dict[str, Any]:
@@ -132,7 +137,7 @@ def variant_said(row: Cells, parent: Cells | None = None) -> dict[str, Any]:
         said["barcode"] = row[GTIN].strip() or None
     if parent is not None and "Images" in row:
         said["image_urls"] = _urls(row["Images"])
-    if any(name in row for name in WEIGHTS):
+    if not row.keys().isdisjoint(WEIGHTS):
         said["weight_grams"] = _grams(row, parent)
     if "Tax status" in row:
         said["taxable"] = _word(row, "Tax status", _TAXABLE, "is none of taxable, shipping, none")
@@ -189,15 +194,22 @@ def _stock(row: Cells, parent: Cells | None) -> dict[str, Any]:
 
 def _grams(row: Cells, parent: Cells | None) -> int:
     filled = [name for name in WEIGHTS if row[name].strip()]
-    if not filled and parent is not None:
-        return _grams(parent, None)
+    if not filled:
+        return 0 if parent is None else _grams(parent, None)
     for name in filled[1:]:
         row.refuse(name, f"another weight stands in {filled[0]}")
-    weight = number(row[filled[0]]) if filled else "0"
-    if not _DECIMAL.fullmatch(weight):
+    grams = _in_grams(row[filled[0]], filled[0])
+    if grams is None:
         row.refuse(filled[0], "is not a weight such as 0.5")
-        return 0
-    return int((Decimal(weight) * WEIGHTS[filled[0]]).quantize(Decimal(1), ROUND_HALF_UP)) if filled else 0
+    return grams or 0
+
+
+@lru_cache(maxsize=4096)
+def _in_grams(cell: str, column: str) -> int | None:
+    weight = number(cell)
+    if not _DECIMAL.fullmatch(weight):
+        return None
+    return int((Decimal(weight) * WEIGHTS[column]).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _options(row: Cells) -> dict[str, str]:
@@ -237,6 +249,9 @@ def _urls(cell: str) -> list[str]:
 
 
 # --- how it is spelled ---------------------------------------------------------------------------------------------
+_USUAL = {"Is featured?": "0", "Visibility in catalog": "visible", "Sold individually?": "0", "Position": "0"}
+
+
 def fields_of(column: str) -> Sequence[str]:
     """The fields that a column says something of."""
     if column.startswith("Weight ("):
@@ -249,22 +264,19 @@ def spelled_product(product: Mapping[str, Any], number: str) -> dict[str, str]:
     handle = product.get("handle") or ""
     description = product.get("description") or ""
     return {
+        **_USUAL,
         "Type": "variable",
-        "SKU": f"{handle}-parent" if handle and not number else "",
-        "Name": product.get("title") or "",
-        "Published": _PUBLISHED[product.get("status") or "active"],
-        "Is featured?": "0",
-        "Visibility in catalog": "visible",
-        "Description": _BREAK.sub(lambda found: "\\n" if found[0] == "\n" else "\\\\n", description),
         "Tax status": "taxable",
         "In stock?": "1",
         "Backorders allowed?": "0",
-        "Sold individually?": "0",
         "Allow customer reviews?": "1",
+        "SKU": f"{handle}-parent" if handle and not number else "",
+        "Name": product.get("title") or "",
+        "Published": _PUBLISHED[product.get("status") or "active"],
+        "Description": _BREAK.sub(lambda found: "\\n" if found[0] == "\n" else "\\\\n", description),
         "Categories": _joined([product["category"]] if product.get("category") else []),
         "Tags": _joined(product.get("tags") or []),
         "Images": ", ".join(product.get("image_urls") or []),
-        "Position": "0",
         "Brands": _joined([product["brand"]] if product.get("brand") else []),
         HANDLE: handle,
     }
@@ -302,16 +314,13 @@ def spelled_variation(
         for part, cell in (("name", name), ("value(s)", value.replace(",", "\\,")), ("global", "0"))
     ]
     return {
+        **_USUAL,
         **spelled_variant(variant, "variation", weight),
         "Name": " - ".join(filter(None, [product.get("title") or "", ", ".join(options.values())])),
         "Published": "-1" if product.get("status") == "draft" else "1",
-        "Is featured?": "0",
-        "Visibility in catalog": "visible",
-        "Sold individually?": "0",
         "Allow customer reviews?": "0",
         "Images": ", ".join(variant.get("image_urls") or []),
         "Parent": parent.get("SKU") or f"id:{parent.get('ID', '')}",
-        "Position": "0",
         **dict(attributes),
     }
 

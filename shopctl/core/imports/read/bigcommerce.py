@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from shopctl.core.errors import BadInput
-from shopctl.core.imports.kept import Cells, cells_of, differing, number
+from shopctl.core.imports.kept import Cells, Sheet, differing, number
 from shopctl.core.imports.platforms import bigcommerce as big
 from shopctl.core.imports.rows import RawProduct, RawVariant, Refusal, Source, shown
 from shopctl.core.imports.seen import Seen
@@ -28,7 +28,6 @@ def read(table: Table) -> Source:
     for name in ("Item Type", "Product Name"):
         if name.casefold() not in table.names:
             raise BadInput("column_missing", f"A BigCommerce product file has a column {name}, this one has none")
-    table.index(table.names)  # no column may stand twice
     source = Source(big.FORMAT, id_column="Product ID")
     source.product_columns, source.variant_columns = big.PRODUCT_COLUMNS, big.VARIANT_COLUMNS
     source.products = _Reader(table, source).products()
@@ -38,7 +37,7 @@ def read(table: Table) -> Source:
 class _Reader:
     def __init__(self, table: Table, source: Source) -> None:
         self._table, self._source = table, source
-        self._header = [_SPELLINGS.get(name, told) for name, told in zip(table.names, table.header, strict=True)]
+        self._cells = Sheet(table, source, lambda name: _SPELLINGS.get(name.casefold(), name)).cells
         self._shared = self._weights = 0
 
     def products(self) -> Iterator[RawProduct]:
@@ -55,7 +54,7 @@ class _Reader:
         rows: list[tuple[Row, Cells]] = []
         for row in self._table:
             self._source.rows += 1
-            cells = Cells(line=row.line) if row.problem else cells_of(self._header, row.cells, row.line)
+            cells = self._cells(row)
             if rows and big.kind_of(cells) not in ("sku", "rule"):
                 yield rows
                 rows = []

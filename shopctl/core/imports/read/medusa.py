@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from shopctl.core.errors import BadInput
-from shopctl.core.imports.kept import Cells, cells_of, differing
+from shopctl.core.imports.kept import Cells, Sheet, differing
 from shopctl.core.imports.platforms import medusa
 from shopctl.core.imports.rows import RawProduct, RawVariant, Source
 from shopctl.core.imports.table import Names, Row, Table, groups, second_thoughts
@@ -23,7 +23,6 @@ def read(table: Table) -> Source:
     """The products of a Medusa file, read as they are asked for. BadInput without a Product Handle."""
     if "product handle" not in table.names:
         raise BadInput("column_missing", "A Medusa product file has a Product Handle column, this one has none")
-    table.index(table.names)  # no column may stand twice
     source = Source(medusa.FORMAT)
     source.product_columns = medusa.PRODUCT_COLUMNS
     source.products = _Reader(table, source).products()
@@ -33,8 +32,10 @@ def read(table: Table) -> Source:
 class _Reader:
     def __init__(self, table: Table, source: Source) -> None:
         self._table, self._source = table, source
-        self._header = [_spelled(name) for name in table.header]
+        sheet = Sheet(table, source, _spelled)
+        self._header, self._cells = sheet.header, sheet.cells
         self._once = [i for i, name in enumerate(self._header) if name.startswith("Product ")]
+        self._of_product = [self._header[i] for i in self._once]
         self._keys = [i for i, name in enumerate(self._header) if name in ("Product Handle", "Product Title")]
         self._priced = [name for name in self._header if medusa.priced_in(name)]
         self._met: dict[str, None] = {}  # price columns with prices that are not used
@@ -53,28 +54,27 @@ class _Reader:
     def _product(self, handle: str, rows: list[Row]) -> RawProduct:
         first = rows[0]
         raw = RawProduct(first.line, handle, {}, [], [row.line for row in rows])
-        found = [Cells() if row.problem else cells_of(self._header, row.cells, row.line) for row in rows]
-        head = found[0]
+        found = [self._cells(row) for row in rows]
+        head = Cells(found[0], first.line)
+        of_product = {name: head[name] for name in self._of_product}
         if first.problem:
             raw.problems.append(first.problem)
         else:
             raw.said = medusa.product_said(head) | ({"handle": handle} if head["Product Handle"].strip() else {})
             raw.problems = head.problems
-            of_product = {name: cell for name, cell in head.items() if name.startswith("Product ")}
             raw.said["extra"] = {medusa.FORMAT: differing(of_product, medusa.spelled_product(raw.said))}
         priced = any(cells[self._price].strip() for cells in found)
         for row, cells in zip(rows, found, strict=True):
             if row.problem:
                 raw.variants.append(RawVariant(row.line, {}, problems=[row.problem]))
                 continue
-            raw.variants.append(self._variant(cells, head, priced))
+            raw.variants.append(self._variant(cells, of_product, priced))
             if row is not first and not first.problem:
-                cells.problems += second_thoughts(self._table, first, row, self._once)
+                raw.variants[-1].problems += second_thoughts(self._table, first, row, self._once)
         return raw
 
-    def _variant(self, cells: Cells, head: Cells, priced: bool) -> RawVariant:
+    def _variant(self, cells: Cells, of_product: Mapping[str, str], priced: bool) -> RawVariant:
         """A row's variant; `priced`: some row of its product has a price in the shop's currency."""
-        cells = Cells(cells, cells.line)
         said = medusa.variant_said(cells, self._source.currency)
         others = [name for name in self._priced if name != self._price and cells[name].strip()]
         if "price" in said or not others:
@@ -85,8 +85,7 @@ class _Reader:
         if "price" not in said and self._price in cells and not cells.problems:
             cells.refuse(self._price, "a variant needs a price")
         spelled = medusa.spelled_variant(said, self._source.currency)
-        of_product = {name: cell for name, cell in head.items() if name.startswith("Product ")}
-        said["extra"] = {medusa.FORMAT: differing(cells, of_product | spelled)}
+        said["extra"] = {medusa.FORMAT: differing(cells, {**of_product, **spelled})}
         return RawVariant(cells.line, said, problems=cells.problems)
 
     def _note(self) -> None:

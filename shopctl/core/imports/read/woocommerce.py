@@ -12,7 +12,7 @@ from typing import Any
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports.families import Families
-from shopctl.core.imports.kept import Cells, cells_of, differing
+from shopctl.core.imports.kept import Cells, Sheet, differing
 from shopctl.core.imports.platforms import woocommerce as woo
 from shopctl.core.imports.rows import RawProduct, RawVariant, Source, handle_of
 from shopctl.core.imports.table import Row, Table
@@ -31,18 +31,17 @@ def read(table: Table) -> Source:
     for name in ("Type", "Name"):
         if name.casefold() not in table.names:
             raise BadInput("column_missing", f"A WooCommerce product file has a {name} column, this one has none")
-    table.index(table.names)  # no column may stand twice
-    header = [_SPELLINGS.get(name, told) for name, told in zip(table.names, table.header, strict=True)]
     source = Source(woo.FORMAT, id_column="ID")
     source.product_columns = woo.PRODUCT_COLUMNS
     source.variant_columns = woo.VARIANT_COLUMNS
-    source.products = _Reader(table, source, header).products()
+    sheet = Sheet(table, source, lambda name: _SPELLINGS.get(name.casefold(), name))
+    source.products = _Reader(table, source, sheet).products()
     return source
 
 
 class _Reader:
-    def __init__(self, table: Table, source: Source, header: Sequence[str]) -> None:
-        self._table, self._source, self._header = table, source, header
+    def __init__(self, table: Table, source: Source, sheet: Sheet) -> None:
+        self._table, self._source, self._cells = table, source, sheet.cells
         self._dated = self._shared = 0
 
     def products(self) -> Iterator[RawProduct]:
@@ -61,9 +60,6 @@ class _Reader:
             self._source.notes[f"{self._dated} sale prices with dates were kept but are not used"] = None
         if self._shared:
             self._source.notes[f"{self._shared} variations share their parent's stock; it was not booked"] = None
-
-    def _cells(self, row: Row) -> Cells:
-        return cells_of(self._header, row.cells, row.line)
 
     def _row(self, row: Row, families: Families) -> RawProduct | None:
         """The product of a row that is one by itself; None for a row that waits for others."""
