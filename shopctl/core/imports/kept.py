@@ -117,8 +117,8 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two cells are one number: "20" is "20.00", and ".5" is "0,5"."""
-    if not (one and other and _NUMBER.fullmatch(one) and _NUMBER.fullmatch(other)):
+    """Whether two cells are one number: "20" is "20.00", and ".5" is "0.5"."""
+    if not (one and other and _NUMBER.fullmatch(one) and _NUMBER.fullmatch(other)) or "," in one + other:
         return False
     one, other = number(one), number(other)
     return one[-1:].isdigit() and other[-1:].isdigit() and Decimal(one) == Decimal(other)

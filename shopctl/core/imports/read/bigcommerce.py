@@ -29,7 +29,8 @@ def read(table: Table) -> Source:
         if name.casefold() not in table.names:
             raise BadInput("column_missing", f"A BigCommerce product file has a column {name}, this one has none")
     source = Source(big.FORMAT, id_column="Product ID")
-    source.product_columns, source.variant_columns = big.PRODUCT_COLUMNS, big.VARIANT_COLUMNS
+    handle = "Product URL" if "product url" in table.names else "Product Name"
+    source.product_columns, source.variant_columns = {**big.PRODUCT_COLUMNS, "handle": handle}, big.VARIANT_COLUMNS
     source.products = _Reader(table, source).products()
     return source
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from shopctl.core.errors import BadInput
+from shopctl.core.imports.cells import unguarded
 from shopctl.core.imports.kept import Cells, Sheet, differing
 from shopctl.core.imports.platforms import medusa
 from shopctl.core.imports.rows import RawProduct, RawVariant, Source
@@ -48,7 +49,7 @@ class _Reader:
         self._note()
 
     def _names(self, row: Row) -> Names:
-        said = {self._header[i]: row.cells[i] for i in self._keys if i < len(row.cells)}
+        said = {self._header[i]: unguarded(row.cells[i]) for i in self._keys if i < len(row.cells)}
         return said.get("Product Handle", "").strip(), said.get("Product Title", "")
 
     def _product(self, handle: str, rows: list[Row]) -> RawProduct:

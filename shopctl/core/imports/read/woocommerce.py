@@ -32,9 +32,10 @@ def read(table: Table) -> Source:
         if name.casefold() not in table.names:
             raise BadInput("column_missing", f"A WooCommerce product file has a {name} column, this one has none")
     source = Source(woo.FORMAT, id_column="ID")
-    source.product_columns = woo.PRODUCT_COLUMNS
-    source.variant_columns = woo.VARIANT_COLUMNS
     sheet = Sheet(table, source, lambda name: _SPELLINGS.get(name.casefold(), name))
+    handle = woo.HANDLE if woo.HANDLE in sheet.header else "Name"
+    source.product_columns = {**woo.PRODUCT_COLUMNS, "handle": handle}
+    source.variant_columns = woo.VARIANT_COLUMNS
     source.products = _Reader(table, source, sheet).products()
     return source
 
@@ -111,7 +112,8 @@ class _Reader:
         return raw
 
     def _keep(self, said: dict[str, Any], cells: Cells, spelled: dict[str, str]) -> None:
-        said["extra"] = {woo.FORMAT: differing(cells, spelled)}
+        own_unit = {name: cells[name] for name in woo.WEIGHTS if name not in woo.HEADER and cells[name]}
+        said["extra"] = {woo.FORMAT: differing(cells, spelled) | own_unit}
 
     def _sold(self, cells: Cells, said: dict[str, Any]) -> RawVariant:
         """What is sold by a row. Without a SKU it gets one from its ID, which stays whatever its name will be."""
