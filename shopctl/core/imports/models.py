@@ -81,7 +81,7 @@ def _options(value: dict[str, str]) -> dict[str, str]:
 
 
 def _extra(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] | None:
-    if sum(len(column) + len(cell) for cells in value.values() for column, cell in cells.items()) > _MAX_EXTRA:
+    if sum(sum(map(len, cells)) + sum(map(len, cells.values())) for cells in value.values()) > _MAX_EXTRA:
         raise ValueError(f"takes more than {_MAX_EXTRA} characters")
     for format, cells in value.items():
         text.storable(format)
@@ -169,7 +169,10 @@ def check(raw: RawProduct, source: Source, currency: str) -> Checked:
         told = dict.fromkeys([*of_product, *of_rows])
         return Checked(raw, None, (), [*told, *others(raw, source, list(told))])
     said = product.pop("handle", None)
-    draft = ProductDraft(said or raw.handle, product, variants, raw.line, source.whole, made=not said)
+    known_by = (source.format, source.id_column) if source.id_column else None
+    draft = ProductDraft(
+        said or raw.handle, product, variants, raw.line, source.whole, made=not said, known_by=known_by, key=raw.key
+    )
     return Checked(raw, draft, kept, of_rows)
 
 

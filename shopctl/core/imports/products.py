@@ -151,7 +151,7 @@ def _begin(shop: Shop, file: BinaryIO, how: How, stack: ExitStack) -> _Job:
             stack.enter_context(refused)
             kept = stack.enter_context(Kept())
     lines = Lines(file, kept)
-    found = open_source(lines, how.format)
+    found = open_source(lines, how.format, shop.facts.currency)
     batches = Batches(found, stack.enter_context(Seen()), shop.facts.currency, how.batch)
     job = _Job(shop, how, lines, found, batches, Report(found.format, dry_run=shop.dry_run), refused=refused)
     if whole:

@@ -31,10 +31,8 @@ def test_the_format_is_told_from_the_start(shop: Shop, file: str, format: str) -
     ("header", "code", "what"),
     [
         ("Name,Email,Financial Status,Lineitem sku", "orders_export", "a Shopify orders export"),
-        ("ID,Type,SKU,Name,Regular price", "unsupported_format", "WooCommerce"),
         ("Token,Item Name,SKU", "unsupported_format", "Square"),
-        ("Item Type,Product ID,Product Name", "unsupported_format", "BigCommerce"),
-        ("Product Handle,Product Title,Variant Sku", "unsupported_format", "Medusa"),
+        ("Item,Name,Options,Inventory Tracking", "unsupported_format", "BigCommerce"),
         ("Title,URL handle,Price", "unsupported_format", "layout of 2024"),
         ("Handle,Title,SKU,HS Code,COO", "unsupported_format", "Shopify inventory"),
         ("a,b,c", "unknown_format", "a, b, c"),
