@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import formats
-from shopctl.core.imports.read import jsonl, own_csv, shopify
+from shopctl.core.imports.read import jsonl, own_csv, shopify, shopify_2024
 from shopctl.core.imports.rows import Source, shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Table
@@ -20,7 +20,7 @@ class Reader(Protocol):
     def read(self, table: Table, /) -> Source: ...
 
 
-_READERS: Mapping[str, Reader] = {"shopify": shopify, "csv": own_csv}
+_READERS: Mapping[str, Reader] = {"shopify-2024": shopify_2024, "shopify": shopify, "csv": own_csv}
 """The CSV formats; the first that fits a header has it, so our own, which asks least, comes last."""
 
 _TAKEN = f"Formats: {formats.NAMES}."
@@ -30,7 +30,6 @@ _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
     (frozenset(["token", "item name"]), "a Square item export"),
     (frozenset(["item type", "product name"]), "a BigCommerce product export"),
     (frozenset(["product handle", "variant sku"]), "a Medusa product export"),
-    (frozenset(["title", "url handle"]), "a Shopify product export of the layout of 2024"),
     (frozenset(["handle", "hs code", "coo"]), "a Shopify inventory export"),
     (frozenset(["handle", "location", "on hand (current)"]), "a Shopify inventory export"),
 )
