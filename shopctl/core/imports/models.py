@@ -81,14 +81,14 @@ def _options(value: dict[str, str]) -> dict[str, str]:
 
 
 def _extra(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] | None:
-    if sum(sum(map(len, cells)) + sum(map(len, cells.values())) for cells in value.values()) > _MAX_EXTRA:
-        raise ValueError(f"takes more than {_MAX_EXTRA} characters")
+    size = 0
     for format, cells in value.items():
-        text.storable(format)
-        for column, cell in cells.items():
-            if cell:
-                text.storable(column)
-                text.storable(cell)
+        words = "".join([format, *cells, *cells.values()])
+        size += len(words)
+        for part in (words,) if len(words) <= text.MAX_TEXT else (*cells, *cells.values()):
+            text.storable(part)
+    if size > _MAX_EXTRA:
+        raise ValueError(f"takes more than {_MAX_EXTRA} characters")
     return value or None
 
 

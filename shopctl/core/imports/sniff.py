@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import formats
-from shopctl.core.imports.read import bigcommerce, jsonl, medusa, own_csv, shopify, woocommerce
+from shopctl.core.imports.read import bigcommerce, jsonl, medusa, own_csv, shopify, shopify_2024, woocommerce
 from shopctl.core.imports.rows import Source, shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Table
@@ -24,6 +24,7 @@ _READERS: Mapping[str, Reader] = {
     "woocommerce": woocommerce,
     "medusa": medusa,
     "bigcommerce": bigcommerce,
+    "shopify-2024": shopify_2024,
     "shopify": shopify,
     "csv": own_csv,
 }
@@ -34,7 +35,6 @@ _TAKEN = f"Formats: {formats.NAMES}."
 _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
     (frozenset(["token", "item name"]), "a Square item export"),
     (frozenset(["item", "options", "inventory tracking"]), "a BigCommerce product export of the new layout"),
-    (frozenset(["title", "url handle"]), "a Shopify product export of the layout of 2024"),
     (frozenset(["handle", "hs code", "coo"]), "a Shopify inventory export"),
     (frozenset(["handle", "location", "on hand (current)"]), "a Shopify inventory export"),
 )
