@@ -21,11 +21,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, reservations, stock
+from shopctl.core import cart, checkout, reservations
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.tables import stock_levels
 from shopctl.core.errors import ShopError
+from shopctl.core.queries.stock import free_levels
 from shopctl.core.shop import Shop
+from shopctl.core.stock import ledger
 from tests import shops
 
 
@@ -80,12 +82,12 @@ def _buy(race: Race, n: int, barrier: Any, answers: Any) -> None:
         shop.engine.dispose()  # the connections that are open already have the fence up
     if not race.guard:
         _lower_guard()
-    look = reservations.levels
+    look = free_levels
     for i in range(race.rounds):
         with shop.read() as tx:  # warm, and for a buyer without guard all there is to decide from
             seen = look(tx, [f"SKU-{i}"])
         if not race.guard:
-            reservations.levels = lambda _tx, _skus, seen=seen: seen  # type: ignore[misc]
+            reservations.free_levels = lambda _tx, _skus, seen=seen: seen  # type: ignore
         barrier.wait()
         answers.put((i, _try(shop, race, i, n)))
         barrier.wait()
@@ -106,13 +108,14 @@ def _try(shop: Shop, race: Race, i: int, n: int) -> str:
 def _lower_guard() -> None:
     """The same statement without its conditions on the counters."""
     c, add = stock_levels.c, sa.bindparam
-    stock.GUARDED_MOVE = (
+    ledger.GUARDED_MOVE = (
         sa.update(stock_levels)
         .where(
             c.sku == add("k_sku"),
             c.warehouse == add("k_warehouse"),
             c.pool == add("k_pool"),
             c.bucket == add("k_bucket"),
+            add("move_kind") != "",
         )
         .values(
             quantity=c.quantity + add("dq"),

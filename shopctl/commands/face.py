@@ -168,7 +168,7 @@ def _parsed(line: str, needed: Sequence[str]) -> Mapping[str, Any]:
 
 
 _TEXTS = (
-    *("name", "handle", "sku", "reason", "warehouse", "tracking", "payment", "shipping", "expect_total"),
+    *("name", "handle", "sku", "reason", "warehouse", "from", "to", "tracking", "payment", "shipping", "expect_total"),
     *("country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
 )
 """Fields of rows that use cases take as text, needed or not."""

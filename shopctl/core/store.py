@@ -32,6 +32,7 @@ class NewShop:
     country: str = "US"
     timezone: str = "UTC"
     prices_include_tax: bool = False
+    low_stock: int | None = None
     test_store: bool = False
 
 
@@ -44,6 +45,7 @@ def check(wanted: NewShop) -> Facts:
         country=country_code(wanted.country),
         timezone=time_zone(wanted.timezone),
         prices_include_tax=wanted.prices_include_tax,
+        low_stock=wanted.low_stock,
         test_store=wanted.test_store,
     )
 
@@ -106,7 +108,8 @@ def _fill(engine: sa.Engine, facts: Facts, actor: str, now: datetime) -> None:
         stores.writing(connection),
         connection.begin(),
     ):
-        rows = [{"key": key, "value": value, "updated_at": now} for key, value in asdict(facts).items()]
+        said = {key: value for key, value in asdict(facts).items() if value is not None}
+        rows = [{"key": key, "value": value, "updated_at": now} for key, value in said.items()]
         connection.execute(sa.insert(tables.settings), rows)
         first = {
             "code": DEFAULT_WAREHOUSE,

@@ -20,6 +20,7 @@ class Facts:
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
     email_sender: str = "shop@localhost"
+    low_stock: int | None = None
     test_store: bool = False
 
     @property

@@ -31,9 +31,9 @@ _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
     (frozenset(["item type", "product name"]), "a BigCommerce product export"),
     (frozenset(["product handle", "variant sku"]), "a Medusa product export"),
     (frozenset(["title", "url handle"]), "a Shopify product export of the layout of 2024"),
-    (frozenset(["handle", "hs code", "coo"]), "a Shopify inventory export"),
-    (frozenset(["handle", "location", "on hand (current)"]), "a Shopify inventory export"),
 )
+_INVENTORY = (frozenset(["handle", "hs code", "coo"]), frozenset(["sku", "location"]), frozenset(["sku", "warehouse"]))
+"""Columns that only an inventory file has, Shopify's or our own: quantities of products that are there already."""
 
 
 def open_source(lines: Lines, wanted: str | None = None) -> Source:
@@ -75,6 +75,12 @@ def _refuse_foreign(names: Sequence[str]) -> None:
             "orders_export",
             "This is a Shopify orders export; only products are imported",
             hint="In Shopify's admin, export Products instead of Orders.",
+        )
+    if any(columns <= set(names) for columns in _INVENTORY):
+        raise BadInput(
+            "inventory_file",
+            "This is an inventory file: it has quantities, and no products",
+            hint="Take it in with: shopctl stock import FILE",
         )
     for columns, what in _FOREIGN:
         if columns <= set(names):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import categories, products, stock_levels, variants
+from shopctl.core.db.tables import categories, products, stock_levels, variants, warehouses
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
@@ -39,7 +39,10 @@ def unknown_sku(sku: str) -> NotFound:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One thing that can be bought. `available` adds up all warehouses; None when it is not tracked."""
+    """One thing that can be bought. `low_stock` is its own threshold; None: the shop's.
+
+    `available` is what shoppers can have of what is on hand in active warehouses; None when it is not tracked.
+    """
 
     sku: str
     options: Mapping[str, str]
@@ -53,6 +56,7 @@ class Variant:
     requires_shipping: bool
     tracked: bool
     backorder_limit: int
+    low_stock: int | None
     hold_at: str | None
     available: int | None
 
@@ -94,11 +98,11 @@ class Category:
 
 
 v, p = variants.c, products.c
+_here = stock_levels.c.quantity - stock_levels.c.safety_stock - stock_levels.c.reserved - stock_levels.c.committed
 _available = (
-    sa.select(
-        sa.func.coalesce(sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed), 0)
-    )
-    .where(stock_levels.c.sku == v.sku)
+    sa.select(sa.func.coalesce(sa.func.sum(sa.case((_here > 0, _here), else_=0)), 0))
+    .join_from(stock_levels, warehouses, warehouses.c.code == stock_levels.c.warehouse)
+    .where(stock_levels.c.sku == v.sku, warehouses.c.active)
     .scalar_subquery()
 )
 
@@ -199,6 +203,7 @@ def _variant(row: Row) -> Variant:
         requires_shipping=row.requires_shipping,
         tracked=row.tracked,
         backorder_limit=row.backorder_limit,
+        low_stock=row.low_stock,
         hold_at=row.hold_at,
         available=int(row.available) if row.tracked else None,
     )
