@@ -32,8 +32,8 @@ class NewShop:
     country: str = "US"
     timezone: str = "UTC"
     prices_include_tax: bool = False
-    low_stock: int | None = None
     test_store: bool = False
+    low_stock: int | None = None
 
 
 def check(wanted: NewShop) -> Facts:
