@@ -5,6 +5,7 @@ read/        lines → raw products, a module a format (CSV formats over table.p
 models.py    raw → validated drafts, with pydantic          batches.py   drafts in groups, each handle once
 products.py  the import itself         runs.py  how far it has gone in         refused.py  rows to mend, as a file
 export.py    the catalogue → write/, a module a format      entry.py     one product by hand
+stock.py     inventory files in (read/inventory.py, places.py); export_stock.py  and out (write/inventory.py)
 """
 
 from typing import TYPE_CHECKING
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING
 from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
-    from shopctl.core.imports import entry, export, products
+    from shopctl.core.imports import entry, export, export_stock, products, stock
 
-    __all__ = ["entry", "export", "products"]
+    __all__ = ["entry", "export", "export_stock", "products", "stock"]
 
 
 __getattr__ = modules_of(__name__)

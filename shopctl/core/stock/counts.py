@@ -17,12 +17,17 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a level should be; None leaves it. `expected` is what the counter saw before: another number is refused."""
+    """What a level should be; None leaves it.
+
+    `opening` is for a first level of which `quantity` says nothing. `expected` is what the counter saw before: a level that
+    has another number by now is not overwritten.
+    """
 
     sku: str
     warehouse: str
     quantity: int | None
     safety_stock: int | None = None
+    opening: int | None = None
     expected: int | None = None
 
 
@@ -41,6 +46,10 @@ class Counted:
     @property
     def changed(self) -> bool:
         return self.problem is None and (self.before != self.after or self.safety_before != self.safety_after)
+
+    @property
+    def difference(self) -> int:
+        return self.after - (self.before or 0)
 
 
 def take_stock(tx: UnitOfWork, counts: Sequence[Count], *, reason: str) -> list[Counted]:
@@ -71,7 +80,8 @@ def _levels(tx: UnitOfWork, skus: Sequence[str]) -> Mapping[tuple[str, str], Row
 
 def _judged(count: Count, level: Row | None) -> Counted:
     before, safe = (None, 0) if level is None else (level.quantity, level.safety_stock)
-    after = (before or 0) if count.quantity is None else count.quantity
+    counted = count.opening if count.quantity is None and level is None else count.quantity
+    after = (before or 0) if counted is None else counted
     safety = safe if count.safety_stock is None else count.safety_stock
     return Counted(count.sku, count.warehouse, before, after, safe, safety, _problem(count, level, after))
 
@@ -88,4 +98,4 @@ def _problem(count: Count, level: Row | None, after: int) -> str | None:
 
 
 def _move(result: Counted) -> Move:
-    return Move(result.sku, result.warehouse, quantity=result.after - (result.before or 0))
+    return Move(result.sku, result.warehouse, quantity=result.difference)

@@ -131,7 +131,7 @@ def set_level(
         row = level_of(tx, sku, place)
         tx.commit()
     fields = {name: getattr(row, name) for name in StockRow.__slots__}
-    return LevelSet(**fields, difference=result.after - (result.before or 0))
+    return LevelSet(**fields, difference=result.difference)
 
 
 def _book(shop: Shop, kind: str, sku: str, quantity: int, warehouse: str | None, reason: str | None) -> StockRow:
