@@ -7,13 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import warehouses
+from shopctl.commands import inventory, warehouses
 from shopctl.commands.face import Listed, Reading, Writing, face, noun, whole
 from shopctl.commands.moments import moment
 from shopctl.core.errors import BadInput
 
 app = noun("What is where: levels, receipts, transfers, counts, history.")
 app.add_typer(warehouses.app, name="warehouses")
+app.command("import", cls=Writing)(inventory.import_)
+app.command("export", cls=Reading)(inventory.export)
 
 SIGNED = {"ignore_unknown_options": True}
 Sku = Annotated[str, typer.Argument(help="SKU, or - to read rows from stdin.")]
