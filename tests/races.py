@@ -21,7 +21,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, reservations
+from shopctl.core import cart, checkout, reservations, stock
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.tables import stock_levels
 from shopctl.core.errors import ShopError
@@ -40,6 +40,7 @@ class Race:
     units: int = 25
     rounds: int = 20
     what: str = "place"  # or "add": hold at cart add
+    safety: int = 0  # more units, that are kept back
     guard: bool = True
     check: bool = True
     start: int = 0
@@ -62,7 +63,9 @@ def prepare(race: Race) -> Shop:
     """A shop with a SKU a round and a filled cart a buyer and round (none when the race is the adding)."""
     shop = shops.make(race.directory)
     for i in range(race.rounds):
-        shops.product(shop, f"SKU-{i}", units=race.units)
+        shops.product(shop, f"SKU-{i}", units=race.units + race.safety)
+        if race.safety:
+            stock.set_level(shop, sku=f"SKU-{i}", safety_stock=race.safety)
         for n in range(race.buyers) if race.what == "place" else ():
             cart.add(shop, handle=f"c{i}-{n}", sku=f"SKU-{i}", quantity=1)
     return shop
