@@ -36,6 +36,10 @@ HoldAt = Annotated[
 Backorder = Annotated[
     str | None, typer.Option("--backorder-limit", metavar="N", help="Units that may be sold before they are here.")
 ]
+LowStock = Annotated[
+    str | None,
+    typer.Option("--low-stock", metavar="N|shop", help="Low at so many units; shop for the shop's own rule."),
+]
 Tracked = Annotated[bool | None, typer.Option("--tracked/--untracked", help="Whether stock is counted.")]
 Taxable = Annotated[bool | None, typer.Option("--taxable/--untaxed", help="Whether tax is added.")]
 Shipped = Annotated[bool | None, typer.Option("--shipped/--unshipped", help="Whether it needs a parcel.")]
@@ -103,6 +107,7 @@ def edit(
     weight_grams: Weight = None,
     hold_at: HoldAt = None,
     backorder_limit: Backorder = None,
+    low_stock: LowStock = None,
     tracked: Tracked = None,
     taxable: Taxable = None,
     requires_shipping: Shipped = None,
@@ -111,7 +116,7 @@ def edit(
     changes = _given(title=title, description=description, brand=brand, category=category, tags=tag, status=status)
     changes |= _given(image_urls=image, price=price, compare_at_price=compare_at_price, barcode=barcode)
     changes |= _given(weight_grams=weight_grams, hold_at=hold_at, backorder_limit=backorder_limit)
-    changes |= _given(tracked=tracked, taxable=taxable, requires_shipping=requires_shipping)
+    changes |= _given(low_stock=low_stock, tracked=tracked, taxable=taxable, requires_shipping=requires_shipping)
     me = face(ctx)
     if name == "-":
         me.rows((), lambda shop, row: _edit(shop, _named(row), {k: v for k, v in row.items() if k not in _TOLD}))
@@ -227,7 +232,7 @@ def _edit(shop: Any, name: str, changes: Mapping[str, Any]) -> object:
 def _blank_as_none(changes: Mapping[str, Any]) -> dict[str, Any]:
     """An empty option takes the value away; numbers come as text from the command line."""
     cleaned = {key: None if value in ("", "shop") and key != "description" else value for key, value in changes.items()}
-    for key in ("weight_grams", "backorder_limit"):
+    for key in ("weight_grams", "backorder_limit", "low_stock"):
         if cleaned.get(key) is not None:
             cleaned[key] = whole(cleaned[key], key)
     return cleaned

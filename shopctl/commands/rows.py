@@ -153,7 +153,20 @@ def parsed(line: bytes, needed: Sequence[str]) -> Mapping[str, Any]:
 
 
 _TEXTS = (
-    *("name", "handle", "sku", "reason", "warehouse", "tracking", "payment", "shipping", "expect_total", "note"),
+    *(
+        "name",
+        "handle",
+        "sku",
+        "reason",
+        "warehouse",
+        "from",
+        "to",
+        "tracking",
+        "payment",
+        "shipping",
+        "expect_total",
+        "note",
+    ),
     *("country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
 )
 """Fields of rows that use cases take as text, needed or not."""

@@ -131,7 +131,7 @@ async def test_a_card_of_the_overview_opens_what_it_counts(shop: Shop) -> None:
     async with console(shop) as it:
         await it.press("j", "j", "enter")
         await it.until(lambda: isinstance(it.app.screen, StockScreen))
-        assert it.app.screen.query_one(FilterLine).value == "available:<4"
+        assert it.app.screen.query_one(FilterLine).value == "low:yes"
 
 
 async def test_pages_follow_each_other_by_key(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,9 +35,9 @@ _TAKEN = f"Formats: {formats.NAMES}."
 _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
     (frozenset(["token", "item name"]), "a Square item export"),
     (frozenset(["item", "options", "inventory tracking"]), "a BigCommerce product export of the new layout"),
-    (frozenset(["handle", "hs code", "coo"]), "a Shopify inventory export"),
-    (frozenset(["handle", "location", "on hand (current)"]), "a Shopify inventory export"),
 )
+_INVENTORY = (frozenset(["handle", "hs code", "coo"]), frozenset(["sku", "location"]), frozenset(["sku", "warehouse"]))
+"""Columns that only an inventory file has, Shopify's or our own: quantities of products that are there already."""
 
 
 def open_source(lines: Lines, wanted: str | None = None, currency: str = "") -> Source:
@@ -81,6 +81,12 @@ def _refuse_foreign(names: Sequence[str]) -> None:
             "orders_export",
             "This is a Shopify orders export; only products are imported",
             hint="In Shopify's admin, export Products instead of Orders.",
+        )
+    if any(columns <= set(names) for columns in _INVENTORY):
+        raise BadInput(
+            "inventory_file",
+            "This is an inventory file: it has quantities, and no products",
+            hint="Take it in with: shopctl stock import FILE",
         )
     for columns, what in _FOREIGN:
         if columns <= set(names):
