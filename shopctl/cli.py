@@ -38,6 +38,7 @@ COMMANDS = {
     "orders": ("orders", "Orders: list, show, ship, deliver, cancel."),
     "payments": ("payments", "What was charged and refunded."),
     "customers": ("customers", "Accounts, addresses, order history."),
+    "reports": ("reports", "Figures: sales, stock, the funnel from cart to parcel."),
     "store": ("store", "The store: settings, rates, recovery, index."),
 }
 """Name → module in shopctl.commands, summary. The whole help of the root, without importing any of them."""

@@ -139,11 +139,11 @@ class Output:
         names = list(columns or records[0])
         rows = [[safe(_short(record.get(name)), CELL) for name in names] for record in records]
         right = [all(_is_number(record.get(name)) for record in records) for name in names]
-        widths = [max(_width(name), *(_width(row[i]) for row in rows)) for i, name in enumerate(names)]
-        header = [_pad(name.upper().replace("_", " "), widths[i], right[i]) for i, name in enumerate(names)]
+        widths = [max(width_of(name), *(width_of(row[i]) for row in rows)) for i, name in enumerate(names)]
+        header = [padded(name.upper().replace("_", " "), widths[i], right[i]) for i, name in enumerate(names)]
         _write(self._bold("  ".join(header).rstrip(), sys.stdout) + "\n")
         for row in rows:
-            _write("  ".join(_pad(cell, widths[i], right[i]) for i, cell in enumerate(row)).rstrip() + "\n")
+            _write("  ".join(padded(cell, widths[i], right[i]) for i, cell in enumerate(row)).rstrip() + "\n")
 
     def _card(self, record: Record) -> None:
         """Name and value a line; lists of objects as small tables below."""
@@ -249,13 +249,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, str) and value.replace(".", "", 1).removeprefix("-").isdigit()
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
     """Terminal columns: wide East Asian characters take two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _pad(text: str, width: int, right: bool) -> str:
-    blank = " " * (width - _width(text))
+def padded(text: str, width: int, right: bool) -> str:
+    blank = " " * (width - width_of(text))
     return blank + text if right else text + blank

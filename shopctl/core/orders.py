@@ -4,7 +4,7 @@ allocations, shipments, events and idempotency keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -147,6 +147,35 @@ def cancel_allocations(tx: UnitOfWork, order_id: str) -> None:
     """Nothing of the order will be shipped any more."""
     a = order_allocations.c
     tx.execute(sa.update(order_allocations).where(a.order_id == order_id).values(cancelled=a.quantity - a.shipped))
+
+
+def forget(tx: UnitOfWork, customer: str, emails: Iterable[str], placeholder: str) -> list[str]:
+    """Take a person out of their orders, and their e-mail addresses out of others': amounts, tax and country stay; their ids.
+
+    Refused(invalid_state) while one of them is not at its end. Notes and tracking numbers lead to a person, too.
+    """
+    mine = orders.c.customer_id == customer
+    rows = tx.rows(sa.select(orders).where(mine).order_by(orders.c.number).with_for_update())
+    for row in rows:
+        if lifecycle.ORDER[row.status]:
+            raise Refused(
+                "invalid_state",
+                f"Order {row.number} is {row.status}: its customer cannot be erased yet",
+                hint="Deliver or cancel it first.",
+                number=str(row.number),
+                status=row.status,
+            )
+        place = {name: part if name in ("country", "region") else "" for name, part in row.shipping_address.items()}
+        nobody = {"email": placeholder, "shipping_address": place, "extra": None, "updated_at": tx.now}
+        tx.execute(sa.update(orders).where(orders.c.id == row.id).values(nobody))
+    of_mine = sa.select(orders.c.id).where(mine)
+    tx.execute(sa.update(order_events).where(order_events.c.order_id.in_(of_mine)).values(note=None))
+    tx.execute(sa.update(shipments).where(shipments.c.order_id.in_(of_mine)).values(tracking=None))
+    # A fingerprint is a digest of the address, among others: without it a repeated key is refused, and buys nothing twice.
+    tx.execute(sa.update(idempotency_keys).where(idempotency_keys.c.order_id.in_(of_mine)).values(fingerprint="erased"))
+    as_contact = sa.func.lower(orders.c.email).in_(sorted({email.lower() for email in emails}))
+    tx.execute(sa.update(orders).where(as_contact).values(email=placeholder))
+    return [row.id for row in rows]
 
 
 def unfinished(tx: UnitOfWork) -> Sequence[Row]:

@@ -45,6 +45,7 @@ PAYMENT: Mapping[str, Mapping[str, str]] = {
 }
 
 ORDER_STATUSES = tuple(ORDER)
+CART_STATES = ("open", "merged", "expired")
 PAID_ORDERS = ("confirmed", "shipped", "delivered")
 UNRESOLVED_PAYMENTS = ("pending", "unknown", "requires_action")
 

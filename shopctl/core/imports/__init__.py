@@ -4,6 +4,7 @@ source.py    bytes → lines          sniff.py   which format is it
 read/        lines → raw products, a module a format (CSV formats over table.py)
 models.py    raw → validated drafts, with pydantic          products.py  the import itself
 export.py    the catalogue → write/, a module a format      entry.py     one product by hand
+customers.py accounts with their addresses, out
 """
 
 from typing import TYPE_CHECKING
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
-    from shopctl.core.imports import entry, export, products
+    from shopctl.core.imports import customers, entry, export, products
 
-    __all__ = ["entry", "export", "products"]
+    __all__ = ["customers", "entry", "export", "products"]
 
 
 __getattr__ = modules_of(__name__)

@@ -5,9 +5,35 @@ from typing import TYPE_CHECKING
 from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
-    from shopctl.core.queries import carts, catalog, customers, listing, orders, overview, rates, reservations, stock
+    from shopctl.core.queries import (
+        access,
+        carts,
+        catalog,
+        customers,
+        listing,
+        orders,
+        overview,
+        rates,
+        related,
+        reports,
+        reservations,
+        stock,
+    )
 
-    __all__ = ["carts", "catalog", "customers", "listing", "orders", "overview", "rates", "reservations", "stock"]
+    __all__ = [
+        "access",
+        "carts",
+        "catalog",
+        "customers",
+        "listing",
+        "orders",
+        "overview",
+        "rates",
+        "related",
+        "reports",
+        "reservations",
+        "stock",
+    ]
 
 
 __getattr__ = modules_of(__name__)
