@@ -38,8 +38,9 @@ def sales(
     last: To = None,
     plot: Plot = False,
 ) -> None:
-    """Sales by the day on which orders were placed, in the shop's time zone; cancelled orders are none.
+    """Sales by day, product, category or customer.
 
+    Of orders that were not cancelled, on the day on which they were placed, in the shop's time zone.
     total = gross − discount + shipping + tax (less what of the tax is in the prices); net = total − refunds. By product and
     category there are the sums of the lines only: discounts, shipping and refunds are an order's.
     """
@@ -71,7 +72,11 @@ def stock(
     days: Annotated[int, typer.Option(metavar="N", help="How many days back sales are looked at.")] = 30,
     plot: Plot = False,
 ) -> None:
-    """What lies in stock is worth, how long it lasts at the pace of its sales, what is low, and what does not sell."""
+    """Stock: worth, cover, what is low or dead.
+
+    value is quantity × price; days_of_cover is how long what is available lasts at the pace of the last --days. status is
+    out, dead (on sale before those days, and none sold in them), low or ok.
+    """
     me = face(ctx)
     _check(me, plot)
     with me.shop() as shop, shop.read() as tx:
@@ -92,7 +97,11 @@ def stock(
 
 @app.command(cls=Listed)
 def funnel(ctx: typer.Context, first: From = None, last: To = None, plot: Plot = False) -> None:
-    """How far the carts made on a day have got: checkout, paid, shipped, delivered; declined and abandoned."""
+    """Carts by how far they have got, by day.
+
+    Of the carts made on a day: how many came to a checkout, were paid, shipped, delivered; how many were declined (and may
+    have been paid later), expired with something in them (abandoned), or are open.
+    """
     me = face(ctx)
     _check(me, plot)
     with me.shop() as shop, shop.read() as tx:

@@ -22,7 +22,7 @@ from shopctl.core.shop import Shop
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """`customer` is the number that is left; `letters` are the kept copies that were destroyed."""
+    """`customer` is the id that is left, `orders` how many they were in, `letters` the kept copies that were destroyed."""
 
     customer: str
     orders: int

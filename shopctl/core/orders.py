@@ -150,9 +150,10 @@ def cancel_allocations(tx: UnitOfWork, order_id: str) -> None:
 
 
 def forget(tx: UnitOfWork, customer: str, emails: Iterable[str], placeholder: str) -> list[str]:
-    """Take a person out of their orders, and their e-mail addresses out of others': amounts, tax and country stay; their ids.
+    """Take a person out of their orders, and their e-mail addresses out of others'; the ids of all of them.
 
-    Refused(invalid_state) while one of them is not at its end. Notes and tracking numbers lead to a person, too.
+    Amounts, tax, country and region stay. Notes and tracking numbers go: they lead to a person, too. Refused(invalid_state)
+    while one of the orders is not at its end.
     """
     mine = orders.c.customer_id == customer
     rows = tx.rows(sa.select(orders).where(mine).order_by(orders.c.number).with_for_update())
@@ -174,8 +175,8 @@ def forget(tx: UnitOfWork, customer: str, emails: Iterable[str], placeholder: st
     # A fingerprint is a digest of the address, among others: without it a repeated key is refused, and buys nothing twice.
     tx.execute(sa.update(idempotency_keys).where(idempotency_keys.c.order_id.in_(of_mine)).values(fingerprint="erased"))
     as_contact = sa.func.lower(orders.c.email).in_(sorted({email.lower() for email in emails}))
-    tx.execute(sa.update(orders).where(as_contact).values(email=placeholder))
-    return [row.id for row in rows]
+    others = tx.rows(sa.update(orders).where(as_contact).values(email=placeholder).returning(orders.c.id))
+    return [row.id for row in (*rows, *others)]
 
 
 def unfinished(tx: UnitOfWork) -> Sequence[Row]:
