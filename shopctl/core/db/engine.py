@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -27,6 +28,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from shopctl.core.db.types import Count
+from shopctl.core.domain.zones import offsets
 from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
 
 try:
@@ -223,6 +225,20 @@ def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
 
 
+def overwrite_deleted(connection: sa.Connection) -> None:
+    """From now on, what this connection deletes or replaces is overwritten with zeros in the file (SQLite)."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def fold_log(engine: sa.Engine) -> None:
+    """Write the log into the file and cut it to nothing, as far as readers allow: pages that were replaced lie in it (SQLite)."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
+
+
 @contextmanager
 def scratch() -> Iterator[sa.Connection]:
     """A database of its own in an unnamed temporary file, gone afterwards: for what must not be kept in memory."""
@@ -287,6 +303,18 @@ def _seconds_between(element: seconds_between, compiler: SQLCompiler, **how: Any
     if compiler.dialect.name == "sqlite":
         return f"(({end} - {start}) / 1000000)"  # an Instant is its microseconds there
     return f"CAST(TRUNC(EXTRACT(EPOCH FROM ({end} - {start}))) AS BIGINT)"
+
+
+def local_day(
+    connection: sa.Connection, moment: sa.ColumnElement[Any], zone: ZoneInfo, start: datetime, end: datetime
+) -> sa.ColumnElement[str]:
+    """The day (2026-11-22) of a moment in a time zone. SQLite knows no zones, so it is told the offsets from start to end."""
+    if connection.dialect.name == "postgresql":
+        return sa.func.to_char(sa.func.timezone(zone.key, moment), "YYYY-MM-DD")
+    *changes, last = offsets(zone, start, end)
+    offset = sa.case(*((moment < until, seconds) for until, seconds in changes), else_=last[1]) if changes else last[1]
+    seconds = sa.type_coerce(moment, sa.BigInteger) // 1_000_000
+    return sa.func.strftime("%Y-%m-%d", seconds + offset, "unixepoch", type_=sa.Text)
 
 
 # --- failures ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ rates.py     tax and shipping rates
 export.py    the catalogue → write/, a module a format      entry.py     one product by hand
 formats.py   the names of the formats                       extra.py     cells that are kept for an export
 stock.py     inventory files in (read/inventory.py, places.py); export_stock.py  and out (write/inventory.py)
+customers.py accounts with their addresses, out
 """
 
 from typing import TYPE_CHECKING
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING
 from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
-    from shopctl.core.imports import entry, export, export_stock, formats, products, rates, stock
+    from shopctl.core.imports import customers, entry, export, export_stock, formats, products, rates, stock
 
-    __all__ = ["entry", "export", "export_stock", "formats", "products", "rates", "stock"]
+    __all__ = ["customers", "entry", "export", "export_stock", "formats", "products", "rates", "stock"]
 
 
 __getattr__ = modules_of(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,11 +16,13 @@ from shopctl.core.db.tables import (
     order_events,
     order_lines,
     orders,
+    shipments,
 )
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
 from shopctl.core.domain.pricing import Totals
+from shopctl.core.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,36 @@ def cancel_allocations(tx: UnitOfWork, order_id: str) -> None:
     """Nothing of the order will be shipped any more."""
     a = order_allocations.c
     tx.execute(sa.update(order_allocations).where(a.order_id == order_id).values(cancelled=a.quantity - a.shipped))
+
+
+def forget(tx: UnitOfWork, customer: str, emails: Iterable[str], placeholder: str) -> list[str]:
+    """Take a person out of their orders, and their e-mail addresses out of others'; the ids of all of them.
+
+    Amounts, tax, country and region stay. Notes and tracking numbers go: they lead to a person, too. Refused(invalid_state)
+    while one of the orders is not at its end.
+    """
+    mine = orders.c.customer_id == customer
+    rows = tx.rows(sa.select(orders).where(mine).order_by(orders.c.number).with_for_update())
+    for row in rows:
+        if lifecycle.ORDER[row.status]:
+            raise Refused(
+                "invalid_state",
+                f"Order {row.number} is {row.status}: its customer cannot be erased yet",
+                hint="Deliver or cancel it first.",
+                number=str(row.number),
+                status=row.status,
+            )
+        place = {name: part if name in ("country", "region") else "" for name, part in row.shipping_address.items()}
+        nobody = {"email": placeholder, "shipping_address": place, "extra": None, "updated_at": tx.now}
+        tx.execute(sa.update(orders).where(orders.c.id == row.id).values(nobody))
+    of_mine = sa.select(orders.c.id).where(mine)
+    tx.execute(sa.update(order_events).where(order_events.c.order_id.in_(of_mine)).values(note=None))
+    tx.execute(sa.update(shipments).where(shipments.c.order_id.in_(of_mine)).values(tracking=None))
+    # A fingerprint is a digest of the address, among others: without it a repeated key is refused, and buys nothing twice.
+    tx.execute(sa.update(idempotency_keys).where(idempotency_keys.c.order_id.in_(of_mine)).values(fingerprint="erased"))
+    as_contact = sa.func.lower(orders.c.email).in_(sorted({email.lower() for email in emails}))
+    others = tx.rows(sa.update(orders).where(as_contact).values(email=placeholder).returning(orders.c.id))
+    return [row.id for row in (*rows, *others)]
 
 
 def unfinished(tx: UnitOfWork) -> Sequence[Row]:
