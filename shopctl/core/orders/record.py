@@ -66,6 +66,11 @@ def create(tx: UnitOfWork, new: NewOrder) -> None:
     _event(tx, new.id, new.number, "placed", ("place", None, "pending", None))
 
 
+def begin(tx: UnitOfWork, order_id: str, number: int, status: str, reference: str) -> None:
+    """The history of an order that was placed elsewhere begins with its import, in the status that it had."""
+    _event(tx, order_id, number, "imported", ("import", None, status, reference))
+
+
 def lock(tx: UnitOfWork, order_id: str) -> Row:
     """The order's row, ours until the transaction ends."""
     return tx.rows(sa.select(orders).where(orders.c.id == order_id).with_for_update())[0]
@@ -121,27 +126,20 @@ def lines_of(tx: UnitOfWork, order_id: str) -> Sequence[Row]:
 
 
 def allocate(tx: UnitOfWork, order_id: str, committed: Sequence[Row]) -> None:
-    """Write which warehouse owes which line, from the committed reservations."""
-    line_ids = {line.sku: line.id for line in lines_of(tx, order_id)}
-    tx.insert(
-        order_allocations,
-        [
-            {
-                "id": new_id(),
-                "order_id": order_id,
-                "order_line_id": line_ids[row.sku],
-                "reservation_id": row.id,
-                "sku": row.sku,
-                "warehouse": row.warehouse,
-                "pool": row.pool,
-                "bucket": row.bucket,
-                "quantity": row.quantity,
-                "shipped": 0,
-                "cancelled": 0,
-            }
-            for row in committed
-        ],
-    )
+    """Write which warehouse owes which units of which line, from the committed reservations.
+
+    A SKU may stand in several lines (each with its own price): its units are shared out in the order of the lines.
+    """
+    owed = [[line.id, line.sku, line.quantity] for line in lines_of(tx, order_id) if line.tracked]
+    rows = []
+    for held in committed:
+        left = held.quantity
+        for share in owed:
+            if share[1] == held.sku and (units := min(left, share[2])):
+                rows.append(_allocation(order_id, share[0], held, units))
+                share[2] -= units
+                left -= units
+    tx.insert(order_allocations, rows)
 
 
 def cancel_allocations(tx: UnitOfWork, order_id: str) -> None:
@@ -156,6 +154,12 @@ def unfinished(tx: UnitOfWork) -> Sequence[Row]:
 
 
 # --- how it works --------------------------------------------------------------------------------------------------
+def _allocation(order_id: str, line_id: str, held: Row, units: int) -> dict[str, Any]:
+    place = {"sku": held.sku, "warehouse": held.warehouse, "pool": held.pool, "bucket": held.bucket}
+    row = {"id": new_id(), "order_id": order_id, "order_line_id": line_id, "reservation_id": held.id, **place}
+    return {**row, "quantity": units, "shipped": 0, "cancelled": 0}
+
+
 def _line(new: NewOrder, position: int) -> dict[str, Any]:
     row = new.lines[position]
     return {

@@ -41,13 +41,9 @@ def _products(lines: Lines, source: Source) -> Iterator[RawProduct]:
 
 def _product(line: str, number: int, source: Source) -> RawProduct:
     try:
-        data = _DECODER.decode(line)
-    except RecursionError:
-        return _refused(number, line, "nests too deeply")
+        data = parsed(line)
     except ValueError as error:
-        return _refused(number, line, f"is not JSON: {error}")
-    if not isinstance(data, dict):
-        return _refused(number, line, "is not a JSON object")
+        return _refused(number, line, str(error))
     product = RawProduct(number, handle_of(data.get("handle"), data.get("title")), {}, [], [number])
     variants = data.pop("variants", None)
     product.said = _known(data, _PRODUCT, PRODUCT_DEFAULTS, source, "")
@@ -62,6 +58,19 @@ def _product(line: str, number: int, source: Source) -> RawProduct:
             problem = Refusal(number, f"variants[{index}]", shown(variant), "is not a JSON object")
             product.problems.append(problem)
     return product
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """The object of a line; ValueError for anything else, also for a key that stands twice."""
+    try:
+        data = _DECODER.decode(line)
+    except RecursionError:
+        raise ValueError("nests too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ValueError("is not a JSON object")
+    return data
 
 
 def _refused(number: int, line: str, reason: str) -> RawProduct:
