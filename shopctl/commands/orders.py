@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
+from shopctl.commands import orders_files
 from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun
 
 app = noun("Orders: list, show, ship, deliver, cancel.")
@@ -75,3 +76,6 @@ def cancel(ctx: typer.Context, number: Number) -> None:
         lambda shop, row: core.settlement.cancel(shop, number=str(row["number"])),
         {"number": number},
     )
+
+
+orders_files.register(app)

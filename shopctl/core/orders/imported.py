@@ -16,7 +16,6 @@ from shopctl.core.domain.pricing import TaxPart
 from shopctl.core.orders.record import begin
 from shopctl.core.payments import External
 
-
 NOWHERE = "@unknown.invalid"
 """Where the e-mail addresses end that stand for customers without one; no mail can be sent there (RFC 2606)."""
 

@@ -19,7 +19,6 @@ from shopctl.core.orders import NOWHERE, LineDraft, OrderDraft, ShipmentDraft
 from shopctl.core.payments import External
 
 
-
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A raw order after validation: what may go in, under which key, or why it may not."""
@@ -122,9 +121,10 @@ def _parcels(said: Mapping[str, Any]) -> list[Wrong]:
     status, parcels = said.get("status", "confirmed"), said.get("shipments", ())
     if parcels and status not in ("shipped", "delivered"):
         return [(("shipments",), status, "an order with this status has not been shipped")]
-    if any("lines" in parcel for parcel in parcels) or len(parcels) > 1:
-        if _units(parcels) != {n: line["quantity"] for n, line in enumerate(said["lines"], 1)}:
-            return [(("shipments",), "", "do not hold exactly the units of the order's lines")]
+    ordered = {n: line["quantity"] for n, line in enumerate(said["lines"], 1)}
+    told = any("lines" in parcel for parcel in parcels) or len(parcels) > 1
+    if told and _units(parcels) != ordered:
+        return [(("shipments",), "", "do not hold exactly the units of the order's lines")]
     if status == "shipped" and parcels and all(parcel.get("delivered_at") for parcel in parcels):
         return [(("shipments",), "", "have all been delivered, and the order is only shipped")]
     return []
@@ -155,7 +155,8 @@ def _draft(said: Mapping[str, Any]) -> OrderDraft:
 
 
 def _line(said: Mapping[str, Any]) -> LineDraft:
-    return LineDraft(**{"sku": "", **{name: value for name, value in said.items() if name != "total_price"}})
+    fields = {name: value for name, value in said.items() if name != "total_price"}
+    return LineDraft(**{"sku": "", **fields, "product_name": said.get("product_name") or None})
 
 
 def _external(payment: Mapping[str, Any], said: Mapping[str, Any]) -> External:
@@ -169,7 +170,9 @@ def _external(payment: Mapping[str, Any], said: Mapping[str, Any]) -> External:
 
 def _total(said: Mapping[str, Any]) -> int:
     items = sum(line["quantity"] * line["unit_price"] for line in said["lines"])
-    return int(items - said.get("discount", 0) + said.get("shipping", 0) + said.get("tax", 0) - said.get("tax_included", 0))
+    return int(
+        items - said.get("discount", 0) + said.get("shipping", 0) + said.get("tax", 0) - said.get("tax_included", 0)
+    )
 
 
 def _shipments(said: Mapping[str, Any], status: str) -> list[ShipmentDraft]:

@@ -20,8 +20,7 @@ from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput
 from shopctl.core.imports.models import Amount, Currency, Whole, reason
-from shopctl.core.imports.orders.raw import RawOrder
-from shopctl.core.imports.orders.raw import OrderSource
+from shopctl.core.imports.orders.raw import OrderSource, RawOrder
 from shopctl.core.imports.rows import ROW, Refusal, shown
 
 _STRICT = ConfigDict(strict=True)
@@ -31,7 +30,7 @@ _FIRST_YEAR = 1970
 
 
 def _card_free(value: str) -> str:
-    return _said(text.refuse_card_number, value, "text")
+    return str(_said(text.refuse_card_number, value, "text"))
 
 
 def _said(check: Any, *values: Any) -> Any:
@@ -88,7 +87,9 @@ def _bounded(value: Any) -> Any:
 
 _STORABLE = AfterValidator(text.storable)
 Text: TypeAlias = Annotated[str, Field(max_length=1000), _STORABLE]
-Part: TypeAlias = Annotated[str, Field(max_length=200), _STORABLE, AfterValidator(_card_free), AfterValidator(str.strip)]
+Part: TypeAlias = Annotated[
+    str, Field(max_length=200), _STORABLE, AfterValidator(_card_free), AfterValidator(str.strip)
+]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(_moment)]
 Name: TypeAlias = Annotated[str, Field(max_length=255), _STORABLE]
 
@@ -211,9 +212,16 @@ def validated(raw: RawOrder, source: OrderSource, currency: str) -> tuple[dict[s
         said: dict[str, Any] = _ORDERS.validate_python(raw.said, context=currency)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        problems = [(p["loc"], shown(p["input"]), reason(p)) for p in found]
+        # Amounts of another currency cannot be judged in the shop's.
+        foreign = [p for p in found if p["loc"] == ("currency",)]
+        problems = [(p["loc"], shown(p["input"]), reason(p)) for p in foreign or found]
     else:
-        problems = [((*loc, name), "", "is missing") for loc, part in _parts(said) for name in _NEEDED.get(_last(loc), ()) if name not in part]
+        problems = [
+            ((*loc, name), "", "is missing")
+            for loc, part in _parts(said)
+            for name in _NEEDED.get(_last(loc), ())
+            if name not in part
+        ]
     told = [Refusal(*place(raw, source, loc), value, why) for loc, value, why in problems]
     return ({}, list(dict.fromkeys(told))) if told else (said, [])
 

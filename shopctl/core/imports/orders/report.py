@@ -28,6 +28,7 @@ class Report:
     refusals_total: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)  # columns that nobody reads
+    notes: list[str] = field(default_factory=list)
     dry_run: bool = False
 
     def add(self, draft: OrderDraft) -> None:
@@ -40,6 +41,15 @@ class Report:
         captured = draft.payment.captured if draft.payment else 0
         self.unpaid += draft.status != "cancelled" and captured < draft.total
         self.without_email += draft.email.endswith(NOWHERE)
+
+    def note(self) -> None:
+        """Say what the orders that went in leave to be known."""
+        told = (
+            (self.unpaid, "orders are not paid in full: their money is still to come, there or here"),
+            (self.without_email, f"orders have no e-mail address: their customers are named order-…{NOWHERE}"),
+            (self.lines_untracked, "lines of open orders move no stock: the catalogue does not count their SKU"),
+        )
+        self.notes = [f"{count} {words}." for count, words in told if count]
 
     def refuse(self, refusals: Sequence[Refusal], on_refusal: Callable[[Refusal], None] | None) -> None:
         self.rows_refused += len({refusal.line for refusal in refusals})

@@ -8,7 +8,7 @@ from typing import Protocol
 from shopctl.core.errors import BadInput
 from shopctl.core.imports.orders.raw import OrderSource
 from shopctl.core.imports.orders.read import jsonl, own_csv, shopify
-from shopctl.core.imports.read.jsonl import parsed
+from shopctl.core.imports.read.jsonl import has
 from shopctl.core.imports.rows import shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Table
@@ -24,7 +24,16 @@ class Reader(Protocol):
 _READERS: Mapping[str, Reader] = {"shopify": shopify, "csv": own_csv}
 FORMATS = ("jsonl", *_READERS)
 _TAKEN = "shopctl imports orders as its own JSONL and CSV, and as Shopify's orders export."
-_OF_PRODUCTS = ("handle", "url handle", "title", "price", "variant price", "regular price", "item name", "product handle")
+_OF_PRODUCTS = (
+    "handle",
+    "url handle",
+    "title",
+    "price",
+    "variant price",
+    "regular price",
+    "item name",
+    "product handle",
+)
 
 
 def open_source(lines: Lines, wanted: str | None = None) -> OrderSource:
@@ -38,22 +47,14 @@ def open_source(lines: Lines, wanted: str | None = None) -> OrderSource:
     if not start:
         raise BadInput("empty_file", "The file is empty: there is nothing to import")
     if wanted == "jsonl" or (wanted is None and start.lstrip().startswith("{")):
-        _refuse_products(start)
+        if has(start, "variants") or (has(start, "title") and not has(start, "lines")):
+            raise _of_products()
         return jsonl.read(lines)
     if wanted is None and start.lstrip().startswith("["):
         raise BadInput(
             "unsupported_format", "This is a JSON array; JSONL has one object a line", hint="Try: jq -c '.[]' FILE"
         )
     return _csv(Table(lines), wanted)
-
-
-def _refuse_products(line: str) -> None:
-    try:
-        first = parsed(line)
-    except ValueError:
-        return  # told with its line, as any other
-    if "lines" not in first and ("variants" in first or "title" in first):
-        raise _of_products()
 
 
 def _csv(table: Table, wanted: str | None) -> OrderSource:

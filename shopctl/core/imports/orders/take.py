@@ -9,11 +9,11 @@ its units as a checkout does, held and committed, so that it can be shipped, del
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import batched, islice
-from typing import Any, BinaryIO, Literal, TextIO
+from itertools import islice
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -29,9 +29,238 @@ from shopctl.core.imports.orders.read import grouped
 from shopctl.core.imports.orders.report import Report
 from shopctl.core.imports.orders.sniff import open_source
 from shopctl.core.imports.orders.stored import all_orders
-from shopctl.core.imports.products import stopped
+from shopctl.core.imports.products import OnRefusal, Progress, stopped
+from shopctl.core.imports.refused import Kept, RefusedFile
 from shopctl.core.imports.rows import Refusal, shown
-from shopctl.core.imports.source import lines_of
+from shopctl.core.imports.source import Lines, Readable, lines_of
 from shopctl.core.orders import LineDraft, OrderDraft
 from shopctl.core.reservations import Owner
 from shopctl.core.shop import Shop
+
+ACTION = "orders.import"
+_ASKED_AT_ONCE = 500
+OnOrder = Callable[[OrderDraft], None]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """Ways to import. `format` None: told from the file. `target` names the file in the audit log, `refused` the one for
+    refused rows. `strict_skus` refuses lines whose SKU the catalogue has not. `on_order` is told of each order that is new.
+    """
+
+    format: str | None = None
+    on_error: Literal["continue", "stop"] = "continue"
+    batch: int = 200
+    target: str | None = None
+    refused: str | None = None
+    strict_skus: bool = False
+    progress: Progress | None = None
+    on_refusal: OnRefusal | None = None
+    on_order: OnOrder | None = None
+
+
+@dataclass(slots=True)
+class _Job:
+    """One import under way. `one_unit`: the unit of work that the whole file is."""
+
+    shop: Shop
+    how: How
+    lines: Lines
+    found: OrderSource
+    report: Report
+    one_unit: UnitOfWork | None = None
+    refused: RefusedFile | None = None
+
+
+def import_orders(shop: Shop, source: Readable, how: How | None = None) -> Report:
+    """Take in orders from our JSONL or CSV, or Shopify's export; what was refused is in the report.
+
+    Raises BadInput for a file that cannot be read at all (empty_file, not_utf8, unknown_format, products_file …),
+    Refused("import_refused") for the first refusal with on_error="stop": then nothing went in.
+    """
+    with ExitStack() as stack:
+        job = _begin(shop, source, how or How(), stack)
+        try:
+            for batch in _batches(job):
+                _import_batch(job, batch)
+                if job.how.progress:
+                    job.how.progress(job.found.rows, job.lines.size)
+        except BadInput as error:
+            error.details["imported"] = 0 if job.one_unit else job.report.orders_created
+            raise
+        if job.one_unit:
+            shop.fault("import.before_commit")
+            job.one_unit.commit()
+        job.report.note()
+        return job.report
+
+
+def _begin(shop: Shop, source: Readable, how: How, stack: ExitStack) -> _Job:
+    refused = kept = None
+    if how.refused is not None:
+        if how.on_error == "stop":
+            raise BadInput("usage", "With --on-error stop nothing goes in, so no rows are left to mend")
+        refused = RefusedFile(how.refused)
+        refused.must_be_free()
+        if not shop.dry_run:
+            stack.enter_context(refused)
+            kept = stack.enter_context(Kept())
+    lines = lines_of(source, kept)
+    found = open_source(lines, how.format)
+    job = _Job(shop, how, lines, found, Report(found.format, dry_run=shop.dry_run), refused=refused)
+    if how.on_error == "stop" or shop.dry_run:
+        job.one_unit = stack.enter_context(shop.work(ACTION, how.target))
+    return job
+
+
+def _batches(job: _Job) -> Iterator[list[Checked]]:
+    checked = (check(raw, job.found, job.shop.facts.currency) for raw in job.found.orders)
+    while batch := list(islice(checked, job.how.batch)):
+        yield batch
+
+
+def _import_batch(job: _Job, batch: Sequence[Checked]) -> None:
+    if job.one_unit:
+        _tell(job, batch, _put(job.one_unit, job, batch))
+    elif any(one.draft for one in batch):
+        with job.shop.work(ACTION, job.how.target) as tx:
+            refusals = _put(tx, job, batch)
+            job.shop.fault("import.before_commit")
+            tx.commit()
+        job.shop.fault("import.after_commit")
+        _tell(job, batch, refusals)
+    else:
+        _tell(job, batch, [list(one.refusals) for one in batch])
+
+
+def _tell(job: _Job, batch: Sequence[Checked], refusals: Sequence[list[Refusal]]) -> None:
+    """Say what of a batch was refused: in the report, to who listens, and as rows to mend."""
+    told = sorted((refusal for of_order in refusals for refusal in of_order), key=lambda refusal: refusal.line)
+    if told and job.how.on_error == "stop":
+        raise stopped(told[0])
+    job.report.rows, job.report.ignored = job.found.rows, list(job.found.ignored)
+    job.report.orders_refused += sum(bool(of_order) for of_order in refusals)
+    if job.refused and (kept := job.lines.kept):
+        whole = [row for one, of_order in zip(batch, refusals, strict=True) if of_order for row in one.raw.rows]
+        job.refused.write(kept.start, kept.texts(whole))
+        kept.drop(row for one in batch for row in one.raw.rows)
+    job.report.refuse(told, job.how.on_refusal)
+
+
+# --- one batch -----------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class _Known:
+    """What the store has of a batch's orders, asked at once: it grows as they go in."""
+
+    keys: dict[str, str]
+    ids: set[str]
+    references: dict[str, int]
+    catalogue: Mapping[str, Row]
+
+
+def _put(tx: UnitOfWork, job: _Job, batch: Sequence[Checked]) -> list[list[Refusal]]:
+    """Write the orders of a batch that are new; what of each is refused."""
+    known = _known(tx, [one for one in batch if one.draft])
+    return [_put_one(tx, job, one, one.draft, known) if one.draft else list(one.refusals) for one in batch]
+
+
+def _put_one(tx: UnitOfWork, job: _Job, one: Checked, draft: OrderDraft, known: _Known) -> list[Refusal]:
+    before = known.keys.get(one.key)
+    if before is None and draft.id in known.ids:
+        before = fingerprint(next(all_orders(tx, orders_table.c.id == draft.id)).draft)
+    if before == one.fingerprint:
+        job.report.orders_unchanged += 1
+        return []
+    if before is not None:
+        return _refused(job, one, "reference", one.raw.name, "differs from what was imported under this name")
+    paid = draft.payment.reference if draft.payment else None
+    if paid in known.references:
+        why = f"is the reference of the payment of order {known.references[paid]} already"
+        return _refused(job, one, "payments", paid, why)
+    strange = [line for line in draft.lines if line.sku not in known.catalogue]
+    if strange and job.how.strict_skus:
+        return _refused_line(job, one, strange[0].sku, "is no SKU of the catalogue")
+    resolved = replace(draft, lines=[_resolved(line, draft, known.catalogue.get(line.sku)) for line in draft.lines])
+    try:
+        number = _take_in(tx, one, resolved)
+    except Refused as error:
+        return _refused_line(job, one, str(error.details["sku"]), error.message)
+    known.keys[one.key] = one.fingerprint
+    if paid is not None:
+        known.references[paid] = number
+    job.report.add(resolved)
+    if job.how.on_order:
+        job.how.on_order(resolved)
+    return []
+
+
+def _take_in(tx: UnitOfWork, one: Checked, draft: OrderDraft) -> int:
+    """The number of the order that is made of a draft, with its payment and its stock; all of it or nothing."""
+    with tx.connection.begin_nested():
+        number = orders.next_number(tx)
+        owner = Owner("order", draft.id or new_id(), f"order {number}")
+        wanted: dict[str, int] = {}
+        for line in draft.lines:
+            if line.tracked:
+                wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+        reservations.hold(tx, owner, wanted, origin="checkout")
+        name = draft.shipping_address["name"] or None
+        customer_id = customers.ensure(tx, draft.email, name=name)
+        if all(draft.shipping_address[part] for part in ("name", "line1", "city", "country")):
+            customers.remember_address(tx, customer_id, draft.shipping_address)
+        orders.take_in(
+            tx,
+            draft,
+            order_id=owner.id,
+            number=number,
+            customer_id=customer_id,
+            key=one.key,
+            fingerprint=one.fingerprint,
+        )
+        if draft.payment:
+            payments.take_in(tx, owner.id, draft.payment)
+        if wanted:
+            orders.allocate(tx, owner.id, reservations.commit(tx, owner.id))
+    return number
+
+
+def _refused(job: _Job, one: Checked, field: str, value: str, reason: str) -> list[Refusal]:
+    told = Refusal(one.raw.line, job.found.columns.get(field, field), shown(value), reason)
+    return [told, *grouped.others(one.raw.name, one.raw.rows, [told])]
+
+
+def _refused_line(job: _Job, one: Checked, sku: str, reason: str) -> list[Refusal]:
+    """A refusal where the SKU stands: in the first of the order's lines that has it."""
+    column, skus = job.found.line_columns.get("sku", "sku"), [line.sku for line in one.draft.lines] if one.draft else []
+    told = Refusal(one.raw.line_rows[skus.index(sku)], column, shown(sku), reason)
+    return [told, *grouped.others(one.raw.name, one.raw.rows, [told])]
+
+
+def _resolved(line: LineDraft, draft: OrderDraft, variant: Row | None) -> LineDraft:
+    """A line with what the file does not say as the catalogue has it. Only open orders take units from the stock."""
+    if variant is None:
+        return line
+    said: dict[str, Any] = {"product_name": line.product_name or variant.title, "tracked": False}
+    said["tracked"] = bool(variant.tracked) and draft.status == "confirmed"
+    for name in ("options", "taxable", "requires_shipping", "weight_grams"):
+        value = getattr(line, name)
+        said[name] = getattr(variant, name) if value is None else value
+    return replace(line, **said)
+
+
+def _known(tx: UnitOfWork, batch: Sequence[Checked]) -> _Known:
+    drafts = [one.draft for one in batch if one.draft]
+    ids = [draft.id for draft in drafts if draft.id]
+    paid = {draft.payment.reference for draft in drafts if draft.payment and draft.payment.reference}
+    skus = sorted({line.sku for draft in drafts for line in draft.lines if line.sku})
+    catalogue: dict[str, Row] = {}
+    for i in range(0, len(skus), _ASKED_AT_ONCE):
+        found = sa.select(variants, products.c.title).join(products, products.c.id == variants.c.product_id)
+        chunk = skus[i : i + _ASKED_AT_ONCE]
+        catalogue |= {row.sku: row for row in tx.rows(found.where(variants.c.sku.in_(chunk)))}
+    return _Known(
+        orders.taken_in(tx, [one.key for one in batch]),
+        {row.id for row in tx.rows(sa.select(orders_table.c.id).where(orders_table.c.id.in_(ids)))},
+        payments.known_references(tx, sorted(paid)),
+        catalogue,
+    )

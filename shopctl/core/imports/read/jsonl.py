@@ -75,6 +75,14 @@ def parsed(line: str) -> dict[str, Any]:
     return data
 
 
+def has(line: str, key: str) -> bool:
+    """Whether a line is an object with this key: what tells a file of products from one of orders."""
+    try:
+        return key in parsed(line)
+    except ValueError:
+        return False  # told with its line, as any other
+
+
 def _refused(number: int, line: str, reason: str) -> RawProduct:
     return RawProduct(number, "", {}, [], [number], [Refusal(number, ROW, shown(line.strip()), reason)])
 

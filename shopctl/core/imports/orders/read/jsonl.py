@@ -27,6 +27,8 @@ def _orders(lines: Lines, source: OrderSource) -> Iterator[RawOrder]:
     for line in lines:
         if not line.isspace():
             source.rows += 1
+            if lines.kept:
+                lines.kept.add(lines.number, line)
             yield _order(line, lines.number, source)
 
 

@@ -44,9 +44,7 @@ def read(table: Table) -> OrderSource:
     return source
 
 
-def _orders(
-    table: Table, source: OrderSource, at: Mapping[str, int], line_at: Mapping[str, int]
-) -> Iterator[RawOrder]:
+def _orders(table: Table, source: OrderSource, at: Mapping[str, int], line_at: Mapping[str, int]) -> Iterator[RawOrder]:
     for rows in grouped.groups(table, source, [at[name] for name in _KEYS if name in at]):
         first = rows[0]
         raw = RawOrder(first.line, {"lines": []}, [row.line for row in rows], raw_rows := [])

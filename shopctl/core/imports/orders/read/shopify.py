@@ -138,7 +138,15 @@ class _Reader:
     # --- amounts ------------------------------------------------------------------------------------------------------
     def _amounts_are_numbers(self, rows: Sequence[Cells]) -> bool:
         before = len(self._raw.problems)
-        amounts = ("Subtotal", "Shipping", "Taxes", "Total", "Discount Amount", "Refunded Amount", "Outstanding Balance")
+        amounts = (
+            "Subtotal",
+            "Shipping",
+            "Taxes",
+            "Total",
+            "Discount Amount",
+            "Refunded Amount",
+            "Outstanding Balance",
+        )
         for column in (*amounts, "Duties", *(value for _, value in TAX_COLUMNS)):
             if self._cell(column) and not _AMOUNT.fullmatch(self._cell(column)):
                 self._refuse(column, 'an amount is a decimal number such as "19.99"')
@@ -178,7 +186,7 @@ class _Reader:
             self._raw.said["taxes"].append({"name": "Duties", "included": False, "amount": str(duties)})
 
     def _taxes(self, taxes: Decimal, included: bool) -> list[dict[str, Any]]:
-        parts = [
+        parts: list[dict[str, Any]] = [
             {"name": name, "percent": _percent(name), "included": included, "amount": self._cell(value)}
             for column, value in TAX_COLUMNS
             if (name := self._cell(column)) and self._cell(value)

@@ -27,7 +27,7 @@ def write(found: Iterator[Stored], facts: Facts) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value == [] or value == {}:
+    if value is None or value == []:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -80,7 +80,7 @@ def _amounts(draft: OrderDraft, currency: str) -> Cells:
 
     duties = sum(part.amount for part in draft.taxes if part.name == "Duties")
     named = [part for part in draft.taxes if part.name != "Duties"]
-    taxes = {}
+    taxes: Cells = {}
     for (name, value), part in zip(TAX_COLUMNS, named, strict=False):
         taxes |= {name: part.name, value: money(part.amount)}
     return {
