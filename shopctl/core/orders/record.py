@@ -130,15 +130,17 @@ def allocate(tx: UnitOfWork, order_id: str, committed: Sequence[Row]) -> None:
 
     A SKU may stand in several lines (each with its own price): its units are shared out in the order of the lines.
     """
-    owed = [[line.id, line.sku, line.quantity] for line in lines_of(tx, order_id) if line.tracked]
+    owed: dict[str, dict[str, int]] = {}
+    for line in lines_of(tx, order_id):
+        owed.setdefault(line.sku, {})[line.id] = line.quantity
     rows = []
     for held in committed:
-        left = held.quantity
-        for share in owed:
-            if share[1] == held.sku and (units := min(left, share[2])):
-                rows.append(_allocation(order_id, share[0], held, units))
-                share[2] -= units
-                left -= units
+        left, shares = held.quantity, owed[held.sku]
+        for line_id, units in shares.items():
+            if taken := min(left, units):
+                rows.append(_allocation(order_id, line_id, held, taken))
+                shares[line_id] -= taken
+                left -= taken
     tx.insert(order_allocations, rows)
 
 
