@@ -35,9 +35,10 @@ COMMANDS = {
     "reservations": ("reservations", "Stock held for carts and orders."),
     "cart": ("cart", "Carts: what somebody means to buy."),
     "checkout": ("checkout", "Quote a cart, place an order."),
-    "orders": ("orders", "Orders: list, show, ship, deliver, cancel."),
+    "orders": ("orders", "Orders: list, show, ship, deliver, cancel; notes, papers, watching."),
     "payments": ("payments", "What was charged and refunded."),
     "customers": ("customers", "Accounts, addresses, order history."),
+    "events": ("events", "What happened: the feed of events."),
     "store": ("store", "The store: settings, rates, recovery, index."),
 }
 """Name → module in shopctl.commands, summary. The whole help of the root, without importing any of them."""

@@ -117,6 +117,19 @@ class Face:
                 "batch_failed", f"{count} of the rows failed", hint="Each has its own result.", failed=count
             )
 
+    def column(self, given: Sequence[str], name: str) -> list[str]:
+        """The values of an argument, or, when it is `-`, one field of every row of stdin: for reads, all or nothing."""
+        if list(given) != ["-"]:
+            return list(given)
+        found = []
+        for number, line in enumerate(sys.stdin, 1):
+            if line.strip():
+                try:
+                    found.append(str(_parsed(line, (name,))[name]))
+                except BadInput as error:
+                    raise BadInput(error.code, f"Line {number}: {error.message}", line=number) from None
+        return found
+
     def must_write(self, what: str) -> None:
         """For commands that make a store: there is no shop yet that could refuse."""
         if self.read_only:
@@ -168,7 +181,7 @@ def _parsed(line: str, needed: Sequence[str]) -> Mapping[str, Any]:
 
 
 _TEXTS = (
-    *("name", "handle", "sku", "reason", "warehouse", "tracking", "payment", "shipping", "expect_total"),
+    *("name", "handle", "sku", "reason", "warehouse", "tracking", "payment", "shipping", "expect_total", "note"),
     *("country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
 )
 """Fields of rows that use cases take as text, needed or not."""

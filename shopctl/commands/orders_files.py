@@ -8,7 +8,7 @@ import typer
 
 from shopctl import core
 from shopctl.commands import imports, progress
-from shopctl.commands.face import Reading, Writing, face
+from shopctl.commands.face import face
 from shopctl.core.errors import BadInput
 
 
@@ -58,12 +58,6 @@ def export(
     wanted = format or (me.out.format if me.format_chosen else "jsonl")
     with me.shop() as shop:
         me.out.raw(core.imports.orders.export.export_orders(shop, format=wanted))
-
-
-def register(app: typer.Typer) -> None:
-    """Add both to the noun."""
-    app.command("import", cls=Writing)(import_)
-    app.command("export", cls=Reading)(export)
 
 
 def _told(order: Any, currency: str) -> dict[str, object]:

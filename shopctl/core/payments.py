@@ -7,10 +7,9 @@ only asking with the same key can tell.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -100,23 +99,47 @@ def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amo
     tx.insert(payments, [{**row, "created_at": tx.now, "updated_at": tx.now}])
 
 
-def take_in(tx: UnitOfWork, order_id: str, paid: External) -> None:
-    """Write a payment that was made elsewhere, with what has been given back of it."""
-    payment_id, key = new_id(), f"{EXTERNAL}-{order_id}"
-    row: dict[str, Any] = {"id": payment_id, "order_id": order_id, "gateway": EXTERNAL, "gateway_key": key, "token": ""}
-    row |= {"amount": paid.amount, "captured": paid.captured, "state": paid.state, "reference": paid.reference}
-    row |= {"currency": tx.facts.currency, "created_at": paid.created_at, "updated_at": tx.now}
-    tx.insert(payments, [row])
-    if paid.refunded:
-        refund: dict[str, Any] = {
-            "id": new_id(),
-            "payment_id": payment_id,
-            "order_id": order_id,
-            "gateway_key": f"refund-{key}",
-        }
-        refund |= {"amount": paid.refunded, "currency": tx.facts.currency, "state": "succeeded"}
-        refund |= {"reason": "refunded before the import", "created_at": tx.now, "updated_at": tx.now}
-        tx.insert(refunds, [refund])
+def take_in(tx: UnitOfWork, paid: Mapping[str, External]) -> None:
+    """Write payments that were made elsewhere, by order, with what has been given back of them."""
+    ids = {order_id: new_id() for order_id in paid}
+    same = {"currency": tx.facts.currency, "updated_at": tx.now}
+    tx.insert(
+        payments,
+        [
+            {
+                "id": ids[order_id],
+                "order_id": order_id,
+                "gateway": EXTERNAL,
+                "gateway_key": f"{EXTERNAL}-{order_id}",
+                "token": "",
+                "amount": one.amount,
+                "captured": one.captured,
+                "state": one.state,
+                "reference": one.reference,
+                "created_at": one.created_at,
+                **same,
+            }
+            for order_id, one in paid.items()
+        ],
+    )
+    tx.insert(
+        refunds,
+        [
+            {
+                "id": new_id(),
+                "payment_id": ids[order_id],
+                "order_id": order_id,
+                "gateway_key": f"refund-{EXTERNAL}-{order_id}",
+                "amount": one.refunded,
+                "state": "succeeded",
+                "reason": "refunded before the import",
+                "created_at": tx.now,
+                **same,
+            }
+            for order_id, one in paid.items()
+            if one.refunded
+        ],
+    )
 
 
 def known_references(tx: UnitOfWork, names: Sequence[str]) -> dict[str, int]:

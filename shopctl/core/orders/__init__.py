@@ -5,7 +5,7 @@ imported.py  orders that were placed elsewhere
 """
 
 from shopctl.core.orders.changes import note, readdress
-from shopctl.core.orders.imported import NOWHERE, LineDraft, OrderDraft, ShipmentDraft, take_in, taken_in
+from shopctl.core.orders.imported import NOWHERE, LineDraft, OrderDraft, ShipmentDraft, TakenIn, fingerprints, take_in
 from shopctl.core.orders.record import (
     NewOrder,
     adopt,
@@ -19,6 +19,7 @@ from shopctl.core.orders.record import (
     lines_of,
     lock,
     next_number,
+    next_numbers,
     unfinished,
 )
 from shopctl.core.orders.shipping import deliver, ship
@@ -29,6 +30,7 @@ __all__ = [
     "NewOrder",
     "OrderDraft",
     "ShipmentDraft",
+    "TakenIn",
     "adopt",
     "advance",
     "allocate",
@@ -37,14 +39,15 @@ __all__ = [
     "create",
     "deliver",
     "find_by_key",
+    "fingerprints",
     "leave",
     "lines_of",
     "lock",
     "next_number",
+    "next_numbers",
     "note",
     "readdress",
     "ship",
     "take_in",
-    "taken_in",
     "unfinished",
 ]

@@ -77,44 +77,71 @@ class OrderDraft:
         return self.subtotal - self.discount + self.shipping + self.tax - self.tax_included
 
 
-def taken_in(tx: UnitOfWork, keys: Sequence[str]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A draft that becomes an order: who it is here, and the key that it is known by."""
+
+    draft: OrderDraft
+    id: str
+    number: int
+    customer_id: str
+    key: str
+    fingerprint: str
+
+
+def fingerprints(tx: UnitOfWork, keys: Sequence[str]) -> dict[str, str]:
     """The fingerprints of those of these keys that an order has been made under."""
     found = sa.select(idempotency_keys.c.key, idempotency_keys.c.fingerprint)
     return {row.key: row.fingerprint for row in tx.rows(found.where(idempotency_keys.c.key.in_(keys)))}
 
 
-def take_in(
-    tx: UnitOfWork, draft: OrderDraft, *, order_id: str, number: int, customer_id: str, key: str, fingerprint: str
-) -> None:
-    """Write an order as it is, with its lines, shipments, key and the first entry of its history."""
-    order: dict[str, Any] = {"id": order_id, "number": number, "customer_id": customer_id, "email": draft.email}
-    order |= {"status": draft.status, "in_flight": False, "process": "", "currency": tx.facts.currency}
-    order |= {name: getattr(draft, name) for name in _AMOUNTS} | {"taxes": [asdict(part) for part in draft.taxes]}
-    order |= {"shipping_method": draft.shipping_method, "shipping_address": dict(draft.shipping_address)}
-    order |= {"source": "import", "reference": draft.reference, "extra": draft.extra}
-    tx.insert(orders, [{**order, "created_at": draft.created_at, "updated_at": tx.now}])
-    ids = [new_id() for _ in draft.lines]
-    tx.insert(
-        order_lines, [_line(order_id, i, n, line) for n, (i, line) in enumerate(zip(ids, draft.lines, strict=True), 1)]
-    )
-    for shipment in draft.shipments:
-        shipment_id = new_id()
-        parcel: dict[str, Any] = {"id": shipment_id, "order_id": order_id, "warehouse": shipment.warehouse}
-        parcel |= {"tracking": shipment.tracking, "delivered_at": shipment.delivered_at}
-        tx.insert(shipments, [{**parcel, "shipped_at": shipment.shipped_at}])
-        tx.insert(
-            shipment_lines,
-            [
-                {"shipment_id": shipment_id, "order_line_id": ids[position - 1], "quantity": units}
-                for position, units in shipment.units.items()
-            ],
-        )
+def take_in(tx: UnitOfWork, taken: Sequence[TakenIn]) -> None:
+    """Write orders as they are, with their lines, shipments, keys and the first entries of their histories."""
+    lines = {(order.id, n): new_id() for order in taken for n in range(1, len(order.draft.lines) + 1)}
+    parcels = [(new_id(), order.id, parcel) for order in taken for parcel in order.draft.shipments]
     stamp = {"created_at": tx.now, "finished_at": tx.now}
-    tx.insert(idempotency_keys, [{"key": key, "fingerprint": fingerprint, "order_id": order_id, **stamp}])
-    begin(tx, order_id, number, draft.status, draft.reference)
+    tx.insert(orders, [_order(tx, order) for order in taken])
+    tx.insert(
+        order_lines,
+        [
+            _line(order.id, lines[order.id, n], n, line)
+            for order in taken
+            for n, line in enumerate(order.draft.lines, 1)
+        ],
+    )
+    tx.insert(shipments, [_parcel(parcel_id, order_id, parcel) for parcel_id, order_id, parcel in parcels])
+    tx.insert(
+        shipment_lines,
+        [
+            {"shipment_id": parcel_id, "order_line_id": lines[order_id, position], "quantity": units}
+            for parcel_id, order_id, parcel in parcels
+            for position, units in parcel.units.items()
+        ],
+    )
+    tx.insert(
+        idempotency_keys,
+        [{"key": order.key, "fingerprint": order.fingerprint, "order_id": order.id, **stamp} for order in taken],
+    )
+    begin(tx, [(order.id, order.number, order.draft.status, order.draft.reference) for order in taken])
 
 
 _AMOUNTS = ("subtotal", "discount", "shipping", "tax", "tax_included", "total")
+
+
+def _order(tx: UnitOfWork, taken: TakenIn) -> dict[str, Any]:
+    draft = taken.draft
+    row: dict[str, Any] = {"id": taken.id, "number": taken.number, "customer_id": taken.customer_id}
+    row |= {"email": draft.email, "status": draft.status, "in_flight": False, "process": ""}
+    row |= {name: getattr(draft, name) for name in _AMOUNTS} | {"currency": tx.facts.currency}
+    row |= {"taxes": [asdict(part) for part in draft.taxes], "shipping_method": draft.shipping_method}
+    row |= {"shipping_address": dict(draft.shipping_address), "extra": draft.extra}
+    row |= {"source": "import", "reference": draft.reference}
+    return {**row, "created_at": draft.created_at, "updated_at": tx.now}
+
+
+def _parcel(parcel_id: str, order_id: str, parcel: ShipmentDraft) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": parcel_id, "order_id": order_id, "warehouse": parcel.warehouse}
+    return {**row, "tracking": parcel.tracking, "shipped_at": parcel.shipped_at, "delivered_at": parcel.delivered_at}
 
 
 def _line(order_id: str, line_id: str, position: int, line: LineDraft) -> dict[str, Any]:

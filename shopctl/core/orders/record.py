@@ -22,6 +22,9 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
 from shopctl.core.domain.pricing import Totals
 
+Entry = tuple[str, str | None, str, str | None]
+"""Of a history: verb, status before and after, note."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
@@ -45,7 +48,12 @@ def find_by_key(tx: UnitOfWork, key: str) -> Row | None:
 
 
 def next_number(tx: UnitOfWork) -> int:
-    return stores.next_order_number(tx.connection, orders.c.number)
+    return next_numbers(tx, 1)[0]
+
+
+def next_numbers(tx: UnitOfWork, count: int) -> Sequence[int]:
+    """Numbers for orders that are about to be written; one that is not used is a gap."""
+    return stores.next_order_numbers(tx.connection, orders.c.number, count)
 
 
 def create(tx: UnitOfWork, new: NewOrder) -> None:
@@ -66,9 +74,20 @@ def create(tx: UnitOfWork, new: NewOrder) -> None:
     _event(tx, new.id, new.number, "placed", ("place", None, "pending", None))
 
 
-def begin(tx: UnitOfWork, order_id: str, number: int, status: str, reference: str) -> None:
-    """The history of an order that was placed elsewhere begins with its import, in the status that it had."""
-    _event(tx, order_id, number, "imported", ("import", None, status, reference))
+def begin(tx: UnitOfWork, orders: Sequence[tuple[str, int, str, str]]) -> None:
+    """The histories of orders that were placed elsewhere (id, number, status, reference) begin with their import."""
+    tx.insert(
+        order_events,
+        [_entry(tx, order_id, ("import", None, status, reference)) for order_id, _, status, reference in orders],
+    )
+    outbox.add_all(
+        tx,
+        "order.imported",
+        [
+            (order_id, {"number": str(number), "from_status": None, "to_status": status})
+            for order_id, number, status, _ in orders
+        ],
+    )
 
 
 def lock(tx: UnitOfWork, order_id: str) -> Row:
@@ -182,11 +201,14 @@ def _line(new: NewOrder, position: int) -> dict[str, Any]:
     }
 
 
-def _event(
-    tx: UnitOfWork, order_id: str, number: int, topic: str, entry: tuple[str, str | None, str, str | None]
-) -> None:
+def _event(tx: UnitOfWork, order_id: str, number: int, topic: str, entry: Entry) -> None:
     """An entry of the order's own history, and the fact for everybody else: numbers and states, nothing personal."""
+    _, before, after, _ = entry
+    tx.insert(order_events, [_entry(tx, order_id, entry)])
+    outbox.add(tx, f"order.{topic}", order_id, number=str(number), from_status=before, to_status=after)
+
+
+def _entry(tx: UnitOfWork, order_id: str, entry: Entry) -> dict[str, Any]:
     verb, before, after, note = entry
     event = {"order_id": order_id, "verb": verb, "from_status": before, "to_status": after, "note": note}
-    tx.insert(order_events, [{**event, "actor": tx.actor, "at": tx.now}])
-    outbox.add(tx, f"order.{topic}", order_id, number=str(number), from_status=before, to_status=after)
+    return {**event, "actor": tx.actor, "at": tx.now}

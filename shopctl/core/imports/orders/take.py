@@ -9,21 +9,20 @@ its units as a checkout does, held and committed, so that it can be shipped, del
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal
-
-import sqlalchemy as sa
+from typing import Literal
 
 from shopctl.core import customers, orders, payments, reservations
 from shopctl.core.db.tables import orders as orders_table
-from shopctl.core.db.tables import products, variants
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.imports.orders.check import Checked, check, fingerprint
+from shopctl.core.imports.orders.known import Known, known, resolved
 from shopctl.core.imports.orders.raw import OrderSource
 from shopctl.core.imports.orders.read import grouped
 from shopctl.core.imports.orders.report import Report
@@ -33,12 +32,11 @@ from shopctl.core.imports.products import OnRefusal, Progress, stopped
 from shopctl.core.imports.refused import Kept, RefusedFile
 from shopctl.core.imports.rows import Refusal, shown
 from shopctl.core.imports.source import Lines, Readable, lines_of
-from shopctl.core.orders import LineDraft, OrderDraft
+from shopctl.core.orders import OrderDraft
 from shopctl.core.reservations import Owner
 from shopctl.core.shop import Shop
 
 ACTION = "orders.import"
-_ASKED_AT_ONCE = 500
 OnOrder = Callable[[OrderDraft], None]
 
 
@@ -149,79 +147,109 @@ def _tell(job: _Job, batch: Sequence[Checked], refusals: Sequence[list[Refusal]]
 
 # --- one batch -----------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
-class _Known:
-    """What the store has of a batch's orders, asked at once: it grows as they go in."""
+class _New:
+    """An order that goes in; `held` are the reservations that its units are committed in."""
 
-    keys: dict[str, str]
-    ids: set[str]
-    references: dict[str, int]
-    catalogue: Mapping[str, Row]
+    one: Checked
+    draft: OrderDraft
+    id: str
+    number: int
+    held: Sequence[Row] = ()
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """The units that it takes from the stock, by SKU."""
+        units: dict[str, int] = {}
+        for line in self.draft.lines:
+            if line.tracked:
+                units[line.sku] = units.get(line.sku, 0) + line.quantity
+        return units
 
 
 def _put(tx: UnitOfWork, job: _Job, batch: Sequence[Checked]) -> list[list[Refusal]]:
     """Write the orders of a batch that are new; what of each is refused."""
-    known = _known(tx, [one for one in batch if one.draft])
-    return [_put_one(tx, job, one, one.draft, known) if one.draft else list(one.refusals) for one in batch]
+    store = known(tx, [one for one in batch if one.draft])
+    unseen = [one for one in batch if one.draft and one.key not in store.keys]
+    numbers = iter(orders.next_numbers(tx, len(unseen)))
+    refusals: list[list[Refusal]] = []
+    new: list[_New] = []
+    for one in batch:
+        found = _decide(tx, job, one, one.draft, store, numbers) if one.draft else list(one.refusals)
+        refusals.append(found if isinstance(found, list) else [])
+        new += [found] if isinstance(found, _New) else []
+    _write(tx, new, store)
+    for order in new:
+        job.report.add(order.draft)
+        if job.how.on_order:
+            job.how.on_order(order.draft)
+    return refusals
 
 
-def _put_one(tx: UnitOfWork, job: _Job, one: Checked, draft: OrderDraft, known: _Known) -> list[Refusal]:
-    before = known.keys.get(one.key)
-    if before is None and draft.id in known.ids:
-        before = fingerprint(next(all_orders(tx, orders_table.c.id == draft.id)).draft)
+def _decide(
+    tx: UnitOfWork, job: _Job, one: Checked, draft: OrderDraft, store: Known, numbers: Iterator[int]
+) -> _New | list[Refusal]:
+    """The order that is made of a draft, its stock taken, or why there is none; neither when it is there already."""
+    before = store.keys.get(one.key)
+    if before is None and draft.id in store.ids:
+        stored = next(all_orders(tx, orders_table.c.id == draft.id), None)
+        before = fingerprint(stored.draft) if stored else "a checkout under way"
     if before == one.fingerprint:
         job.report.orders_unchanged += 1
         return []
     if before is not None:
-        return _refused(job, one, "reference", one.raw.name, "differs from what was imported under this name")
+        return _refused(job, one, "reference", one.raw.name, "differs from the order that is known by this name")
     paid = draft.payment.reference if draft.payment else None
-    if paid in known.references:
-        why = f"is the reference of the payment of order {known.references[paid]} already"
+    if paid in store.references:
+        why = f"is the reference of the payment of order {store.references[paid]} already"
         return _refused(job, one, "payments", paid, why)
-    strange = [line for line in draft.lines if line.sku not in known.catalogue]
+    strange = [line for line in draft.lines if line.sku not in store.catalogue]
     if strange and job.how.strict_skus:
         return _refused_line(job, one, strange[0].sku, "is no SKU of the catalogue")
-    resolved = replace(draft, lines=[_resolved(line, draft, known.catalogue.get(line.sku)) for line in draft.lines])
+    told = replace(draft, lines=[resolved(line, draft, store.catalogue.get(line.sku)) for line in draft.lines])
     try:
-        number = _take_in(tx, one, resolved)
+        new = _New(one, told, draft.id or new_id(), next(numbers))
+        with tx.connection.begin_nested() if new.wanted else nullcontext():
+            new.held = _hold(tx, new)
     except Refused as error:
+        if error.code != "insufficient_stock":
+            raise
         return _refused_line(job, one, str(error.details["sku"]), error.message)
-    known.keys[one.key] = one.fingerprint
+    store.keys[one.key] = one.fingerprint
     if paid is not None:
-        known.references[paid] = number
-    job.report.add(resolved)
-    if job.how.on_order:
-        job.how.on_order(resolved)
-    return []
+        store.references[paid] = new.number
+    return new
 
 
-def _take_in(tx: UnitOfWork, one: Checked, draft: OrderDraft) -> int:
-    """The number of the order that is made of a draft, with its payment and its stock; all of it or nothing."""
-    with tx.connection.begin_nested():
-        number = orders.next_number(tx)
-        owner = Owner("order", draft.id or new_id(), f"order {number}")
-        wanted: dict[str, int] = {}
-        for line in draft.lines:
-            if line.tracked:
-                wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
-        reservations.hold(tx, owner, wanted, origin="checkout")
-        name = draft.shipping_address["name"] or None
-        customer_id = customers.ensure(tx, draft.email, name=name)
-        if all(draft.shipping_address[part] for part in ("name", "line1", "city", "country")):
-            customers.remember_address(tx, customer_id, draft.shipping_address)
-        orders.take_in(
-            tx,
-            draft,
-            order_id=owner.id,
-            number=number,
-            customer_id=customer_id,
-            key=one.key,
-            fingerprint=one.fingerprint,
+def _hold(tx: UnitOfWork, new: _New) -> Sequence[Row]:
+    """Hold and commit the units of an open order, all or nothing, as a checkout does."""
+    if not new.wanted:
+        return ()
+    reservations.hold(tx, Owner("order", new.id, f"order {new.number}"), new.wanted, origin="checkout")
+    return reservations.commit(tx, new.id)
+
+
+def _write(tx: UnitOfWork, new: Sequence[_New], store: Known) -> None:
+    """Write orders whose stock is taken, with their customers and payments."""
+    taken = [
+        orders.TakenIn(
+            order.draft, order.id, order.number, _customer(tx, order.draft, store), order.one.key, order.one.fingerprint
         )
-        if draft.payment:
-            payments.take_in(tx, owner.id, draft.payment)
-        if wanted:
-            orders.allocate(tx, owner.id, reservations.commit(tx, owner.id))
-    return number
+        for order in new
+    ]
+    orders.take_in(tx, taken)
+    payments.take_in(tx, {order.id: order.draft.payment for order in new if order.draft.payment})
+    for order in new:
+        if order.held:
+            orders.allocate(tx, order.id, order.held)
+
+
+def _customer(tx: UnitOfWork, draft: OrderDraft, store: Known) -> str:
+    folded, address = text.fold(draft.email), draft.shipping_address
+    if folded not in store.customers:
+        store.customers[folded] = customers.ensure(tx, draft.email, name=address["name"] or None)
+    if all(address[part] for part in ("name", "line1", "city", "country")):
+        customers.remember_address(tx, store.customers[folded], address)
+    return store.customers[folded]
 
 
 def _refused(job: _Job, one: Checked, field: str, value: str, reason: str) -> list[Refusal]:
@@ -234,33 +262,3 @@ def _refused_line(job: _Job, one: Checked, sku: str, reason: str) -> list[Refusa
     column, skus = job.found.line_columns.get("sku", "sku"), [line.sku for line in one.draft.lines] if one.draft else []
     told = Refusal(one.raw.line_rows[skus.index(sku)], column, shown(sku), reason)
     return [told, *grouped.others(one.raw.name, one.raw.rows, [told])]
-
-
-def _resolved(line: LineDraft, draft: OrderDraft, variant: Row | None) -> LineDraft:
-    """A line with what the file does not say as the catalogue has it. Only open orders take units from the stock."""
-    if variant is None:
-        return line
-    said: dict[str, Any] = {"product_name": line.product_name or variant.title, "tracked": False}
-    said["tracked"] = bool(variant.tracked) and draft.status == "confirmed"
-    for name in ("options", "taxable", "requires_shipping", "weight_grams"):
-        value = getattr(line, name)
-        said[name] = getattr(variant, name) if value is None else value
-    return replace(line, **said)
-
-
-def _known(tx: UnitOfWork, batch: Sequence[Checked]) -> _Known:
-    drafts = [one.draft for one in batch if one.draft]
-    ids = [draft.id for draft in drafts if draft.id]
-    paid = {draft.payment.reference for draft in drafts if draft.payment and draft.payment.reference}
-    skus = sorted({line.sku for draft in drafts for line in draft.lines if line.sku})
-    catalogue: dict[str, Row] = {}
-    for i in range(0, len(skus), _ASKED_AT_ONCE):
-        found = sa.select(variants, products.c.title).join(products, products.c.id == variants.c.product_id)
-        chunk = skus[i : i + _ASKED_AT_ONCE]
-        catalogue |= {row.sku: row for row in tx.rows(found.where(variants.c.sku.in_(chunk)))}
-    return _Known(
-        orders.taken_in(tx, [one.key for one in batch]),
-        {row.id for row in tx.rows(sa.select(orders_table.c.id).where(orders_table.c.id.in_(ids)))},
-        payments.known_references(tx, sorted(paid)),
-        catalogue,
-    )
