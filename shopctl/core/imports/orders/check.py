@@ -11,6 +11,7 @@ from typing import Any
 from shopctl.core.domain import text
 from shopctl.core.domain.money import MAX_AMOUNT, format_amount
 from shopctl.core.domain.pricing import TaxPart
+from shopctl.core.errors import BadInput
 from shopctl.core.imports.orders.raw import ADDRESS, OrderSource, RawOrder
 from shopctl.core.imports.orders.read import grouped
 from shopctl.core.imports.orders.write import shopify
@@ -34,19 +35,27 @@ def check(raw: RawOrder, source: OrderSource, currency: str) -> Checked:
     """Validate one raw order. Without a draft nothing of it can go in, and every one of its rows is refused."""
     from shopctl.core.imports.orders.models import place, validated
 
-    said, problems = validated(raw, source, currency)
-    problems = [*raw.problems, *problems]
+    said, problems = validated(raw, source, currency) if raw.said else ({}, [])
+    known = {(problem.line, problem.column) for problem in raw.problems}
+    problems = [*raw.problems, *(one for one in problems if (one.line, one.column) not in known)]
     if not problems:
         wrong = [*_named(said), *_money(said, currency), *_payment(said, currency), *_parcels(said)]
         problems = [Refusal(*place(raw, source, loc), shown(value), why) for loc, value, why in wrong]
     if problems:
-        return Checked(raw, None, "", "", [*problems, *grouped.others(raw.name, raw.rows, problems)])
+        return _refused(raw, problems)
     draft = _draft(said)
     if raw.cells is not None:
         draft = replace(draft, extra=shopify.kept(draft, raw.cells, currency))
+    cards = [Refusal(raw.line, source.columns.get("extra", "extra"), "", why) for why in _cards(draft)]
+    if cards:
+        return _refused(raw, cards)
     # An order of a store of ours is known by its id wherever it goes; a platform's by its name.
     key = f"import:{source.origin}:{draft.id or draft.reference}"
     return Checked(raw, draft, key, fingerprint(draft), ())
+
+
+def _refused(raw: RawOrder, told: Sequence[Refusal]) -> Checked:
+    return Checked(raw, None, "", "", [*told, *grouped.others(raw.name, raw.rows, told)])
 
 
 def fingerprint(draft: OrderDraft) -> str:
@@ -128,6 +137,18 @@ def _parcels(said: Mapping[str, Any]) -> list[Wrong]:
     if status == "shipped" and parcels and all(parcel.get("delivered_at") for parcel in parcels):
         return [(("shipments",), "", "have all been delivered, and the order is only shipped")]
     return []
+
+
+def _cards(draft: OrderDraft) -> list[str]:
+    """Why notes of a file cannot be kept; other cells may hold long numbers that are none of a card."""
+    found = []
+    for row in (draft.extra or {}).get(shopify.FORMAT, {}).get("rows", ()):
+        for name in ("Notes", "Note Attributes"):
+            try:
+                text.refuse_card_number(row.get(name, ""), "note")
+            except BadInput as error:
+                found.append(error.message)
+    return found
 
 
 # --- the draft -----------------------------------------------------------------------------------------------------

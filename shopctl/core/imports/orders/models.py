@@ -79,6 +79,13 @@ def _parts_per_million(value: object) -> int:
     return parts
 
 
+def _country(value: str) -> str:
+    code = value.strip().upper()
+    if code and not (len(code) == 2 and code.isascii() and code.isalpha()):
+        raise ValueError("is not a country's code of two letters")
+    return code
+
+
 def _bounded(value: Any) -> Any:
     if len(json.dumps(value)) > _EXTRA_LIMIT:
         raise ValueError(f"takes more than {_EXTRA_LIMIT} characters")
@@ -160,7 +167,7 @@ class Address(TypedDict, total=False):
     city: Part
     region: Part
     postal_code: Part
-    country: Annotated[str, Field(pattern=r"^([A-Za-z]{2})?$"), AfterValidator(str.upper)]
+    country: Annotated[str, AfterValidator(_country)]
 
 
 class KeptCells(TypedDict):
@@ -243,6 +250,8 @@ def place(raw: RawOrder, source: OrderSource, loc: tuple[Any, ...]) -> tuple[int
         return line, source.line_columns.get(name) or f"lines[{loc[1]}].{name}"
     if not loc:
         return raw.line, ROW
+    inside = source.columns.get(f"{loc[0]}.{loc[-1]}")
+    if inside:
+        return raw.line, inside
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc[1:])
-    column = source.columns.get(str(loc[0]))
-    return raw.line, column if column and source.origin != "shopctl" else f"{column or loc[0]}{path}"
+    return raw.line, source.columns.get(str(loc[0]), str(loc[0])) + path

@@ -23,27 +23,26 @@ ADDRESS = ("name", "line1", "line2", "city", "region", "postal_code", "country")
 
 @dataclass(slots=True)
 class RawOrder:
-    """One order as found. `rows` are all its lines of the file; `line_rows` those of `said["lines"]`, one for each.
+    """One order as found. `name` is what people call it; `rows` are all its lines of the file, `line_rows` those of
+    `said["lines"]`, one for each. Nothing is said by rows that could not be read.
 
     `cells` are a foreign format's own rows, from which `extra` is made once the order is checked.
     """
 
     line: int
+    name: str
     said: dict[str, Any]
     rows: list[int]
     line_rows: Sequence[int] = ()
     cells: Sequence[Mapping[str, str]] | None = None
     problems: list[Refusal] = field(default_factory=list)
 
-    @property
-    def name(self) -> str:
-        """What people call it: its reference, else its number."""
-        return str(self.said.get("reference") or self.said.get("number") or "")
-
 
 @dataclass(slots=True)
 class OrderSource:
-    """A file being read. `origin`: whose numbers and names these are, ours or a platform's."""
+    """A file being read. `origin`: whose numbers and names these are, ours or a platform's. The columns map our fields, or
+    one inside another ("payments.refunded"), to the file's own names.
+    """
 
     format: str
     origin: str

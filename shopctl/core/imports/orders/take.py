@@ -9,6 +9,7 @@ its units as a checkout does, held and committed, so that it can be shipped, del
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
@@ -170,7 +171,7 @@ def _put(tx: UnitOfWork, job: _Job, batch: Sequence[Checked]) -> list[list[Refus
     """Write the orders of a batch that are new; what of each is refused."""
     store = known(tx, [one for one in batch if one.draft])
     unseen = [one for one in batch if one.draft and one.key not in store.keys]
-    numbers = iter(orders.next_numbers(tx, len(unseen)))
+    numbers = deque(orders.next_numbers(tx, len(unseen)))
     refusals: list[list[Refusal]] = []
     new: list[_New] = []
     for one in batch:
@@ -186,7 +187,7 @@ def _put(tx: UnitOfWork, job: _Job, batch: Sequence[Checked]) -> list[list[Refus
 
 
 def _decide(
-    tx: UnitOfWork, job: _Job, one: Checked, draft: OrderDraft, store: Known, numbers: Iterator[int]
+    tx: UnitOfWork, job: _Job, one: Checked, draft: OrderDraft, store: Known, numbers: deque[int]
 ) -> _New | list[Refusal]:
     """The order that is made of a draft, its stock taken, or why there is none; neither when it is there already."""
     before = store.keys.get(one.key)
@@ -207,13 +208,14 @@ def _decide(
         return _refused_line(job, one, strange[0].sku, "is no SKU of the catalogue")
     told = replace(draft, lines=[resolved(line, draft, store.catalogue.get(line.sku)) for line in draft.lines])
     try:
-        new = _New(one, told, draft.id or new_id(), next(numbers))
+        new = _New(one, told, draft.id or new_id(), numbers[0])
         with tx.connection.begin_nested() if new.wanted else nullcontext():
             new.held = _hold(tx, new)
     except Refused as error:
         if error.code != "insufficient_stock":
             raise
         return _refused_line(job, one, str(error.details["sku"]), error.message)
+    numbers.popleft()
     store.keys[one.key] = one.fingerprint
     if paid is not None:
         store.references[paid] = new.number

@@ -9,8 +9,8 @@ from shopctl.core.imports.rows import ROW, Refusal, shown
 from shopctl.core.imports.table import Row, Table
 
 
-def groups(table: Table, source: OrderSource, keys: Sequence[int]) -> Iterator[list[Row]]:
-    """The rows of each order: those in a row with the same name, in the first of the columns `keys` that has one.
+def groups(table: Table, source: OrderSource, keys: Sequence[int]) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of each order, with its name: those in a row with the same name, in the first of the columns `keys` that has one.
 
     A row that cannot be read stays with the rows around it.
     """
@@ -22,12 +22,12 @@ def groups(table: Table, source: OrderSource, keys: Sequence[int]) -> Iterator[l
         if not name and row.problem is None:
             row.problem = Refusal(row.line, table.header[keys[0]], "", "a row names its order")
         if rows and name and current and name != current:
-            yield rows
+            yield current, rows
             rows, current = [], ""
         rows.append(row)
         current = current or name
     if rows:
-        yield rows
+        yield current, rows
 
 
 def problems(table: Table, rows: Sequence[Row], once: Sequence[int]) -> list[Refusal]:

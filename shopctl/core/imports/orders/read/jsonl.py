@@ -36,8 +36,9 @@ def _order(line: str, number: int, source: OrderSource) -> RawOrder:
     try:
         data = parsed(line)
     except ValueError as error:
-        return RawOrder(number, {}, [number], problems=[Refusal(number, ROW, shown(line.strip()), str(error))])
-    raw = RawOrder(number, _known(data, _ORDER, source, ""), [number])
+        return RawOrder(number, "", {}, [number], problems=[Refusal(number, ROW, shown(line.strip()), str(error))])
+    said = _known(data, _ORDER, source, "")
+    raw = RawOrder(number, str(said.get("reference") or said.get("number") or ""), said, [number])
     found = raw.said.pop("lines", None)
     if isinstance(found, list) and all(isinstance(one, dict) for one in found):
         raw.said["lines"] = [_known(one, _LINE, source, "lines.") for one in found]

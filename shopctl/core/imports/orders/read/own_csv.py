@@ -45,16 +45,13 @@ def read(table: Table) -> OrderSource:
 
 
 def _orders(table: Table, source: OrderSource, at: Mapping[str, int], line_at: Mapping[str, int]) -> Iterator[RawOrder]:
-    for rows in grouped.groups(table, source, [at[name] for name in _KEYS if name in at]):
+    for name, rows in grouped.groups(table, source, [at[name] for name in _KEYS if name in at]):
         first = rows[0]
-        raw = RawOrder(first.line, {"lines": []}, [row.line for row in rows], raw_rows := [])
-        raw.problems = grouped.problems(table, rows, list(at.values()))
-        if first.problem is None:
-            raw.said |= _said(table, first, at, raw.problems)
-        for row in rows:
-            if row.problem is None:
-                raw.said["lines"].append(_said(table, row, line_at, raw.problems))
-                raw_rows.append(row.line)
+        lines = [row.line for row in rows]
+        raw = RawOrder(first.line, name, {}, lines, lines, problems=grouped.problems(table, rows, list(at.values())))
+        if not any(row.problem for row in rows):
+            raw.said = _said(table, first, at, raw.problems)
+            raw.said["lines"] = [_said(table, row, line_at, raw.problems) for row in rows]
         yield raw
 
 

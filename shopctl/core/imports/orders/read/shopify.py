@@ -32,6 +32,10 @@ _COLUMNS = {
     "shipping_method": "Shipping Method",
     "shipping_address": "Shipping Name",
     "payments": "Financial Status",
+    "payments.captured": "Outstanding Balance",
+    "payments.refunded": "Refunded Amount",
+    "payments.reference": "Payment Reference",
+    "payments.created_at": "Paid at",
     "shipments": "Fulfilled at",
     "extra": "Notes",
 }
@@ -52,6 +56,7 @@ _ADDRESS = {
     "postal_code": "Shipping Zip",
     "country": "Shipping Country",
 }
+_COLUMNS |= {f"shipping_address.{part}": column for part, column in _ADDRESS.items()}
 _UNPAID = ("", "pending", "expired")
 _PAID = ("paid", "partially_paid", "partially_refunded", "refunded")
 _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
@@ -75,14 +80,13 @@ def read(table: Table) -> OrderSource:
 
 def _orders(table: Table, source: OrderSource, at: Mapping[str, int]) -> Iterator[RawOrder]:
     once = [i for name, i in at.items() if name not in ON_EVERY_ROW or name == "Created at"]
-    for rows in grouped.groups(table, source, [at["Name"]]):
-        raw = RawOrder(rows[0].line, {}, [row.line for row in rows], [row.line for row in rows])
+    for name, rows in grouped.groups(table, source, [at["Name"]]):
+        lines = [row.line for row in rows]
+        raw = RawOrder(rows[0].line, name, {}, lines, lines)
         raw.problems = grouped.problems(table, rows, once)
         if not any(row.problem for row in rows):
             raw.cells = [_cells(row, at) for row in rows]
             _Reader(raw, raw.cells[0]).read(raw.cells)
-        else:
-            raw.said = {"reference": next(row.cells[at["Name"]] for row in rows if len(row.cells) > at["Name"])}
         yield raw
 
 
@@ -105,9 +109,8 @@ class _Reader:
             part: self._cell(column).removeprefix("'") for part, column in _ADDRESS.items()
         } | {"line1": self._cell("Shipping Address1") or self._cell("Shipping Street")}
         self._raw.said["status"] = self._status()
-        if self._raw.said["status"] == "shipped":
-            sent = {"shipped_at": self._cell("Fulfilled at") or self._cell("Created at")}
-            self._raw.said["shipments"] = [sent]
+        if self._raw.said["status"] == "shipped" and self._cell("Fulfilled at"):
+            self._raw.said["shipments"] = [{"shipped_at": self._cell("Fulfilled at")}]
         if self._amounts_are_numbers(rows):
             self._read_amounts(lines)
             self._read_payment()
@@ -205,7 +208,8 @@ class _Reader:
         if word in _UNPAID or not total:
             return
         reference = self._cell("Payment Reference") or self._cell("Payment ID")
-        payment = {"reference": reference or None, "created_at": self._cell("Paid at") or self._cell("Created at")}
+        payment = {"reference": reference or None}
+        payment |= {"created_at": self._cell("Paid at")} if self._cell("Paid at") else {}
         if word in ("authorized", "voided"):
             payment |= {"state": word, "amount": str(total)}
         else:
