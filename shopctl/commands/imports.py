@@ -77,12 +77,14 @@ def opened(file: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def resumable(me: Face) -> Iterator[None]:
-    """Say to whoever stops an import that nothing is lost."""
+def resumable(me: Face, on_error: str) -> Iterator[None]:
+    """Say to whoever stops an import what has become of it."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        if not me.dry_run:
+        if on_error == "stop":
+            me.out.say("Stopped. Nothing was imported.")
+        elif not me.dry_run:
             me.out.say("Stopped. What went in stays; the same command goes on from there.")
         raise
 

@@ -421,6 +421,9 @@ def _paths(tx: UnitOfWork, known: _Known) -> dict[str | None, str | None]:
     return found
 
 
+_EMPTY: Sequence[object] = (None, "", [], {})
+
+
 def _changes(
     tx: UnitOfWork, draft: ProductDraft, product: Mapping[str, Any] | None, places: Sequence[_Place], known: _Known
 ) -> list[Change]:
@@ -428,7 +431,7 @@ def _changes(
 
     def parts(sku: str | None, before: Mapping[str, Any] | None, said: Mapping[str, Any]) -> Iterator[Change]:
         for name, value in said.items():
-            if before is None or before[name] != value:
+            if value not in _EMPTY if before is None else before[name] != value:
                 was = None if before is None else before[name]
                 if name in ("price", "compare_at_price"):
                     was, value = (None if v is None else Money(v, tx.facts.currency) for v in (was, value))
