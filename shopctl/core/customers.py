@@ -5,7 +5,7 @@ The audit log and events name an account by its id: an e-mail address there coul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -85,6 +85,13 @@ def register(tx: UnitOfWork, email: str) -> str:
     if not _locked(tx, account).registered:
         _change(tx, account, registered=True)
     return account
+
+
+def known(tx: UnitOfWork, emails: Iterable[str]) -> dict[str, str]:
+    """The ids of those accounts that there are already, by folded e-mail address."""
+    folded = sorted({text.fold(email) for email in emails})
+    found = sa.select(customers.c.email_folded, customers.c.id).where(customers.c.email_folded.in_(folded))
+    return {row.email_folded: row.id for row in tx.rows(found)}
 
 
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:
