@@ -153,4 +153,5 @@ def _address(row: Any) -> object:
     try:
         return json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadInput("unreadable_file", f"The address in {file} cannot be read: {error}", file=file) from None
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput("unreadable_file", f"The address in {file} cannot be read: {reason}", file=file) from None

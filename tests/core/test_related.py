@@ -47,7 +47,7 @@ def test_bought_together_and_more_than_chance(baskets: Shop) -> None:
     with baskets.read() as tx:
         pot, bag = related.related(tx, "TEA")
     assert pot.score == round(3 / (3 * 4) ** 0.5, 4)
-    assert bag.score == round(3 / (6 * 4) ** 0.5, 4)
+    assert bag.score == round(3 / (7 * 4) ** 0.5, 4)
 
 
 def test_only_what_is_on_sale_and_what_can_be_had_first(baskets: Shop) -> None:

@@ -9,8 +9,8 @@ address from anywhere. A cart lives seven days after its last change. While a ch
 
 from shopctl.core.cart.devices import LoggedOut, login, logout, merge
 from shopctl.core.cart.edit import add, clear, remove, set_quantity
-from shopctl.core.cart.life import claim, empty, expire_carts, forget, in_checkout, owner, sweep, unclaim
-from shopctl.core.cart.lines import drop_lines
+from shopctl.core.cart.life import claim, empty, expire_carts, forget, in_checkout, sweep, unclaim
+from shopctl.core.cart.lines import drop_lines, owner
 
 __all__ = [
     "LoggedOut",

@@ -75,7 +75,7 @@ def logout(shop: Shop, *, handle: str) -> LoggedOut:
         mine = sa.or_(c.id == cart.id, c.merged_into == cart.id)
         unname(tx, mine if is_address(handle) else sa.and_(mine, c.handle_folded == text.fold(handle)))
         kept = tx.execute(sa.select(c.handle).where(c.id == cart.id)).scalar_one()
-        result = LoggedOut(handle, owner_email(tx, cart) or "", kept)
+        result = LoggedOut(handle, str(owner_email(tx, cart)), kept)
         tx.commit()
     return result
 

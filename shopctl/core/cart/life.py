@@ -13,15 +13,9 @@ from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries.carts import CartView, is_address, open_cart, unknown_cart, view
 from shopctl.core.queries.customers import customer_id
-from shopctl.core.reservations import Owner
 from shopctl.core.shop import Shop
 
 c = carts.c
-
-
-def owner(cart: Row) -> Owner:
-    """The cart as the owner of holds."""
-    return Owner("cart", cart.id, f"cart {cart.handle}")
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
@@ -127,8 +121,9 @@ def forget(tx: UnitOfWork, customer: str) -> None:
 
 def unname(tx: UnitOfWork, which: sa.ColumnElement[bool]) -> None:
     """Give carts a handle of our own making, so that theirs is free."""
-    made = _handle_of(sa.cast(c.id, sa.Text))
-    tx.execute(sa.update(carts).where(which).values(handle=made, handle_folded=made, updated_at=tx.now))
+    for row in tx.rows(sa.select(c.id).where(which).order_by(c.id)):
+        made = _handle_of(row.id)
+        tx.execute(sa.update(carts).where(c.id == row.id).values(handle=made, handle_folded=made, updated_at=tx.now))
 
 
 def in_checkout(handle: str) -> Refused:
@@ -149,16 +144,16 @@ def _made(tx: UnitOfWork, name: str) -> Row:
     """A new cart: a guest's under their handle, a customer's (named by e-mail address) under one of our making."""
     new = new_id()
     customer = customer_id(tx, name) if is_address(name) else None
-    handle = tx.execute(sa.select(_handle_of(sa.literal(new)))).scalar_one() if customer else _valid_handle(name)
+    handle = _handle_of(new) if customer else _valid_handle(name)
     row = {"id": new, "handle": handle, "handle_folded": text.fold(handle), "customer_id": customer, "state": "open"}
-    row |= {"version": 1, "expires_at": tx.now + tx.facts.cart_ttl, "created_at": tx.now, "updated_at": tx.now}
-    tx.insert(carts, [row])
+    until = tx.now + tx.facts.cart_ttl
+    tx.insert(carts, [{**row, "version": 1, "expires_at": until, "created_at": tx.now, "updated_at": tx.now}])
     return tx.rows(sa.select(carts).where(c.id == new))[0]
 
 
-def _handle_of(cart_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+def _handle_of(cart_id: str) -> str:
     """A handle that is a cart's alone: the random end of its id."""
-    return sa.literal("cart-", sa.Text).concat(sa.func.substr(cart_id, 25))
+    return f"cart-{cart_id[24:]}"
 
 
 def _valid_handle(handle: str) -> str:

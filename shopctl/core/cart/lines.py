@@ -17,6 +17,11 @@ from shopctl.core.reservations import Owner
 c = cart_lines.c
 
 
+def owner(cart: Row) -> Owner:
+    """The cart as the owner of holds."""
+    return Owner("cart", cart.id, f"cart {cart.handle}")
+
+
 def put_line(tx: UnitOfWork, cart: Row, sku: str, quantity: int) -> None:
     """Make a line exactly `quantity`; holds follow the rule of the SKU or the shop."""
     if quantity > MAX_QUANTITY:
@@ -89,7 +94,7 @@ def _move_line(tx: UnitOfWork, line: Row, into: Row) -> list[str]:
 def _secure(tx: UnitOfWork, cart: Row, sku: str, quantity: int, *, at_once: bool) -> None:
     """Hold the units now, or make sure that they could be held."""
     if at_once:
-        reservations.hold(tx, Owner("cart", cart.id, f"cart {cart.handle}"), {sku: quantity}, origin="cart")
+        reservations.hold(tx, owner(cart), {sku: quantity}, origin="cart")
         return
     available = can_be_had(tx, [sku], owner_id=cart.id).get(sku, 0)
     if available < quantity:
