@@ -121,6 +121,20 @@ def test_an_error_loses_nothing(shop: Shop, file: Path) -> None:
     assert file.read_bytes() == HEADER + TEE
 
 
+def test_what_an_error_rolls_back_is_not_in_the_file(shop: Shop, file: Path) -> None:
+    """So the same command can be given again: the rows of the batch will be refused again."""
+
+    def fail(_: Any) -> None:
+        raise RuntimeError
+
+    content = HEADER + HAT + TEE
+    with pytest.raises(RuntimeError):
+        refusing(shop, content, file, on_refusal=fail)
+    assert not file.exists()
+    refusing(shop, content, file)
+    assert file.read_bytes() == HEADER + TEE
+
+
 def bad(count: int) -> str:
     products = shirts(count)
     for product in products[4::6]:
