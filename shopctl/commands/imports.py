@@ -112,9 +112,10 @@ def show(me: Face, report: Report, found: Differences, limit: int, refused: str 
         me.out.many(found)
         counted = [(name, value) for name, value in _counts(report).items() if value and type(value) is int]
         me.out.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counted))
+    elif me.dry_run:
+        _table(me, found, limit)
+        me.out.whole(_counts(report))
     else:
-        if me.dry_run:
-            _table(me, found, limit)
         me.out.one(_counts(report) if me.out.format == "table" else report)
     if report.rows_refused:
         raise _incomplete(me, report.rows_refused, refused)

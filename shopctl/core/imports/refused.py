@@ -88,6 +88,8 @@ class RefusedFile:
 
     def must_be_free(self) -> None:
         """BadInput when it could not be written without losing what is there."""
+        if str(self.path) == "-":
+            raise BadInput("usage", "Refused rows go to a file: stdout has the report")
         folder = self.path.parent
         if self.path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
             raise BadInput("unwritable_file", f"{self.path} cannot be written", file=str(self.path))

@@ -101,8 +101,8 @@ def test_a_rehearsal_makes_no_file(shop: Shop, file: Path) -> None:
 def test_no_file_is_overwritten(shop: Shop, file: Path, tmp_path: Path) -> None:
     before = everything(shop)
     file.write_bytes(b"mine")
-    for path in (file, tmp_path, tmp_path / "no" / "folder"):
-        with pytest.raises(BadInput, match=r"cannot be written|not empty"):
+    for path in (file, tmp_path, tmp_path / "no" / "folder", Path("-")):
+        with pytest.raises(BadInput, match=r"cannot be written|not empty|go to a file"):
             refusing(shop, HEADER + TEE, path)
     assert (file.read_bytes(), everything(shop)) == (b"mine", before)
     file.write_bytes(b"")
