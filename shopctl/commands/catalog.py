@@ -164,7 +164,7 @@ def import_(
     me, rule = face(ctx), imports.policy(on_error)
     with imports.differences() as found:
         with me.shop(writes=True) as shop, imports.opened(file) as source:
-            with imports.resumable(me, rule), progress.reading(me, "Importing", source) as step:
+            with imports.if_stopped(me, imports.STOPPED[rule]), progress.reading(me, "Importing", source) as step:
                 report = core.imports.products.import_products(
                     shop,
                     source,
@@ -177,7 +177,7 @@ def import_(
                     on_refusal=imports.refusals(me),
                     on_change=(lambda change: found.add(_difference(change))) if me.dry_run else None,
                 )
-            with progress.counting(me, "Indexing") as step:
+            with imports.if_stopped(me, imports.STOPPED["indexing"]), progress.counting(me, "Indexing") as step:
                 core.housekeeping.index_all(shop, step)
         imports.show(me, report, found, limit, refused)
 

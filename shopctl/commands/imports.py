@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -26,6 +25,12 @@ FromStart = Annotated[bool, typer.Option("--from-start", help="Not behind where 
 Shown = Annotated[
     int, typer.Option("--limit", metavar="N", help="Changes that the table of a --dry-run shows; -1 is all.")
 ]
+
+STOPPED = {
+    "continue": "What went in stays; the same command goes on from there.",
+    "stop": "Nothing was imported.",
+    "indexing": "Everything is imported; shopctl store reindex makes it searchable.",
+}
 
 
 class Report(Protocol):
@@ -53,6 +58,8 @@ class Differences:
 
 @contextmanager
 def differences() -> Iterator[Differences]:
+    import tempfile
+
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
         yield Differences(file)
 
@@ -77,15 +84,13 @@ def opened(file: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def resumable(me: Face, on_error: str) -> Iterator[None]:
+def if_stopped(me: Face, sentence: str) -> Iterator[None]:
     """Say to whoever stops an import what has become of it."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        if on_error == "stop":
-            me.out.say("Stopped. Nothing was imported.")
-        elif not me.dry_run:
-            me.out.say("Stopped. What went in stays; the same command goes on from there.")
+        if not me.dry_run:
+            me.out.say(f"Stopped. {sentence}")
         raise
 
 
@@ -107,9 +112,10 @@ def show(me: Face, report: Report, found: Differences, limit: int, refused: str 
         me.out.many(found)
         counted = [(name, value) for name, value in _counts(report).items() if value and type(value) is int]
         me.out.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counted))
+    elif me.dry_run:
+        _table(me, found, limit)
+        me.out.whole(_counts(report))
     else:
-        if me.dry_run:
-            _table(me, found, limit)
         me.out.one(_counts(report) if me.out.format == "table" else report)
     if report.rows_refused:
         raise _incomplete(me, report.rows_refused, refused)

@@ -87,10 +87,10 @@ class Output:
                 self._card(record)
 
     def with_rows(self, thing: object, name: str, rows: Iterable[Record]) -> None:
-        """One JSON object whose last field is a list that is never all in memory."""
-        head = encoded(self.picked(plain(thing)), indent=2).removesuffix("\n}")
+        """One JSON object whose last field is a list of rows that is never all in memory; --fields is for the rows."""
+        head = encoded(plain(thing), indent=2).removesuffix("\n}")
         _write(f'{head},\n  "{name}": ')
-        self._json_array(rows)
+        self._json_array(self.picked(row) for row in rows)
         _write("}\n")
 
     def line(self, record: object) -> None:

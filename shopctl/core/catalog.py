@@ -49,11 +49,10 @@ VARIANT_DEFAULTS: Mapping[str, Any] = {
 STATUSES = ("draft", "active", "archived")
 
 
-@dataclass(frozen=True, slots=True)
-class VariantDraft:
+class VariantDraft(NamedTuple):
     """One variant as said. `line` and `opening` (stock to book once) belong to an import. No SKU: one is made.
 
-    Options None: not said. A known SKU keeps its own, a new variant has none.
+    Options None: not said. A known SKU keeps its own, a new variant has none. A tuple, because an import makes millions.
     """
 
     options: Mapping[str, str] | None

@@ -1,16 +1,20 @@
 """Rows a second of an import, beside raw executemany of the very same rows in the same transactions.
 
-    python -m tests.benchmarks.imports [VARIANTS] [jsonl|csv|shopify] [--memory]
+    python -m tests.benchmarks.imports [VARIANTS] [jsonl|csv|shopify] [--whole]
 
-Prints variants a second of the import, of the same file again (nothing to do), of raw sqlite3, and the ratio; with
---memory the peak resident size of this process, in which then only the import runs.
+Prints variants a second of the import, of the same file again (nothing to do), of raw sqlite3, and the ratio. With
+--whole, in processes of their own as a user has them: `catalog import`, index and all, with its peak memory; killed half
+way and gone on with; the same file again.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import resource
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,22 +38,50 @@ def main(arguments: list[str]) -> None:
     numbers = [int(word) for word in arguments if word.isdigit()]
     count = numbers[0] if numbers else 20_000
     format = next((word for word in arguments if word in WRITERS), "jsonl")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"products.{format}"
+    gc.set_threshold(50_000, 20, 20)  # as the command line has it
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / f"products.{format}"
         with path.open("w", encoding="utf-8") as file:
             file.writelines(WRITERS[format](count))
-        shop = new_shop(Path(folder) / "shop.db")
         print(f"{count} variants of {count // len(SIZES)} products, {format}, {path.stat().st_size / 1e6:.1f} MB")
-        first = timed_import(shop, path)
-        print(f"import             {count / first:10,.0f} variants/s   {first:6.2f} s")
-        if "--memory" in arguments:
-            print(f"peak resident      {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:10,.0f} MB")
-            return
-        again = timed_import(shop, path)
-        print(f"again, unchanged   {count / again:10,.0f} variants/s   {again:6.2f} s")
-        raw = timed_raw(Path(folder), count // len(SIZES) // BATCH or 1)
-        print(f"raw executemany    {count / raw:10,.0f} variants/s   {raw:6.2f} s")
-        print(f"ratio              {raw / first:10.2f}")
+        (whole if "--whole" in arguments else beside_raw)(folder, path, count)
+
+
+def beside_raw(folder: Path, path: Path, count: int) -> None:
+    shop = new_shop(folder / "shop.db")
+    first = timed_import(shop, path)
+    told("import", count, first)
+    told("again, unchanged", count, timed_import(shop, path))
+    raw = timed_raw(folder, count // len(SIZES) // BATCH or 1)
+    told("raw executemany", count, raw)
+    print(f"ratio              {raw / first:10.2f}")
+
+
+def whole(folder: Path, path: Path, count: int) -> None:
+    new_shop(folder / "shop.db").engine.dispose()
+    command = [sys.executable, "-m", "shopctl", "catalog", "import", str(path), "-o", "json"]
+    more = {"SHOPCTL_STORE": f"sqlite:///{folder}/shop.db", "SHOPCTL_DATA_DIR": str(folder / "data")}
+    half = sqlite3.connect(folder / "shop.db")
+    began = time.perf_counter()
+    started = subprocess.Popen(command, env=os.environ | more)
+    while half.execute("SELECT count(*) FROM products").fetchone()[0] < count // len(SIZES) // 2:
+        time.sleep(0.05)
+    started.kill()
+    started.wait()
+    told("killed half way", count // 2, time.perf_counter() - began)
+    for name in ("the same command, and the index", "the same file again"):
+        began = time.perf_counter()
+        done = subprocess.run(command, env=os.environ | more, capture_output=True, check=True, text=True)
+        told(name, count, time.perf_counter() - began)
+        report = json.loads(done.stdout)
+        print("   ", done.stderr.strip(), {name: value for name, value in report.items() if value and name != "rows"})
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"peak resident of any of them {peak:,.0f} MB")
+
+
+def told(name: str, count: int, seconds: float) -> None:
+    print(f"{name:18} {count / seconds:10,.0f} variants/s   {seconds:6.2f} s", flush=True)
 
 
 def new_shop(path: Path) -> Shop:

@@ -52,6 +52,11 @@ def test_a_rehearsal_shows_the_difference(cli: Cli) -> None:
     assert (whole["products_created"], whole["products_updated"], whole["changes"]) == (28, 2, rows)
     cells = list(csv.reader(io.StringIO(cli("catalog", "import", changed, "--dry-run", "-o", "csv").out)))
     assert (cells[0], len(cells)) == (["handle", "sku", "field", "from", "to"], 87)
+    picked = cli("catalog", "import", changed, "--dry-run", "--fields", "field,to", "--limit", "1")
+    assert [line.split() for line in picked.out.splitlines()[:2]] == [["FIELD", "TO"], ["brand", "Acme"]]
+    assert cli("catalog", "import", changed, "--dry-run", "--fields", "to", "-o", "json").json["changes"][0] == {
+        "to": "Acme"
+    }
     assert len(cli("catalog", "list", "-o", "jsonl").out.splitlines()) == 2
 
 

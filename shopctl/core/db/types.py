@@ -110,6 +110,8 @@ class Json(_StrictType):
     strict, native = Text(), Text()
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        if value == []:  # as half of the lists of a catalogue are
+            return "[]"
         return None if value is None else _encoded(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:

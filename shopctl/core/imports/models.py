@@ -92,10 +92,15 @@ def _extra(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] | None
     return value or None
 
 
-_STORABLE = AfterValidator(text.storable)
-Text: TypeAlias = Annotated[str, _STORABLE]
-Name: TypeAlias = Annotated[str, Field(max_length=_MAX_NAME), _STORABLE]
-Urls: TypeAlias = list[Annotated[str, Field(max_length=2_000), _STORABLE]]
+def _text(max_length: int = text.MAX_TEXT, min_length: int = 0) -> Any:
+    """What `text.storable` takes, checked by pydantic itself: there are a dozen texts in a row."""
+    return Field(min_length=min_length, max_length=max_length, pattern=_NO_NUL)
+
+
+_NO_NUL = r"^[^\x00]*$"
+Text: TypeAlias = Annotated[str, _text()]
+Name: TypeAlias = Annotated[str, _text(_MAX_NAME)]
+Urls: TypeAlias = list[Annotated[str, _text(2_000)]]
 Whole: TypeAlias = Annotated[int, Field(ge=0, le=MAX_QUANTITY), BeforeValidator(_whole)]
 Amount: TypeAlias = Annotated[int, BeforeValidator(_amount)]
 Currency: TypeAlias = Annotated[str, AfterValidator(_currency)]
@@ -109,8 +114,8 @@ class Product(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
 
-    handle: Annotated[str, Field(min_length=1, max_length=255), _STORABLE]
-    title: Annotated[str, Field(min_length=1), _STORABLE]
+    handle: Annotated[str, _text(255, min_length=1)]
+    title: Annotated[str, _text(min_length=1)]
     description: Text
     brand: Annotated[Name, _NONE_FOR_BLANK] | None
     category: Annotated[Name, AfterValidator(_category)] | None
@@ -130,7 +135,7 @@ class Variant(TypedDict, total=False):
     price: Amount
     compare_at_price: Amount | None
     currency: Currency
-    barcode: Annotated[str, Field(max_length=64), _STORABLE, _NONE_FOR_BLANK] | None
+    barcode: Annotated[str, _text(64), _NONE_FOR_BLANK] | None
     weight_grams: Whole
     image_urls: Urls
     taxable: bool
@@ -228,6 +233,7 @@ _REASONS = {
     "string_type": "is not text",
     "string_too_short": "is empty",
     "string_too_long": "is longer than {max_length} characters",
+    "string_pattern_mismatch": "holds a NUL character",
     "string_unicode": "is not valid Unicode text",
     "int_type": "is not a whole number",
     "bool_type": "is neither true nor false",

@@ -107,13 +107,10 @@ class _Job:
     found: Source
     batches: Batches
     report: Report
+    fingerprint: str
     one_unit: UnitOfWork | None = None
     refused: RefusedFile | None = None
     recorded: bool = False
-
-    @property
-    def fingerprint(self) -> str:
-        return f"{self.found.format}:{self.lines.fingerprint}"
 
     def note(self) -> None:
         """Put into the report what the reader has counted."""
@@ -153,7 +150,8 @@ def _begin(shop: Shop, file: BinaryIO, how: How, stack: ExitStack) -> _Job:
     lines = Lines(file, kept)
     found = open_source(lines, how.format, shop.facts.currency)
     batches = Batches(found, stack.enter_context(Seen()), shop.facts.currency, how.batch)
-    job = _Job(shop, how, lines, found, batches, Report(found.format, dry_run=shop.dry_run), refused=refused)
+    report, fingerprint = Report(found.format, dry_run=shop.dry_run), f"{found.format}:{lines.fingerprint}"
+    job = _Job(shop, how, lines, found, batches, report, fingerprint, refused=refused)
     if whole:
         job.one_unit = stack.enter_context(shop.work(ACTION, how.target))
     return job
@@ -196,6 +194,8 @@ def _import_batch(job: _Job, products: Sequence[Checked]) -> None:
             _record(tx, job)
             job.shop.fault("import.before_commit")
             tx.commit()
+        if job.refused:
+            job.refused.settle()
         job.shop.fault("import.after_commit")
     else:
         _tell(job, products, refusals)

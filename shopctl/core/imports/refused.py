@@ -55,13 +55,14 @@ class Kept:
 class RefusedFile:
     """The file that refused rows go to. It is made with the first of them, and never takes the place of another.
 
-    `mark` says how much of it there is; `resume` takes back what a cut import wrote after such a mark.
+    `mark` says how much of it there is, `settle` that this much is recorded beside the import: what an error finds behind
+    that is taken back, because those rows come again. `resume` does the same after a kill.
     """
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self._file: BinaryIO | None = None
-        self._size = 0
+        self._size = self._settled = 0
         self._hash = hashlib.sha256()
 
     def __enter__(self) -> Self:
@@ -70,15 +71,25 @@ class RefusedFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file:
-            self._file.close()
+        if self._file is None:
+            return
+        if error is not None:
+            self._file.truncate(self._settled)
+        self._file.close()
+        if error is not None and not self._settled:
+            self.path.unlink()
 
     @property
     def mark(self) -> dict[str, Any]:
         return {"size": self._size, "digest": self._hash.hexdigest()}
 
+    def settle(self) -> None:
+        self._settled = self._size
+
     def must_be_free(self) -> None:
         """BadInput when it could not be written without losing what is there."""
+        if str(self.path) == "-":
+            raise BadInput("usage", "Refused rows go to a file: stdout has the report")
         folder = self.path.parent
         if self.path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
             raise BadInput("unwritable_file", f"{self.path} cannot be written", file=str(self.path))
@@ -102,7 +113,7 @@ class RefusedFile:
             if (size, known.hexdigest()) != (mark["size"], mark["digest"]):
                 return False
             file.truncate(size)  # rows of the batch that was cut: they come again
-        self._size, self._hash = size, known
+        self._size, self._settled, self._hash = size, size, known
         return True
 
     def write(self, start: str, rows: Sequence[str]) -> None:

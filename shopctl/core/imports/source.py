@@ -21,7 +21,8 @@ Readable: TypeAlias = BinaryIO | str | bytes
 
 
 class Lines:
-    """The lines of a file with their ends, as text. `number`, `size` and `digest` say how far reading has come.
+    """The lines of a file with their ends, as text. `number`, `size` and `digest` say how far reading has come;
+    `fingerprint` tells the file from others before that, by its size (a pipe has none) and its beginning.
 
     `kept`: where the readers of formats put the text of each row, for a file of refused rows. Raises BadInput: not_utf8
     or line_too_long, naming the line.
@@ -33,13 +34,9 @@ class Lines:
         self.kept = kept
         self._source = source
         self._beginning = source.read(_BEGINNING)
+        self.fingerprint = f"{_size(source) or '-'}:{hashlib.sha256(self._beginning).hexdigest()}"
         self._hash = hashlib.sha256()
         self._lines = self._read()
-
-    @property
-    def fingerprint(self) -> str:
-        """What tells this file from others before it has been read: its size, where it has one, and its beginning."""
-        return f"{_size(self._source) or '-'}:{hashlib.sha256(self._beginning).hexdigest()}"
 
     @property
     def digest(self) -> str:

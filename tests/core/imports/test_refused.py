@@ -101,8 +101,8 @@ def test_a_rehearsal_makes_no_file(shop: Shop, file: Path) -> None:
 def test_no_file_is_overwritten(shop: Shop, file: Path, tmp_path: Path) -> None:
     before = everything(shop)
     file.write_bytes(b"mine")
-    for path in (file, tmp_path, tmp_path / "no" / "folder"):
-        with pytest.raises(BadInput, match=r"cannot be written|not empty"):
+    for path in (file, tmp_path, tmp_path / "no" / "folder", Path("-")):
+        with pytest.raises(BadInput, match=r"cannot be written|not empty|go to a file"):
             refusing(shop, HEADER + TEE, path)
     assert (file.read_bytes(), everything(shop)) == (b"mine", before)
     file.write_bytes(b"")
@@ -118,6 +118,20 @@ def test_all_or_nothing_leaves_nothing_to_mend(shop: Shop, file: Path) -> None:
 def test_an_error_loses_nothing(shop: Shop, file: Path) -> None:
     with pytest.raises(BadInput, match="not UTF-8"):
         refusing(shop, HEADER + TEE + HAT + b"\xe9;E;;1;;\r\n", file, batch=1)
+    assert file.read_bytes() == HEADER + TEE
+
+
+def test_what_an_error_rolls_back_is_not_in_the_file(shop: Shop, file: Path) -> None:
+    """So the same command can be given again: the rows of the batch will be refused again."""
+
+    def fail(_: Any) -> None:
+        raise RuntimeError
+
+    content = HEADER + HAT + TEE
+    with pytest.raises(RuntimeError):
+        refusing(shop, content, file, on_refusal=fail)
+    assert not file.exists()
+    refusing(shop, content, file)
     assert file.read_bytes() == HEADER + TEE
 
 
