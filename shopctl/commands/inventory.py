@@ -31,7 +31,7 @@ def import_(
         with (
             me.shop(writes=True) as shop,
             imports.opened(file) as source,
-            imports.resumable(me, rule),
+            imports.if_stopped(me, imports.STOPPED[rule]),
             progress.reading(me, "Importing", source) as step,
         ):
             report = core.imports.stock.import_stock(

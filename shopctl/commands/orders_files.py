@@ -29,7 +29,7 @@ def import_(
         with (
             me.shop(writes=True) as shop,
             imports.opened(file) as source,
-            imports.resumable(me, rule),
+            imports.if_stopped(me, imports.STOPPED[rule]),
             progress.reading(me, "Importing", source) as step,
         ):
             take = core.imports.orders.take

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -119,7 +119,6 @@ class Written:
 
 
 _Options: TypeAlias = frozenset[tuple[str, str]]
-_Draft = TypeVar("_Draft", ProductDraft, VariantDraft)
 
 
 @dataclass(slots=True)
@@ -292,16 +291,16 @@ def _is(product: Mapping[str, Any], draft: ProductDraft) -> bool:
     return bool(own and own == its)
 
 
-def _with_kept_extra(draft: _Draft, row: Mapping[str, Any] | None) -> _Draft:
+def _with_kept_extra(said: Mapping[str, Any], row: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Extra cells as said are merged into those that are kept, by column; a blank one takes its column away."""
-    if not draft.said.get("extra"):
-        return draft
+    if not said.get("extra"):
+        return said
     merged: dict[str, dict[str, str]] = dict(row["extra"] or {}) if row else {}
-    for format, cells in draft.said["extra"].items():
+    for format, cells in said["extra"].items():
         both = merged.get(format, {}) | cells
         merged[format] = {column: cell for column, cell in both.items() if cell}
     extra = {format: cells for format, cells in merged.items() if cells}
-    return replace(draft, said={**draft.said, "extra": extra or None})
+    return {**said, "extra": extra or None}
 
 
 # --- how put works -------------------------------------------------------------------------------------------------
@@ -316,7 +315,8 @@ def _put_one(
     result = Written(draft.handle)
     product = known.products.get(draft.handle)
     fresh = product is None
-    draft = _with_kept_extra(draft, product)
+    if draft.said.get("extra"):
+        draft = replace(draft, said=_with_kept_extra(draft.said, product))
     said = dict(draft.said)
     if "category" in said:
         said["category_id"] = paths[said.pop("category")]
@@ -384,7 +384,9 @@ def _places(draft: ProductDraft, product: Mapping[str, Any], known: _Known, resu
         if current is not None:
             mine.pop(frozenset(current["options"].items()), None)
         mine[same] = current or {"sku": sku}
-        places.append(_Place(_with_kept_extra(said, current), current, sku, options, same))
+        if said.said.get("extra"):
+            said = said._replace(said=_with_kept_extra(said.said, current))
+        places.append(_Place(said, current, sku, options, same))
     return places
 
 

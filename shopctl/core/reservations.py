@@ -196,7 +196,9 @@ def extend(
         wanted = until or tx.now + (term or tx.facts.hold_ttl)
         if not tx.now < wanted <= tx.now + LONGEST_TERM:
             raise BadInput("bad_term", "A hold can be extended until a moment from now to a year ahead", until=until)
-        tx.execute(sa.update(reservations).where(r.id == row.id).values(expires_at=_no_sooner(wanted)))
+        tx.execute(
+            sa.update(reservations).where(r.id == row.id, r.state == "held").values(expires_at=_no_sooner(wanted))
+        )
         extended = show(tx, row.id)
         tx.commit()
     return extended

@@ -69,6 +69,7 @@ def test_lists_by_owner_sku_age_and_time_left(held: Shop) -> None:
     assert listed(held, "owner:c2") == [("c2", "CAP", 1), ("c2", "TEE", 3)]
     assert listed(held, "owner_kind:order") == [("1001", "TEE", 1)]
     assert listed(held, "owner:cart") == []
+    assert listed(held, "order 1001") == [("1001", "TEE", 1)]
     assert listed(held, "sku:TEE age:>600") == [("c1", "TEE", 2)]
     assert listed(held, "sku:TEE age_seconds:<=2", sort="age") == [("c2", "TEE", 3), ("1001", "TEE", 1)]
     assert listed(held, "left:<60") == [("c1", "TEE", 2)]  # the pinned one has no time that could run out

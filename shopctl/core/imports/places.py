@@ -72,6 +72,7 @@ class Found:
 
 def whose(tx: UnitOfWork, rows: Sequence[RawRow]) -> list[Found]:
     """For each row the SKU that it names, or that its handle and option values do."""
+    rows = [row if row.problem is None else RawRow(row.line) for row in rows]
     named = sorted({row.sku for row in rows if row.sku})
     known = {sku for chunk in _chunks(named) for (sku,) in tx.rows(_SKUS, {"skus": chunk})}
     by_options = _by_options(tx, sorted({row.handle for row in rows if row.handle and not row.sku}))

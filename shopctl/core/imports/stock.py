@@ -113,6 +113,8 @@ def import_stock(
     with ExitStack() as stack:
         mend = kept = None
         if refused is not None:
+            if on_error == "stop":
+                raise BadInput("usage", "With --on-error stop nothing goes in, so no rows are left to mend")
             mend = RefusedFile(refused)
             mend.must_be_free()
             if not shop.dry_run:
@@ -129,6 +131,8 @@ def import_stock(
             one_unit = stack.enter_context(shop.work(ACTION, target))
         for rows in _batches(found):
             job.take(rows, one_unit)
+        while mend and kept and (rest := list(islice(lines, BATCH))):  # what stands behind a quote that never closes
+            mend.write(kept.start, rest)
         if one_unit:
             one_unit.commit()
         job.note()
@@ -236,16 +240,24 @@ class _Job:
         }
         if numbers["quantity"] is numbers["safety_stock"] is numbers["opening"] is None:
             return None
-        code = places.code_of(said.place)
-        if code is None and said.place and self.how.make_warehouses and not places.is_ambiguous(said.place):
-            code = places.make(tx, said.place)
-            self.report.warehouses_made.append(code)
-        if code is None:
-            raise _Unusable(Refusal(line, said.place_column, shown(said.place), places.why_not(said.place)))
+        code = self._place(tx, places, line, said)
         began, _ = self.seen.first(f"{sku}\n{code}", line, "")
         if began != line:
             raise _Unusable(Refusal(line, said.column, shown(sku), f"{sku} in {code} stands in line {began} already"))
         return _Cell(line, said, Count(sku, code, **numbers))
+
+    def _place(self, tx: UnitOfWork, places: Places, line: int, said: Said) -> str:
+        """The warehouse that is meant, opened where it is new and that is wanted."""
+        code, why = places.code_of(said.place), places.why_not(said.place)
+        if code is None and said.place and self.how.make_warehouses and not places.is_ambiguous(said.place):
+            try:
+                code = places.make(tx, said.place)
+                self.report.warehouses_made.append(code)
+            except BadInput as error:
+                why = error.message
+        if code is None:
+            raise _Unusable(Refusal(line, said.place_column, shown(said.place), why))
+        return code
 
     def _tell(self, rows: Sequence[RawRow], refusals: list[Refusal]) -> None:
         """Say what of a batch was refused: in the report, to who listens, and as rows to mend."""

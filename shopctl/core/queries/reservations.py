@@ -135,7 +135,7 @@ LIST: Listing[Reservation] = Listing(
         "created_at": r.created_at,
         "expires_at": r.expires_at,
     },
-    ("owner", "sku"),
+    ("owner", "owner_kind", "sku"),
     (r.id.desc(),),  # a UUIDv7: by time of creation
     _build,
     given=lambda tx: {"now": tx.now},

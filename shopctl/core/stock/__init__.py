@@ -12,7 +12,7 @@ from shopctl.core.stock.counts import Count, Counted, take_stock
 from shopctl.core.stock.ledger import COUNTERS, GENERAL, Move, books_disagree, move, uncommitted_units
 from shopctl.core.stock.levels import ensure_levels, follow_policy, rewrite_level
 from shopctl.core.stock.opening import open_stock
-from shopctl.core.stock.warehouses import add_warehouse, default_warehouse, edit_warehouse, make_warehouse
+from shopctl.core.stock.warehouses import add_warehouse, edit_warehouse, make_warehouse
 from shopctl.core.stock.work import adjust, receive, receive_all, set_level, transfer
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "add_warehouse",
     "adjust",
     "books_disagree",
-    "default_warehouse",
     "edit_warehouse",
     "ensure_levels",
     "follow_policy",

@@ -58,5 +58,10 @@ def _tell(tx: UnitOfWork, skus: Sequence[str], changed: Mapping[tuple[str, str],
         thresholds[row.sku] = row.threshold
     for sku, threshold in sorted(thresholds.items()):
         if (now[sku] <= threshold) != (before[sku] <= threshold):
-            topic = "stock.low" if now[sku] <= threshold else "stock.recovered"
-            outbox.add(tx, topic, sku, sku=sku, units=now[sku], threshold=threshold)
+            crossed(tx, sku, now[sku], threshold)
+
+
+def crossed(tx: UnitOfWork, sku: str, units: int, threshold: int) -> None:
+    """Write the fact that a SKU has come to its threshold, or above it again."""
+    topic = "stock.low" if units <= threshold else "stock.recovered"
+    outbox.add(tx, topic, sku, sku=sku, units=units, threshold=threshold)

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from shopctl.core import outbox
 from shopctl.core.db.tables import stock_levels, variants, warehouses
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries import stock as reads
-from shopctl.core.queries.warehouses import DEFAULT, default_warehouse, known_warehouse, unknown_warehouse
+from shopctl.core.queries.warehouses import DEFAULT, default_warehouse, known_warehouse
 from shopctl.core.shop import Shop
+from shopctl.core.stock import low
 from shopctl.core.stock.levels import follow_policy
-
-__all__ = ["add_warehouse", "default_warehouse", "edit_warehouse", "known_warehouse", "make_warehouse"]
 
 _CHUNK = 500
 MAX_PRIORITY = 1_000_000
@@ -27,6 +25,7 @@ MAX_PRIORITY = 1_000_000
 # --- steps ---------------------------------------------------------------------------------------------------------
 def make_warehouse(tx: UnitOfWork, *, code: str, name: str | None = None, priority: int | None = None) -> Row:
     """Open a warehouse; without a priority it comes last."""
+    name, priority = _name(name), _priority(priority)
     if tx.row(sa.select(warehouses.c.code).where(warehouses.c.code == code)):
         raise Refused("warehouse_exists", f"There is a warehouse {code!r} already", warehouse=code)
     first = tx.execute(DEFAULT).scalar()
@@ -45,7 +44,7 @@ def add_warehouse(shop: Shop, *, code: str, name: str | None = None, priority: i
     except ValueError as error:
         raise BadInput("bad_warehouse", f"A warehouse code {error}", value=code) from None
     with shop.work("stock.warehouses.add", code) as tx:
-        row = make_warehouse(tx, code=code, name=_name(name), priority=_priority(priority))
+        row = make_warehouse(tx, code=code, name=name, priority=priority)
         tx.commit()
     return _shown(row)
 
@@ -60,7 +59,7 @@ def edit_warehouse(
         raise BadInput("nothing_to_change", "Name what to change: a name, a priority, active or not")
     with shop.work("stock.warehouses.edit", code) as tx:
         known_warehouse(tx, code)
-        first, low = tx.execute(DEFAULT).scalar(), _low_in(tx, code)
+        first, were_low = tx.execute(DEFAULT).scalar(), _low_in(tx, code)
         tx.execute(sa.update(warehouses).where(warehouses.c.code == code).values(**changes))
         if not tx.execute(DEFAULT).scalar():
             raise Refused(
@@ -70,7 +69,8 @@ def edit_warehouse(
                 warehouse=code,
             )
         _follow_the_first(tx, first)
-        _tell(tx, low, _low_in(tx, code))
+        for sku, found in reads.thresholds(tx, sorted(were_low ^ _low_in(tx, code))).items():
+            low.crossed(tx, sku, int(found.units), found.threshold)
         row = _row(tx, code)
         tx.commit()
     return _shown(row)
@@ -111,19 +111,8 @@ def _low_in(tx: UnitOfWork, code: str) -> set[str]:
     return {row.sku for row in tx.rows(here, reads.given(tx))}
 
 
-def _tell(tx: UnitOfWork, before: set[str], now: set[str]) -> None:
-    """A SKU that a warehouse's closing or opening took across its threshold is told like any other."""
-    found = reads.thresholds(tx, sorted(before ^ now))
-    for sku, row in found.items():
-        topic = "stock.low" if sku in now else "stock.recovered"
-        outbox.add(tx, topic, sku, sku=sku, units=int(row.units), threshold=row.threshold)
-
-
 def _row(tx: UnitOfWork, code: str) -> Row:
-    found = tx.row(sa.select(warehouses).where(warehouses.c.code == code))
-    if found is None:
-        raise unknown_warehouse(tx, code)
-    return found
+    return tx.rows(sa.select(warehouses).where(warehouses.c.code == code))[0]
 
 
 def _shown(row: Row) -> dict[str, object]:

@@ -123,6 +123,7 @@ def test_tall_headings_as_shopify_writes_them_now_and_wrote_them(shop: Shop) -> 
         ("", "empty_file"),
         ("a,b\n1,2\n", "unknown_format"),
         ("handle,title,price\n", "products_file"),
+        ("sku,title,price,quantity\n", "products_file"),
         ("Handle,SKU,Location\n", "no_quantity"),
         ("Location,On hand (new)\n", "no_sku"),
         ("sku,sku,quantity\n", "column_twice"),
@@ -174,6 +175,34 @@ def test_a_bad_row_is_refused_and_the_others_go_in(shop: Shop, row: str, column:
     assert verify.verify(shop).violations == []
 
 
+@pytest.mark.parametrize(
+    ("line", "column", "reason"),
+    [
+        ('{"sku": "\\ud800", "quantity": 1}', "SKU", "is not valid Unicode text"),
+        ('{"sku": "TEE-S", "warehouse": "\\u0000", "quantity": 1}', "warehouse", "holds a NUL character"),
+        ('{"sku": 5}', "sku", "is not text"),
+        ('{"sku": "TEE-S", "quantity": true}', "quantity", "is not a whole number"),
+        ('{"sku": "TEE-S", "quantity": 1.0}', "quantity", "is not a whole number"),
+        ("[1]", "(row)", "is not a JSON object"),
+        ("{", "(row)", "is not JSON"),
+        ("[" * 100_000, "(row)", "nests too deeply"),
+        ('{"sku": "TEE-S", "warehouse": "%s", "quantity": 1}' % ("x" * 201), "warehouse", "1 to 200 characters"),
+    ],
+)
+def test_a_bad_line_is_refused(shop: Shop, line: str, column: str, reason: str) -> None:
+    report = import_stock(shop, f'{{"sku": "TEE-S", "quantity": 4}}\n{line}\n', make_warehouses=True)
+    assert [(r.line, r.column) for r in report.refusals] == [(2, column)]
+    assert reason in report.refusals[0].reason
+    assert units(shop) == {"TEE-S MAIN": 4, "TEE-M EAST": 2}
+
+
+def test_what_stands_behind_an_open_quote_is_kept_to_be_mended(shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "mend.csv"
+    file = 'sku,quantity\nTEE-S,4\n"TEE-M,5\nMUG,6\n'
+    assert import_stock(shop, file, refused=str(path)).rows_refused == 1
+    assert path.read_text() == 'sku,quantity\n"TEE-M,5\nMUG,6\n'
+
+
 def test_a_variant_is_found_by_handle_and_options_or_not_at_all(shop: Shop) -> None:
     row = "{},T,Size,{},Cut,{},,,,,,1,\n".format
     report = import_stock(shop, WIDE + row("tee", "S", "Slim") + row("tee", "S", "Wide") + row("no", "S", "Slim"))
@@ -198,6 +227,8 @@ def test_refused_rows_go_to_a_file_that_can_be_mended(shop: Shop, tmp_path: Path
     assert told(import_stock(shop, path.read_text().replace(";x", ";1").replace(";y", ";2"))) == []
     with pytest.raises(BadInput, match="not empty"):
         import_stock(shop, file, refused=str(path))
+    with pytest.raises(BadInput, match="nothing goes in"):
+        import_stock(shop, file, refused="other.csv", on_error="stop")
 
 
 def test_stop_lets_nothing_in(shop: Shop) -> None:

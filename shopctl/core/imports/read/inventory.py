@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shopctl.core.domain import text
 from shopctl.core.errors import BadInput
 from shopctl.core.imports.cells import unguarded
 from shopctl.core.imports.rows import ROW, Refusal, shown
@@ -86,21 +87,37 @@ def open_inventory(lines: Lines, wanted: str | None = None) -> Inventory:
     if not start:
         raise BadInput("empty_file", "The file is empty: there is nothing to import")
     if wanted == "jsonl" or (wanted is None and start.lstrip().startswith("{")):
-        return _jsonl(lines)
-    table = Table(lines)
-    return _READERS[wanted or _sniffed(table)](table)
+        found = _jsonl(lines)
+    else:
+        table = Table(lines)
+        found = _READERS[wanted or _sniffed(table)](table)
+    found.rows = map(_storable, found.rows)
+    return found
+
+
+def _storable(row: RawRow) -> RawRow:
+    """The row; with a problem, when a name in it is one that no store can have."""
+    names = [("SKU", row.sku), ("Handle", row.handle), *((said.place_column, said.place) for said in row.said)]
+    for column, name in names:
+        try:
+            text.storable(name)
+        except ValueError as error:
+            row.problem = row.problem or Refusal(row.line, column, shown(name), str(error))
+    return row
 
 
 def _sniffed(table: Table) -> str:
     names = set(table.names)
+    if names & {"variant price", "price", "body (html)", "url handle"}:
+        raise BadInput(
+            "products_file",
+            "This is a product file, not an inventory",
+            hint="Take it in with: shopctl catalog import FILE",
+        )
     if "location" in names:
         return "shopify-tall"
     if "sku" in names and ("quantity" in names or "safety_stock" in names):
         return "csv"
-    if names & {"variant price", "price", "body (html)", "url handle"}:
-        raise BadInput(
-            "products_file", "This is a product file: it has prices", hint="Take it in with: shopctl catalog import"
-        )
     if names & {"sku", "handle"} and names - _PLACELESS:
         return "shopify-wide"
     raise BadInput(
