@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Annotated, Any, BinaryIO, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from shopctl import core
-from shopctl.commands.face import Face, Listed, Reading, Writing, face, noun, whole
-from shopctl.commands.output import is_terminal, unknown
+from shopctl.commands import imports, progress
+from shopctl.commands.face import Listed, Reading, Writing, face, noun, whole
 from shopctl.core.domain.money import Money
-from shopctl.core.errors import BadInput, BatchFailed
+from shopctl.core.errors import BadInput
 
 app = noun("Products, variants, categories; import and export.")
 categories = noun("The tree of categories.")
@@ -133,24 +131,31 @@ def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-")],
     format: Annotated[str | None, typer.Option(help="jsonl, csv or shopify; default: sniffed.")] = None,
-    on_error: Annotated[str, typer.Option(help="continue: good rows go in; stop: nothing goes in.")] = "continue",
+    on_error: imports.OnError = "continue",
+    refused: imports.Refused = None,
+    from_start: imports.FromStart = False,
+    limit: imports.Shown = 50,
 ) -> None:
     """Take in products: our JSONL or CSV, or Shopify's classic CSV. The same file again changes nothing."""
-    me = face(ctx)
-    if on_error not in ("continue", "stop"):
-        raise unknown("policy", on_error, ("continue", "stop"))
-    rule: Literal["continue", "stop"] = "stop" if on_error == "stop" else "continue"
-    with me.shop(writes=True) as shop, _opened(file) as source, _progress(me, file, source) as step:
-        report = core.imports.products.import_products(
-            shop, source, format=format, on_error=rule, target=file, progress=step
-        )
-    if me.out.format == "table":
-        for refusal in report.refusals:
-            me.out.say(f"Line {refusal.line}, {refusal.column}: {refusal.value!r} {refusal.reason}")
-    me.out.one(report)
-    if report.rows_refused:
-        count = report.rows_refused
-        raise BatchFailed("rows_refused", f"{count} rows were refused; the others went in", refused=count)
+    me, rule = face(ctx), imports.policy(on_error)
+    with imports.differences() as found:
+        with me.shop(writes=True) as shop, imports.opened(file) as source:
+            with imports.resumable(me, rule), progress.reading(me, "Importing", source) as step:
+                report = core.imports.products.import_products(
+                    shop,
+                    source,
+                    format=format,
+                    on_error=rule,
+                    target=file,
+                    refused=refused,
+                    from_start=from_start,
+                    progress=step,
+                    on_refusal=imports.refusals(me),
+                    on_change=(lambda change: found.add(_difference(change))) if me.dry_run else None,
+                )
+            with progress.counting(me, "Indexing") as step:
+                core.housekeeping.index_all(shop, step)
+        imports.show(me, report, found, limit, refused)
 
 
 @app.command(cls=Reading)
@@ -242,36 +247,6 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-@contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        with open(file, "rb") as source:
-            yield source
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise BadInput("unreadable_file", f"{file} cannot be read: {error.strerror}", file=file) from None
-
-
-@contextmanager
-def _progress(me: Face, file: str, source: BinaryIO) -> Iterator[Any]:
-    """A progress bar on stderr, when somebody looks and the length is known."""
-    if me.out.quiet or file == "-" or not is_terminal(sys.stderr):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Importing", total=_size(source))
-        yield lambda _, size: bar.update(task, completed=size)
-
-
-def _size(source: BinaryIO) -> int | None:
-    import os
-
-    try:
-        return os.fstat(source.fileno()).st_size
-    except OSError:
-        return None
+def _difference(change: Any) -> dict[str, object]:
+    told = {"handle": change.handle, "sku": change.sku, "field": change.field}
+    return {**told, "from": change.before, "to": change.after}

@@ -86,6 +86,13 @@ class Output:
             case _:
                 self._card(record)
 
+    def with_rows(self, thing: object, name: str, rows: Iterable[Record]) -> None:
+        """One JSON object whose last field is a list that is never all in memory."""
+        head = encoded(self.picked(plain(thing)), indent=2).removesuffix("\n}")
+        _write(f'{head},\n  "{name}": ')
+        self._json_array(rows)
+        _write("}\n")
+
     def line(self, record: object) -> None:
         """One JSON object on a line of its own."""
         _write(encoded(plain(record)) + "\n")

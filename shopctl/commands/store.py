@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
+from shopctl.commands import progress
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun, whole
 from shopctl.commands.moments import moment
 from shopctl.core.errors import StillPending
@@ -89,7 +90,11 @@ def repair(
 @app.command(cls=Writing)
 def reindex(ctx: typer.Context) -> None:
     """Build the search index anew from the catalogue."""
-    face(ctx).do(lambda shop: {"indexed": core.search.reindex(shop)})
+    me = face(ctx)
+    with me.shop(writes=True) as shop:
+        with progress.counting(me, "Indexing") as step:
+            count = core.search.reindex(shop, step)
+        me.out.one({"indexed": count})
 
 
 @app.command(cls=Writing)

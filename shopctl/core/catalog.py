@@ -6,17 +6,19 @@ the product is new. `put` writes many drafts with a handful of statements, whate
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
 from shopctl.core import outbox, stock
+from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import categories, products, variants
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
+from shopctl.core.domain.money import Money
 from shopctl.core.errors import Refused
 from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.stock import owed
@@ -87,9 +89,20 @@ class Clash:
     index: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of a product, or of its variant `sku`, and what it was; None for a part that is new."""
+
+    handle: str
+    sku: str | None
+    field: str
+    before: object
+    after: object
+
+
 @dataclass(slots=True)
 class Written:
-    """What became of one draft."""
+    """What became of one draft; `changes` only where they were asked for."""
 
     handle: str
     outcome: Literal["created", "updated", "unchanged", "refused"] = "unchanged"
@@ -99,6 +112,7 @@ class Written:
     openings: list[tuple[str, int, int]] = field(default_factory=list)  # sku, quantity, line
     untracked: int = 0
     untracked_openings: int = 0  # variants with an opening stock that nobody will count
+    changes: list[Change] = field(default_factory=list)
 
 
 _Options: TypeAlias = frozenset[tuple[str, str]]
@@ -112,6 +126,7 @@ class _Known:
     by_sku: dict[str, dict[str, Any]]
     by_product: dict[str, dict[_Options, dict[str, Any]]]
     owed: dict[str, int]
+    paths: dict[str | None, str | None]
 
 
 @dataclass(slots=True)
@@ -122,23 +137,28 @@ class _Writes:
     changed_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a variant of a draft goes: its row when there is one, its SKU and options either way."""
 
     draft: VariantDraft
     row: dict[str, Any] | None
     sku: str
     options: Mapping[str, str]
+    same: _Options
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def put(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> list[Written]:
-    """Create or update products with their variants; variants that a draft does not name stay as they are."""
+def put(tx: UnitOfWork, drafts: Sequence[ProductDraft], *, compare: bool = False) -> list[Written]:
+    """Create or update products with their variants; variants that a draft does not name stay as they are.
+
+    With `compare` each result tells field by field what changed.
+    """
     paths = ensure_categories(tx, (draft.said.get("category") for draft in drafts))
     known, writes = _look_up(tx, drafts), _Writes()
     drafts = [_with_own_handle(draft, known) for draft in drafts]
-    results = [_put_one(tx, draft, known, writes, paths) for draft in drafts]
+    if compare:
+        known.paths = _paths(tx, known)
+    results = [_put_one(tx, draft, known, writes, paths, compare) for draft in drafts]
     _flush(tx, writes)
     # A new variant has no level yet, and needs one only to be sold beyond what is there.
     backordered = [row for row in writes.new_variants.values() if row["tracked"] and row["backorder_limit"]]
@@ -258,13 +278,14 @@ def _put_one(
     known: _Known,
     writes: _Writes,
     paths: Mapping[str | None, str | None],
+    compare: bool,
 ) -> Written:
     result = Written(draft.handle)
     product = known.products.get(draft.handle)
     fresh = product is None
-    said = {key: value for key, value in draft.said.items() if key != "category"}
-    if "category" in draft.said:
-        said["category_id"] = paths[draft.said["category"]]
+    said = dict(draft.said)
+    if "category" in said:
+        said["category_id"] = paths[said.pop("category")]
     if product is None:
         product = _new_product(tx, draft.handle, said)
     places = _places(draft, product, known, result)
@@ -276,6 +297,8 @@ def _put_one(
     if (fresh and not places) or (draft.whole and result.clashes):
         result.outcome = "refused"
         return result
+    if compare:
+        result.changes += _changes(tx, draft, None if fresh else product, places, known)
     changed = [_put_variant(tx, place, product, known, writes, result) for place in places]
     known.products[draft.handle] = product
     if fresh:
@@ -302,7 +325,8 @@ def _places(draft: ProductDraft, product: Mapping[str, Any], known: _Known, resu
     for index, said in enumerate(draft.variants):
         current = known.by_sku.get(said.sku) if said.sku else None
         options = said.options if said.options is not None else current["options"] if current else {}
-        same_options = mine.get(frozenset(options.items()))
+        same = frozenset(options.items())
+        same_options = mine.get(same)
         sku = said.sku or (same_options["sku"] if same_options else _made_sku(draft.handle, options, known, taken))
         current = known.by_sku.get(sku)
         reason = None
@@ -325,8 +349,8 @@ def _places(draft: ProductDraft, product: Mapping[str, Any], known: _Known, resu
         taken[sku] = said.line
         if current is not None:
             mine.pop(frozenset(current["options"].items()), None)
-        mine[frozenset(options.items())] = current or {"sku": sku}
-        places.append(_Place(said, current, sku, options))
+        mine[same] = current or {"sku": sku}
+        places.append(_Place(said, current, sku, options, same))
     return places
 
 
@@ -335,21 +359,30 @@ def _put_variant(
 ) -> bool:
     """Write one variant of a draft where it goes; whether it changed anything."""
     said, row = place.draft.said, place.row
-    wanted = {**said, "options": dict(place.options)}
     mine = known.by_product.setdefault(product["id"], {})
-    changed = row is None or any(row[key] != value for key, value in wanted.items())
+    changed = row is None or row["options"] != place.options or any(row[key] != value for key, value in said.items())
     if row is None:
-        row = {**VARIANT_DEFAULTS, "currency": tx.facts.currency, **wanted, "id": new_id(), "sku": place.sku}
-        row |= {"product_id": product["id"], "position": len(mine) + 1, "created_at": tx.now, "updated_at": tx.now}
+        row = {
+            **VARIANT_DEFAULTS,
+            **said,
+            "id": new_id(),
+            "product_id": product["id"],
+            "position": len(mine) + 1,
+            "sku": place.sku,
+            "options": place.options,
+            "currency": tx.facts.currency,
+            "created_at": tx.now,
+            "updated_at": tx.now,
+        }
         known.by_sku[place.sku] = row
         writes.new_variants[row["id"]] = row
         result.made_skus += place.draft.sku is None
     elif changed:
         mine.pop(frozenset(row["options"].items()), None)
-        row |= {**wanted, "updated_at": tx.now}
+        row |= {**said, "options": place.options, "updated_at": tx.now}
         if row["id"] not in writes.new_variants:
             writes.changed_variants[row["id"]] = row
-    mine[frozenset(place.options.items())] = row
+    mine[place.same] = row
     result.variants += 1
     result.untracked += not row["tracked"]
     if place.draft.opening is not None and row["tracked"]:
@@ -364,20 +397,51 @@ def _look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> _Known:
     handles += [text.told_apart(draft.handle, draft.said["title"]) for draft in drafts if draft.made]
     named = [v.sku or _base_sku(d.handle, v.options or {}) for d in drafts for v in d.variants]
     limited = [v.sku for d in drafts for v in d.variants if v.sku and "backorder_limit" in v.said]
-    known = _Known({}, {}, {}, {})
+    known = _Known({}, {}, {}, {}, {})
     for chunk in _chunks(limited):
         known.owed |= owed(tx, chunk)
-    for chunk in _chunks(handles):
-        for row in tx.rows(sa.select(products).where(products.c.handle.in_(chunk))):
-            known.products[row.handle] = row._asdict()
+    for row in tx.rows(sa.select(products).where(stores.among(tx.connection, products.c.handle, handles))):
+        known.products[row.handle] = row._asdict()
     product_ids = [row["id"] for row in known.products.values()]
-    for column, values in ((variants.c.product_id, product_ids), (variants.c.sku, named)):
-        for chunk in _chunks(values):
-            for row in tx.rows(sa.select(variants).where(column.in_(chunk)).order_by(variants.c.position)):
-                if row.sku not in known.by_sku:
-                    known.by_sku[row.sku] = found = row._asdict()
-                    known.by_product.setdefault(row.product_id, {})[frozenset(found["options"].items())] = found
+    mine = [variants.c.product_id.in_(chunk) for chunk in _chunks(product_ids)]
+    for condition in (*mine, stores.among(tx.connection, variants.c.sku, named)):
+        for row in tx.rows(sa.select(variants).where(condition).order_by(variants.c.position)):
+            if row.sku not in known.by_sku:
+                known.by_sku[row.sku] = found = row._asdict()
+                known.by_product.setdefault(row.product_id, {})[frozenset(found["options"].items())] = found
     return known
+
+
+def _paths(tx: UnitOfWork, known: _Known) -> dict[str | None, str | None]:
+    """Category paths by id, of the products that are there already."""
+    found: dict[str | None, str | None] = {None: None}
+    for chunk in _chunks(sorted({row["category_id"] for row in known.products.values() if row["category_id"]})):
+        query = sa.select(categories.c.id, categories.c.path).where(categories.c.id.in_(chunk))
+        found |= {row.id: row.path for row in tx.rows(query)}
+    return found
+
+
+_EMPTY: Sequence[object] = (None, "", [], {})
+
+
+def _changes(
+    tx: UnitOfWork, draft: ProductDraft, product: Mapping[str, Any] | None, places: Sequence[_Place], known: _Known
+) -> list[Change]:
+    """What a draft changes, field by field, in a product and in the variants that have a place."""
+
+    def parts(sku: str | None, before: Mapping[str, Any] | None, said: Mapping[str, Any]) -> Iterator[Change]:
+        for name, value in said.items():
+            if value not in _EMPTY if before is None else before[name] != value:
+                was = None if before is None else before[name]
+                if name in ("price", "compare_at_price"):
+                    was, value = (None if v is None else Money(v, tx.facts.currency) for v in (was, value))
+                yield Change(draft.handle, sku, name, was, value)
+
+    there = None if product is None else {**product, "category": known.paths.get(product["category_id"])}
+    changes = list(parts(None, there, draft.said))
+    for place in places:
+        changes += parts(place.sku, place.row, {"options": place.options, **place.draft.said})
+    return changes
 
 
 def _flush(tx: UnitOfWork, writes: _Writes) -> None:

@@ -208,10 +208,8 @@ def open_stock(tx: UnitOfWork, openings: Mapping[str, int]) -> set[str]:
     if not openings:
         return set()
     skus = sorted(openings)
-    moved: set[str] = set()
-    for i in range(0, len(skus), 500):
-        found = sa.select(stock_movements.c.sku).where(stock_movements.c.sku.in_(skus[i : i + 500])).distinct()
-        moved |= {row.sku for row in tx.rows(found)}
+    here = stores.among(tx.connection, stock_movements.c.sku, skus)
+    moved = {row.sku for row in tx.rows(sa.select(stock_movements.c.sku).where(here).distinct())}
     fresh = {sku: openings[sku] for sku in skus if sku not in moved and openings[sku]}
     if fresh:
         _open(tx, fresh, default_warehouse(tx))

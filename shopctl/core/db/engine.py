@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -253,6 +253,16 @@ def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:
         found = sa.func.json_each(document).table_valued("key", "value")
     value = sa.cast(found.c.value, sa.BigInteger).label("value")
     return sa.select(sa.type_coerce(found.c.key, sa.Text).label("key"), value).subquery()
+
+
+def among(connection: sa.Connection, column: sa.ColumnElement[str], values: Collection[str]) -> sa.ColumnElement[bool]:
+    """Whether a text column has one of the values, however many: all of them travel as one JSON parameter."""
+    document = sa.literal(json.dumps(list(values), ensure_ascii=False))
+    if connection.dialect.name == "postgresql":
+        found = sa.func.json_array_elements_text(sa.cast(document, sa.JSON)).table_valued("value")
+    else:
+        found = sa.func.json_each(document).table_valued("value")
+    return column.in_(sa.select(sa.type_coerce(found.c.value, sa.Text)))
 
 
 def binary(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:

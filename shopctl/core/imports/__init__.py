@@ -2,7 +2,8 @@
 
 source.py    bytes → lines          sniff.py   which format is it
 read/        lines → raw products, a module a format (CSV formats over table.py)
-models.py    raw → validated drafts, with pydantic          products.py  the import itself
+models.py    raw → validated drafts, with pydantic          batches.py   drafts in groups, each handle once
+products.py  the import itself         runs.py  how far it has gone in         refused.py  rows to mend, as a file
 export.py    the catalogue → write/, a module a format      entry.py     one product by hand
 """
 

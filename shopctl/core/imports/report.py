@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 from shopctl.core.catalog import Written
 from shopctl.core.imports.rows import Refusal
 
 MAX_KEPT = 10_000
 """Refusals that a report keeps; all are counted, and all pass through `on_refusal`."""
+
+MAX_SAVED = 1_000
+"""Refusals that are saved beside a run with each batch, for the report of an import that was cut."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class Report:
     refusals_total: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)  # columns with something in them that nobody reads
+    notes: list[str] = field(default_factory=list)  # what was taken otherwise than the file has it
     dry_run: bool = False
 
     def add(self, written: Written) -> None:
@@ -50,3 +55,15 @@ class Report:
         if on_refusal:
             for refusal in refusals:
                 on_refusal(refusal)
+
+    def counts(self) -> dict[str, Any]:
+        """The report without the refusals themselves."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "refusals"}
+
+    def saved(self) -> dict[str, Any]:
+        """What `restored` goes on from."""
+        return self.counts() | {"refusals": [asdict(refusal) for refusal in self.refusals[:MAX_SAVED]]}
+
+    @classmethod
+    def restored(cls, saved: Mapping[str, Any]) -> Self:
+        return cls(**{**saved, "refusals": [Refusal(**refusal) for refusal in saved["refusals"]]})

@@ -87,6 +87,7 @@ class Source:
     whole: bool = False
     rows: int = 0
     ignored: dict[str, None] = field(default_factory=dict)  # in the order of being met
+    notes: list[str] = field(default_factory=list)  # what was taken otherwise than the file has it, a sentence each
 
 
 def handle_of(handle: object, title: object) -> str:

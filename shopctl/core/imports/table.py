@@ -27,19 +27,23 @@ class Row:
 class Table:
     """A CSV file behind its header. Iterating gives its rows, ragged and broken ones with their problem.
 
-    Comma or semicolon is told from the header. Raises BadInput for a header that is no CSV.
+    Comma or semicolon is told from the header. Where lines are kept, each row's text is, by its first line. Raises
+    BadInput for a header that is no CSV.
     """
 
     def __init__(self, lines: Lines) -> None:
         # The module's own limit of 128 KiB a cell is below what a list of image URLs may take. It is global.
         csv.field_size_limit(MAX_LINE)
         plain = _QUOTED.sub("", lines.peek())
-        self._lines = lines
-        self._reader = csv.reader(lines, delimiter=";" if plain.count(";") > plain.count(",") else ",", strict=True)
+        self._lines, self._text = lines, list[str]()
+        delimiter = ";" if plain.count(";") > plain.count(",") else ","
+        self._reader = csv.reader(self._noted() if lines.kept else lines, delimiter=delimiter, strict=True)
         try:
             self.header = [name.strip() for name in next(self._reader)]
         except csv.Error as error:
             raise BadInput("bad_header", f"The header on line {lines.number} is not CSV: {error}") from None
+        if lines.kept:
+            lines.kept.start += self._taken()
         self.names = [name.casefold() for name in self.header]
 
     def index(self, wanted: Sequence[str]) -> dict[str, int]:
@@ -58,13 +62,31 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
+                self._keep(line)
                 yield Row(line, [], Refusal(line, ROW, "", _meaning(error)))
                 if _open_ended(error):
                     return
                 continue
             if not any(cells):
+                self._text.clear()
                 continue
+            self._keep(line)
             yield Row(line, cells) if len(cells) == width else Row(line, cells, _ragged(line, cells, width))
+
+    def _noted(self) -> Iterator[str]:
+        """The lines, each noted as part of the row that is being read."""
+        for line in self._lines:
+            self._text.append(line)
+            yield line
+
+    def _taken(self) -> str:
+        text = "".join(self._text)
+        self._text.clear()
+        return text
+
+    def _keep(self, line: int) -> None:
+        if self._lines.kept:
+            self._lines.kept.add(line, self._taken())
 
 
 Names: TypeAlias = tuple[str, str]

@@ -36,6 +36,8 @@ def _products(lines: Lines, source: Source) -> Iterator[RawProduct]:
     for line in lines:
         if not line.isspace():
             source.rows += 1
+            if lines.kept:
+                lines.kept.add(lines.number, line)
             yield _product(line, lines.number, source)
 
 
