@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,6 +63,13 @@ def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: b
     if made:
         outbox.add(tx, "customer.added", account, registered=registered)
     return account
+
+
+def known(tx: UnitOfWork, emails: Iterable[str]) -> dict[str, str]:
+    """The ids of those accounts that there are already, by folded e-mail address."""
+    folded = sorted({text.fold(email) for email in emails})
+    found = sa.select(customers.c.email_folded, customers.c.id).where(customers.c.email_folded.in_(folded))
+    return {row.email_folded: row.id for row in tx.rows(found)}
 
 
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:

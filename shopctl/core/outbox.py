@@ -40,25 +40,16 @@ class Fact:
 
 def add(tx: UnitOfWork, topic: str, subject: str, **payload: object) -> None:
     """Write one fact in this transaction."""
+    add_all(tx, topic, [(subject, payload)])
+
+
+def add_all(tx: UnitOfWork, topic: str, found: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+    """Write facts of one topic, as (subject, payload)."""
     waiting = topic in DELIVERED_TOPICS
-    tx.insert(
-        outbox,
-        [
-            {
-                "id": new_id(),
-                "topic": topic,
-                "subject": subject,
-                "payload": payload,
-                "actor": tx.actor,
-                "request_id": tx.request_id,
-                "state": "pending" if waiting else "done",
-                "attempts": 0,
-                "due_at": tx.now,
-                "created_at": tx.now,
-                "done_at": None if waiting else tx.now,
-            }
-        ],
-    )
+    same = {"topic": topic, "actor": tx.actor, "request_id": tx.request_id, "attempts": 0}
+    same |= {"state": "pending" if waiting else "done", "due_at": tx.now, "created_at": tx.now}
+    same |= {"done_at": None if waiting else tx.now}
+    tx.insert(outbox, [{"id": new_id(), "subject": subject, "payload": payload, **same} for subject, payload in found])
 
 
 def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -205,12 +205,16 @@ def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> date
     return max(current, written) if written else current
 
 
-def next_order_number(connection: sa.Connection, numbers: sa.Column[Any]) -> int:
-    """The next order number: unique, increasing, gaps allowed. A shop's first is 1001."""
+def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
+    """The next order numbers: unique, increasing, gaps allowed. A shop's first is 1001."""
     if connection.dialect.name == "postgresql":
-        return int(connection.execute(sa.select(sa.func.nextval("order_numbers"))).scalar_one())
+        drawn = sa.select(sa.func.nextval("order_numbers")).select_from(
+            sa.func.generate_series(1, count).table_valued()
+        )
+        return sorted(int(number) for number in connection.execute(drawn).scalars())
     # A writing transaction on SQLite is alone, so the largest number is stable until it ends.
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one()) + 1
+    last = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one())
+    return range(last + 1, last + 1 + count)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
