@@ -230,7 +230,7 @@ def _tell(job: _Job, products: Sequence[Checked], refusals: list[Refusal]) -> No
     """Say what of a batch was refused: in the report, to who listens, and as rows to mend."""
     refusals.sort(key=lambda refusal: refusal.line)
     if refusals and job.how.on_error == "stop":
-        raise _stopped(refusals[0])
+        raise stopped(refusals[0])
     kept = job.lines.kept
     if job.refused and kept:
         lines = {refusal.line for refusal in refusals}
@@ -274,7 +274,8 @@ def _clashes(found: Source, product: Checked, written: catalog.Written) -> list[
     return refusals
 
 
-def _stopped(refusal: Refusal) -> Refused:
+def stopped(refusal: Refusal) -> Refused:
+    """What ends an import with on_error="stop"."""
     return Refused(
         "import_refused",
         f"Line {refusal.line}, {refusal.column} {refusal.value!r}: {refusal.reason}. Nothing was imported",

@@ -30,7 +30,7 @@ def test_the_format_is_told_from_the_start(shop: Shop, file: str, format: str) -
 @pytest.mark.parametrize(
     ("header", "code", "what"),
     [
-        ("Name,Email,Financial Status,Lineitem sku", "orders_export", "a Shopify orders export"),
+        ("Name,Email,Financial Status,Lineitem sku", "orders_export", "file of orders"),
         ("ID,Type,SKU,Name,Regular price", "unsupported_format", "WooCommerce"),
         ("Token,Item Name,SKU", "unsupported_format", "Square"),
         ("Item Type,Product ID,Product Name", "unsupported_format", "BigCommerce"),
