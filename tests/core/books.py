@@ -20,6 +20,7 @@ from shopctl.core import cart, checkout, orders, outbox, reservations, settlemen
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import products
 from shopctl.core.errors import Refused, StillPending
+from shopctl.core.imports.orders.take import import_orders
 from shopctl.core.ports import Document, IndexAnswer, IndexQuery
 from shopctl.core.shop import Shop
 from tests import shops
@@ -48,17 +49,30 @@ class FakeIndex:
         return len(list[Document](documents))
 
 
+_ELSEWHERE = {
+    "reference": "#1",
+    "email": "old@example.com",
+    "created_at": "2026-01-02T03:04:05Z",
+    "lines": [
+        {"sku": "OLD", "quantity": 2, "unit_price": "15.00"},
+        {"sku": "OLD", "quantity": 1, "unit_price": "0.00"},
+    ],
+    "payments": [{"reference": "elsewhere"}],
+}
+
+
 def live(directory: Path) -> None:
     """A history in `directory`; its orders are
 
     1001 declined · 1002 confirmed · 1003 shipped · 1004 delivered · 1005 cancelled and refunded · 1006 free, untracked,
-    shipped · 1007 backordered · 1008 in flight. Cart c9 holds stock; what cart c0 held has expired and was swept. Two of
-    six MUG went EAST.
+    shipped · 1007 backordered · 1008 in flight · 1009 imported, open, paid elsewhere, two lines of one SKU. Cart c9 holds
+    stock; what cart c0 held has expired and was swept. Two of six MUG went EAST.
     """
     shop = shops.make(directory)
     shops.product(shop, "TEE", units=20)
     shops.product(shop, "CAP", units=5, hold_at="cart")
     shops.product(shop, "RARE", units=1, backorder_limit=5)
+    shops.product(shop, "OLD", units=3)
     shops.product(shop, "GIFT", price=0, tracked=False)
     shops.product(shop, "MUG", units=6)
     stock.add_warehouse(shop, code="EAST")
@@ -81,6 +95,7 @@ def live(directory: Path) -> None:
         orders.ship(shop, number=number, tracking="1Z")
     orders.deliver(shop, number="1004")
     settlement.cancel(shop, number="1005")
+    import_orders(shop, json.dumps(_ELSEWHERE))
     with shop.work("outbox.delivered") as tx:
         outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
         tx.commit()

@@ -93,6 +93,7 @@ PLANTS = (
         row("refunds", "true", payment_id=payment(1004), order_id=order(1004), state="'pending'", amount="1", **_KEY),
     ),
     plant(10, "payment of nothing", row("payments", "state = 'failed'", order_id=order(1006), **_KEY)),
+    plant(10, "imported and paid twice over", f"UPDATE payments SET amount = 6000, captured = 6000 WHERE id = {payment(1009)}"),
     plant(11, "money kept without an order", "DELETE FROM refunds"),
     plant(
         12,
@@ -101,6 +102,8 @@ PLANTS = (
         fence=True,
         drop="uq_payments_one_alive",
     ),
+    plant(12, "imported and paid here", f"UPDATE payments SET gateway = 'sandbox' WHERE id = {payment(1009)}", also=(25,)),
+    plant(12, "bought here and paid elsewhere", f"UPDATE payments SET gateway = 'external' WHERE id = {payment(1004)}"),
     plant(
         13,
         "key used twice",
@@ -144,11 +147,19 @@ PLANTS = (
         "shipped without movement",
         "UPDATE stock_movements SET kind = 'adjust' WHERE kind = 'ship' AND reference = 'order 1004'",
     ),
+    plant(
+        17,
+        "units shared out wrongly among lines of one SKU",
+        f"UPDATE order_allocations SET quantity = 3 - quantity WHERE order_id = {order(1009)}",
+    ),
+    plant(17, "reservation of more", f"UPDATE reservations SET quantity = 9 WHERE owner_id = {order(1004)}"),
     plant(17, "shipment of more", "UPDATE shipment_lines SET quantity = quantity + 1"),
     plant(18, "in flight for long", "UPDATE orders SET created_at = created_at - 1200000000 WHERE in_flight"),
     plant(19, "history cut short", f"DELETE FROM order_events WHERE order_id = {order(1004)} AND verb = 'deliver'"),
     plant(19, "history with a gap", f"DELETE FROM order_events WHERE order_id = {order(1004)} AND verb = 'ship'"),
     plant(19, "history without a beginning", f"DELETE FROM order_events WHERE order_id = {order(1002)} AND verb = 'place'"),
+    plant(19, "import that was a checkout", f"UPDATE order_events SET verb = 'place' WHERE order_id = {order(1009)}"),
+    plant(19, "checkout that was an import", f"UPDATE order_events SET verb = 'import' WHERE order_id = {order(1008)}"),
     plant(19, "step that does not exist", f"UPDATE order_events SET verb = 'cancel' WHERE order_id = {order(1004)} "
           "AND verb = 'deliver'"),
     plant(19, "no history", f"DELETE FROM order_events WHERE order_id = {order(1002)}"),

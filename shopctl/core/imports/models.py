@@ -242,6 +242,7 @@ _REASONS = {
     "literal_error": "is none of {expected}",
     "list_type": "is not a list",
     "dict_type": "is not an object of names and values",
+    "missing": "is missing",
     "too_short": "has fewer than {min_length} entries",
     "too_long": "has more than {max_length} entries",
 }

@@ -32,7 +32,7 @@ def test_the_format_is_told_from_the_start(shop: Shop, file: str, format: str) -
 @pytest.mark.parametrize(
     ("header", "code", "what"),
     [
-        ("Name,Email,Financial Status,Lineitem sku", "orders_export", "a Shopify orders export"),
+        ("Name,Email,Financial Status,Lineitem sku", "orders_export", "file of orders"),
         ("Token,Item Name,SKU", "unsupported_format", "Square"),
         ("Item,Name,Options,Inventory Tracking", "unsupported_format", "BigCommerce"),
         ("Handle,Title,SKU,HS Code,COO,Berlin", "inventory_file", "inventory file"),

@@ -59,9 +59,9 @@ def _refused(raw: RawOrder, told: Sequence[Refusal]) -> Checked:
 
 
 def fingerprint(draft: OrderDraft) -> str:
-    """What stands for everything that a file says of an order."""
-    said = json.dumps(asdict(draft), sort_keys=True, default=str)
-    return hashlib.sha256(said.encode()).hexdigest()
+    """What stands for everything that a file says of an order. What it leaves out counts for nothing, now and later."""
+    said = asdict(draft, dict_factory=lambda pairs: {name: value for name, value in pairs if value is not None})
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
 # --- what is wrong: where, what it says, why ---------------------------------------------------------------------------
@@ -69,9 +69,11 @@ Wrong = tuple[tuple[Any, ...], object, str]
 
 
 def _named(said: Mapping[str, Any]) -> list[Wrong]:
-    if said.get("reference") or said.get("number"):
-        return []
-    return [(("reference",), "", "an order needs the name that it had: a reference, or a number")]
+    nameless = [i for i, line in enumerate(said["lines"]) if not (line.get("sku") or line.get("product_name"))]
+    wrong: list[Wrong] = [(("lines", i, "sku"), "", "a line needs a SKU, or a product's name") for i in nameless]
+    if not (said.get("reference") or said.get("number")):
+        wrong.append((("reference",), "", "an order needs the name that it had: a reference, or a number"))
+    return wrong
 
 
 def _money(said: Mapping[str, Any], currency: str) -> list[Wrong]:

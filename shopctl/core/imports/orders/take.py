@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Literal
 
 from shopctl.core import customers, orders, payments, reservations
@@ -38,6 +37,7 @@ from shopctl.core.reservations import Owner
 from shopctl.core.shop import Shop
 
 ACTION = "orders.import"
+_LINES_AN_ORDER = 20  # a batch of orders with far more lines than this is cut earlier
 OnOrder = Callable[[OrderDraft], None]
 
 
@@ -113,9 +113,17 @@ def _begin(shop: Shop, source: Readable, how: How, stack: ExitStack) -> _Job:
 
 
 def _batches(job: _Job) -> Iterator[list[Checked]]:
-    checked = (check(raw, job.found, job.shop.facts.currency) for raw in job.found.orders)
-    while batch := list(islice(checked, job.how.batch)):
-        yield batch
+    """The file's orders, checked, in groups; smaller ones when they have many lines."""
+    ready: list[Checked] = []
+    rows = 0
+    for raw in job.found.orders:
+        ready.append(check(raw, job.found, job.shop.facts.currency))
+        rows += len(raw.line_rows)
+        if len(ready) >= job.how.batch or rows >= job.how.batch * _LINES_AN_ORDER:
+            yield ready
+            ready, rows = [], 0
+    if ready:
+        yield ready
 
 
 def _import_batch(job: _Job, batch: Sequence[Checked]) -> None:
