@@ -5,6 +5,7 @@ read/        lines → raw products, a module a format (CSV formats over table.p
 models.py    raw → validated drafts, with pydantic          products.py  the import itself
 export.py    the catalogue → write/, a module a format      entry.py     one product by hand
 formats.py   the names of the formats                       extra.py     cells that are kept for an export
+platforms/   what rows of other platforms say               kept.py      which cells to keep, and when to give them back
 """
 
 from typing import TYPE_CHECKING
