@@ -114,7 +114,7 @@ def product_said(row: Cells) -> dict[str, Any]:
     if "Tags" in row:
         said["tags"] = listed(row["Tags"])
     if "Published" in row:
-        said["status"] = _status(row)
+        said["status"] = status_said(row)
     if "Images" in row:
         said["image_urls"] = _urls(row["Images"])
     return said
@@ -150,7 +150,12 @@ def shares_stock(row: Cells) -> bool:
     return row["Stock"].strip().casefold() == "parent"
 
 
-def _status(row: Cells) -> str:
+def switched_off(row: Cells, parent: Cells) -> bool:
+    """Whether a variation is not published, though its parent is."""
+    return "Published" in row and status_said(row) not in ("active", status_said(parent))
+
+
+def status_said(row: Cells) -> str:
     flag = words.flag(row["Published"])
     word = str(int(flag)) if isinstance(flag, bool) else row["Published"].strip()
     if word not in _STATUSES:

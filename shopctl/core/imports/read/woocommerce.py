@@ -98,7 +98,7 @@ class _Reader:
         raw.lines += [row.line for row in members]
         for row in members:
             said = woo.variant_said(row, parent)
-            if row["Published"].strip() not in ("1", parent["Published"].strip()) and "Published" in row:
+            if woo.switched_off(row, parent):
                 row.refuse("Published", _OFF)
             spelled = write.spelled_variation(said, raw.said, parent, write.weight_column(row, parent))
             self._keep(said, row, spelled)
