@@ -10,6 +10,7 @@ export.py    the catalogue → write/, a module a format      entry.py     one p
 formats.py   the names of the formats                       extra.py     cells that are kept for an export
 stock.py     inventory files in (read/inventory.py, places.py); export_stock.py  and out (write/inventory.py)
 customers.py accounts with their addresses, out
+platforms/   what rows of other platforms say               kept.py      which cells to keep, and when to give them back
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """Rows of other platforms' files: what a file spells otherwise than shopctl would is kept, and given back.
 
-A module of `platforms/` says what the cells of a row mean, and how the same is spelled when nobody has said otherwise.
-Reading keeps each cell that would be spelled otherwise (see extra.py): in columns that shopctl does not use, and in those
+A module of `platforms/` says what the cells of a row mean, one of `write/` how the same is spelled when nobody has said
+otherwise. Reading keeps each cell that would be spelled otherwise (see extra.py): in columns that shopctl does not use, and in those
 that it does (".5" pounds, two categories). Writing spells the fields and puts the kept cells over them, but for those
 that by now say something else than the fields.
 """

@@ -155,6 +155,7 @@ def test_a_row_that_is_refused(shop: Shop, cells: Row, column: str, reason: str)
         ({"Parent": "MUG"}, "Parent", "line 2, is simple, not variable"),
         ({"Parent": "id:1"}, "Parent", "line 2, is simple, not variable"),
         ({"Published": "0"}, "Published", "switched off"),
+        ({"Published": "no"}, "Published", "switched off"),
         ({"Attribute_1_name": ""}, "Attribute 1 value(s)", "has no name"),
         ({"Attribute_1_value(s)": "M", "SKU": "X"}, "Attribute 1 value(s)", "these options are those of TEE-M"),
         ({"SKU": "TEE-M"}, "SKU", "stands in line 4 already"),

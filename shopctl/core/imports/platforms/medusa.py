@@ -1,4 +1,4 @@
-"""What the rows of a Medusa product file say, and how they are spelled.
+"""What the rows of a Medusa product file say.
 
 A variant is a row, with its product's cells before its own. Images, tags, options and prices are as many columns as it
 takes: "Product Image 3", "Variant Price EUR", and "Variant Price Nordics [EUR]" for a region.
@@ -7,12 +7,11 @@ takes: "Product Image 3", "Variant Price EUR", and "Variant Price Nordics [EUR]"
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any
 
-from shopctl.core.catalog import VARIANT_DEFAULTS
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.imports import cells as words
 from shopctl.core.imports.kept import Cells, number, whole
@@ -52,8 +51,7 @@ VARIANT_COLUMNS = {
 _BARCODES = ("Variant Barcode", "Variant Ean", "Variant Upc")
 _WEIGHTS = ("Variant Weight", "Product Weight")
 _STATUSES = {"published": "active", "draft": "draft", "proposed": "draft", "rejected": "archived", "": "draft"}
-_STATUS = {"active": "published", "draft": "draft", "archived": "rejected"}
-_NO_OPTIONS = {"Default option": "Default option value"}
+NO_OPTIONS = {"Default option": "Default option value"}
 _FIELDS_OF = {
     **{column: (field,) for field, column in (*PRODUCT_COLUMNS.items(), *VARIANT_COLUMNS.items())},
     **dict.fromkeys(_BARCODES, ("barcode",)),
@@ -70,7 +68,6 @@ _NUMBERED = re.compile(r"(.+) ([0-9]{1,4})( .+)?")
 _GRAMS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?")
 
 
-# --- what cells say ------------------------------------------------------------------------------------------------
 def price_column(currency: str) -> str:
     return f"Variant Price {currency}"
 
@@ -139,7 +136,7 @@ def _options(row: Cells, names: Sequence[str]) -> dict[str, str]:
             row.refuse(column, "this option stands twice")
         elif name:
             options[name] = value
-    return {} if options == _NO_OPTIONS else options
+    return {} if options == NO_OPTIONS else options
 
 
 def _grams(row: Cells) -> int:
@@ -171,46 +168,8 @@ def _numbered(columns: Sequence[str], prefix: str, suffix: str = "") -> Sequence
     return [name for n, name in sorted(found) if name == f"{prefix} {n}{suffix}"]
 
 
-# --- how it is spelled ---------------------------------------------------------------------------------------------
 def fields_of(column: str) -> Sequence[str]:
     """The fields that a column says something of."""
     if known := _FIELDS_OF.get(column):
         return known
     return next(((field,) for prefix, field in _PREFIXES if column.startswith(prefix)), ())
-
-
-def spelled_product(product: Mapping[str, Any]) -> dict[str, str]:
-    """The cells that are the product's own."""
-    images: Sequence[str] = product.get("image_urls") or []
-    return {
-        "Product Handle": product.get("handle") or "",
-        "Product Title": product.get("title") or "",
-        "Product Status": _STATUS[product.get("status") or "active"],
-        "Product Description": product.get("description") or "",
-        "Product Thumbnail": images[0] if images else "",
-        "Product Discountable": "true",
-        "Product Is Giftcard": "false",
-        **{f"Product Image {n}": url for n, url in enumerate(images, 1)},
-        **{f"Product Tag {n}": tag for n, tag in enumerate(product.get("tags") or [], 1)},
-    }
-
-
-def spelled_variant(variant: Mapping[str, Any], currency: str) -> dict[str, str]:
-    """The cells that are the variant's own."""
-    said = {**VARIANT_DEFAULTS, **variant}
-    options: Mapping[str, str] = said.get("options") or {}
-    return {
-        "Variant Title": " / ".join(options.values()) or "Default variant",
-        "Variant Sku": said.get("sku") or "",
-        "Variant Barcode": said["barcode"] or "",
-        "Variant Manage Inventory": "true" if said["tracked"] else "false",
-        "Variant Allow Backorder": "true" if said["backorder_limit"] else "false",
-        "Variant Weight": str(said["weight_grams"]) if said["weight_grams"] else "",
-        price_column(currency): said.get("price", ""),
-        **{f"Variant Image {n}": url for n, url in enumerate(said["image_urls"], 1)},
-        **{
-            f"Variant Option {n} {part}": cell
-            for n, option in enumerate((options or _NO_OPTIONS).items(), 1)
-            for part, cell in zip(("Name", "Value"), option, strict=True)
-        },
-    }

@@ -13,6 +13,7 @@ from shopctl.core.imports.platforms import bigcommerce as big
 from shopctl.core.imports.rows import RawProduct, RawVariant, Refusal, Source, shown
 from shopctl.core.imports.seen import Seen
 from shopctl.core.imports.table import Row, Table
+from shopctl.core.imports.write import bigcommerce as write
 
 _SPELLINGS = {name.casefold(): name for name in big.HEADER}
 _RULE = "a rule changes the price, weight or picture of options, which shopctl cannot take"
@@ -78,11 +79,11 @@ class _Reader:
         rules = [cells for cells in below if big.kind_of(cells) == "rule"]
         skus = [cells for cells in below if big.kind_of(cells) == "sku"]
         said = [big.variant_said(cells, head) for cells in skus] or [big.variant_said(head)]
-        spelled = big.spelled_product(raw.said, raw.handle)
-        spelled |= big.spelled_for_skus(said) if skus else big.spelled_variant(said[0])
+        spelled = write.spelled_product(raw.said, raw.handle)
+        spelled |= write.spelled_for_skus(said) if skus else write.spelled_variant(said[0])
         raw.said["extra"] = {big.FORMAT: differing(head, spelled)}
         for cells, of_row in zip(skus, said, strict=False):
-            of_row["extra"] = {big.FORMAT: differing(cells, big.spelled_sku(of_row, head))}
+            of_row["extra"] = {big.FORMAT: differing(cells, write.spelled_sku(of_row, head))}
             self._shared += big.shares_stock(cells, head)
             for rule in rules:
                 if _changes(rule, cells):

@@ -10,6 +10,7 @@ from shopctl.core.imports.kept import Cells, Sheet, differing
 from shopctl.core.imports.platforms import medusa
 from shopctl.core.imports.rows import RawProduct, RawVariant, Source
 from shopctl.core.imports.table import Names, Row, Table, groups, second_thoughts
+from shopctl.core.imports.write import medusa as write
 
 _SPELLINGS = {name.casefold(): name for name in (*medusa.HEADER, medusa.QUANTITY)}
 _NUMBERED = ("product image ", "product tag ", "variant image ", "variant option ")
@@ -63,7 +64,7 @@ class _Reader:
         else:
             raw.said = medusa.product_said(head) | ({"handle": handle} if head["Product Handle"].strip() else {})
             raw.problems = head.problems
-            raw.said["extra"] = {medusa.FORMAT: differing(of_product, medusa.spelled_product(raw.said))}
+            raw.said["extra"] = {medusa.FORMAT: differing(of_product, write.spelled_product(raw.said))}
         priced = any(cells[self._price].strip() for cells in found)
         for row, cells in zip(rows, found, strict=True):
             if row.problem:
@@ -85,7 +86,7 @@ class _Reader:
             cells.refuse(others[0], f"has prices in {told} only; the shop's currency is {self._source.currency}")
         if "price" not in said and self._price in cells and not cells.problems:
             cells.refuse(self._price, "a variant needs a price")
-        spelled = medusa.spelled_variant(said, self._source.currency)
+        spelled = write.spelled_variant(said, self._source.currency)
         said["extra"] = {medusa.FORMAT: differing(cells, {**of_product, **spelled})}
         return RawVariant(cells.line, said, problems=cells.problems)
 

@@ -16,6 +16,7 @@ from shopctl.core.imports.kept import Cells, Sheet, differing
 from shopctl.core.imports.platforms import woocommerce as woo
 from shopctl.core.imports.rows import RawProduct, RawVariant, Source, handle_of
 from shopctl.core.imports.table import Row, Table
+from shopctl.core.imports.write import woocommerce as write
 
 _SPELLINGS = {name.casefold(): name for name in (*woo.HEADER, *woo.WEIGHTS)}
 _OFF = "this variation is switched off, and shopctl sells every variant of a product"
@@ -84,8 +85,8 @@ class _Reader:
     def _simple(self, cells: Cells) -> RawProduct:
         raw = _product(cells)
         said = woo.variant_said(cells)
-        spelled = woo.spelled_product(raw.said, _id(cells)) | woo.spelled_variant(
-            said, "simple", woo.weight_column(cells)
+        spelled = write.spelled_product(raw.said, _id(cells)) | write.spelled_variant(
+            said, "simple", write.weight_column(cells)
         )
         self._keep(raw.said, cells, spelled)
         raw.variants = [self._sold(cells, said)]
@@ -97,15 +98,15 @@ class _Reader:
         raw.lines += [row.line for row in members]
         for row in members:
             said = woo.variant_said(row, parent)
-            if row["Published"].strip() not in ("1", parent["Published"].strip()) and "Published" in row:
+            if woo.switched_off(row, parent):
                 row.refuse("Published", _OFF)
-            spelled = woo.spelled_variation(said, raw.said, parent, woo.weight_column(row, parent))
+            spelled = write.spelled_variation(said, raw.said, parent, write.weight_column(row, parent))
             self._keep(said, row, spelled)
             raw.variants.append(self._sold(row, said))
         raw.problems = parent.problems
         sound = [variant.said for variant in raw.variants if not variant.problems]
-        attributes = woo.attributes_for(sound, {})
-        self._keep(raw.said, parent, woo.spelled_product(raw.said, _id(parent)) | attributes)
+        attributes = write.attributes_for(sound, {})
+        self._keep(raw.said, parent, write.spelled_product(raw.said, _id(parent)) | attributes)
         kept = raw.said["extra"][woo.FORMAT]
         if any(cell and name.startswith("Attribute ") for name, cell in kept.items()):
             kept |= {name: cell for name, cell in parent.items() if name.startswith("Attribute ")}
