@@ -25,7 +25,9 @@ from shopctl.core import cart, checkout, reservations, stock
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.tables import stock_levels
 from shopctl.core.errors import ShopError
+from shopctl.core.queries.stock import free_levels
 from shopctl.core.shop import Shop
+from shopctl.core.stock import ledger
 from tests import shops
 
 
@@ -38,6 +40,7 @@ class Race:
     units: int = 25
     rounds: int = 20
     what: str = "place"  # or "add": hold at cart add
+    safety: int = 0  # more units, that are kept back
     guard: bool = True
     check: bool = True
     start: int = 0
@@ -60,7 +63,9 @@ def prepare(race: Race) -> Shop:
     """A shop with a SKU a round and a filled cart a buyer and round (none when the race is the adding)."""
     shop = shops.make(race.directory)
     for i in range(race.rounds):
-        shops.product(shop, f"SKU-{i}", units=race.units)
+        shops.product(shop, f"SKU-{i}", units=race.units + race.safety)
+        if race.safety:
+            stock.set_level(shop, sku=f"SKU-{i}", safety_stock=race.safety)
         for n in range(race.buyers) if race.what == "place" else ():
             cart.add(shop, handle=f"c{i}-{n}", sku=f"SKU-{i}", quantity=1)
     return shop
@@ -80,12 +85,12 @@ def _buy(race: Race, n: int, barrier: Any, answers: Any) -> None:
         shop.engine.dispose()  # the connections that are open already have the fence up
     if not race.guard:
         _lower_guard()
-    look = reservations.levels
+    look = free_levels
     for i in range(race.rounds):
         with shop.read() as tx:  # warm, and for a buyer without guard all there is to decide from
             seen = look(tx, [f"SKU-{i}"])
         if not race.guard:
-            reservations.levels = lambda _tx, _skus, seen=seen: seen  # type: ignore[misc]
+            reservations.free_levels = lambda _tx, _skus, seen=seen: seen  # type: ignore
         barrier.wait()
         answers.put((i, _try(shop, race, i, n)))
         barrier.wait()
@@ -106,13 +111,14 @@ def _try(shop: Shop, race: Race, i: int, n: int) -> str:
 def _lower_guard() -> None:
     """The same statement without its conditions on the counters."""
     c, add = stock_levels.c, sa.bindparam
-    stock.GUARDED_MOVE = (
+    ledger.GUARDED_MOVE = (
         sa.update(stock_levels)
         .where(
             c.sku == add("k_sku"),
             c.warehouse == add("k_warehouse"),
             c.pool == add("k_pool"),
             c.bucket == add("k_bucket"),
+            add("move_kind") != "",
         )
         .values(
             quantity=c.quantity + add("dq"),

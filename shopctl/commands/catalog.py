@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Annotated, Any, BinaryIO
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from shopctl import core
-from shopctl.commands import files
-from shopctl.commands.face import Face, Listed, Reading, Writing, face, noun, whole
-from shopctl.commands.output import is_terminal
+from shopctl.commands import imports, progress
+from shopctl.commands.face import Listed, Reading, Writing, face, noun, whole
 from shopctl.core.domain.money import Money
-from shopctl.core.errors import BadInput, BatchFailed
+from shopctl.core.errors import BadInput
 
 app = noun("Products, variants, categories; import and export.")
 categories = noun("The tree of categories.")
@@ -38,6 +35,10 @@ HoldAt = Annotated[
 ]
 Backorder = Annotated[
     str | None, typer.Option("--backorder-limit", metavar="N", help="Units that may be sold before they are here.")
+]
+LowStock = Annotated[
+    str | None,
+    typer.Option("--low-stock", metavar="N|shop", help="Low at so many units; shop for the shop's own rule."),
 ]
 Tracked = Annotated[bool | None, typer.Option("--tracked/--untracked", help="Whether stock is counted.")]
 Taxable = Annotated[bool | None, typer.Option("--taxable/--untaxed", help="Whether tax is added.")]
@@ -106,6 +107,7 @@ def edit(
     weight_grams: Weight = None,
     hold_at: HoldAt = None,
     backorder_limit: Backorder = None,
+    low_stock: LowStock = None,
     tracked: Tracked = None,
     taxable: Taxable = None,
     requires_shipping: Shipped = None,
@@ -114,7 +116,7 @@ def edit(
     changes = _given(title=title, description=description, brand=brand, category=category, tags=tag, status=status)
     changes |= _given(image_urls=image, price=price, compare_at_price=compare_at_price, barcode=barcode)
     changes |= _given(weight_grams=weight_grams, hold_at=hold_at, backorder_limit=backorder_limit)
-    changes |= _given(tracked=tracked, taxable=taxable, requires_shipping=requires_shipping)
+    changes |= _given(low_stock=low_stock, tracked=tracked, taxable=taxable, requires_shipping=requires_shipping)
     me = face(ctx)
     if name == "-":
         me.rows((), lambda shop, row: _edit(shop, _named(row), {k: v for k, v in row.items() if k not in _TOLD}))
@@ -136,24 +138,33 @@ def archive(ctx: typer.Context, handle: Annotated[str, typer.Argument(help="Or -
 @app.command("import", cls=Writing)
 def import_(
     ctx: typer.Context,
-    file: files.File,
+    file: Annotated[str, typer.Argument(metavar="FILE|-")],
     format: Annotated[str | None, typer.Option(metavar=FORMATS, help="Default: sniffed.")] = None,
-    on_error: files.OnError = "continue",
+    on_error: imports.OnError = "continue",
+    refused: imports.Refused = None,
+    from_start: imports.FromStart = False,
+    limit: imports.Shown = 50,
 ) -> None:
     """Take in products, in one of several formats. The same file again changes nothing."""
-    me = face(ctx)
-    rule = files.rule(on_error)
-    with me.shop(writes=True) as shop, files.opened(file) as source, _progress(me, file, source) as step:
-        report = core.imports.products.import_products(
-            shop, source, format=format, on_error=rule, target=file, progress=step
-        )
-    if me.out.format == "table":
-        for refusal in report.refusals:
-            me.out.say(f"Line {refusal.line}, {refusal.column}: {refusal.value!r} {refusal.reason}")
-    me.out.one(report)
-    if report.rows_refused:
-        count = report.rows_refused
-        raise BatchFailed("rows_refused", f"{count} rows were refused; the others went in", refused=count)
+    me, rule = face(ctx), imports.policy(on_error)
+    with imports.differences() as found:
+        with me.shop(writes=True) as shop, imports.opened(file) as source:
+            with imports.resumable(me, rule), progress.reading(me, "Importing", source) as step:
+                report = core.imports.products.import_products(
+                    shop,
+                    source,
+                    format=format,
+                    on_error=rule,
+                    target=file,
+                    refused=refused,
+                    from_start=from_start,
+                    progress=step,
+                    on_refusal=imports.refusals(me),
+                    on_change=(lambda change: found.add(_difference(change))) if me.dry_run else None,
+                )
+            with progress.counting(me, "Indexing") as step:
+                core.housekeeping.index_all(shop, step)
+        imports.show(me, report, found, limit, refused)
 
 
 @app.command(cls=Reading)
@@ -221,7 +232,7 @@ def _edit(shop: Any, name: str, changes: Mapping[str, Any]) -> object:
 def _blank_as_none(changes: Mapping[str, Any]) -> dict[str, Any]:
     """An empty option takes the value away; numbers come as text from the command line."""
     cleaned = {key: None if value in ("", "shop") and key != "description" else value for key, value in changes.items()}
-    for key in ("weight_grams", "backorder_limit"):
+    for key in ("weight_grams", "backorder_limit", "low_stock"):
         if cleaned.get(key) is not None:
             cleaned[key] = whole(cleaned[key], key)
     return cleaned
@@ -245,24 +256,6 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-@contextmanager
-def _progress(me: Face, file: str, source: BinaryIO) -> Iterator[Any]:
-    """A progress bar on stderr, when somebody looks and the length is known."""
-    if me.out.quiet or file == "-" or not is_terminal(sys.stderr):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Importing", total=_size(source))
-        yield lambda _, size: bar.update(task, completed=size)
-
-
-def _size(source: BinaryIO) -> int | None:
-    import os
-
-    try:
-        return os.fstat(source.fileno()).st_size
-    except OSError:
-        return None
+def _difference(change: Any) -> dict[str, object]:
+    told = {"handle": change.handle, "sku": change.sku, "field": change.field}
+    return {**told, "from": change.before, "to": change.after}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from shopctl import core
+from shopctl.commands.addresses import SHIP_TO, address_of
 from shopctl.commands.face import Reading, Writing, face, noun
 from shopctl.core.errors import BadInput
 
 app = noun("Quote a cart, place an order.")
-Address = Annotated[str | None, typer.Option("--ship-to", metavar="FILE|-|ID", help="An address: JSON file, - or id.")]
+Address = Annotated[str | None, SHIP_TO]
 Shipping = Annotated[str | None, typer.Option("--shipping", metavar="METHOD", help="Default: the cheapest that fits.")]
 
 
@@ -26,7 +24,7 @@ def quote(
     """What the cart costs now: items, tax, shipping. Holds nothing."""
     me = face(ctx)
     with me.shop() as shop:
-        address = _address(shop, ship_to) if ship_to else None
+        address = address_of(shop, ship_to) if ship_to else None
         if address is None:
             me.out.say(f"Without --ship-to this is an estimate for {shop.facts.country}.")
         me.out.one(core.checkout.quote(shop, cart=cart, address=address, method=shipping))
@@ -60,27 +58,10 @@ def _place(shop: Any, row: Mapping[str, Any]) -> object:
     wanted = core.checkout.Placement(
         cart=row["cart"],
         email=row["email"],
-        address=_address(shop, row["ship_to"]),
+        address=address_of(shop, row["ship_to"]),
         token=row.get("payment"),
         key=row["key"],
         expect_total=row.get("expect_total"),
         method=row.get("shipping"),
     )
     return core.checkout.place(shop, wanted)
-
-
-def _address(shop: Any, given: object) -> Mapping[str, str]:
-    """An address as an object, from a JSON file, from stdin, or by the id of a customer's address."""
-    if not isinstance(given, str):
-        return core.customers.parse_address(given)
-    if given != "-" and not Path(given).exists() and not given.endswith(".json"):
-        with shop.read() as tx:
-            return core.customers.address_by_id(tx, given)
-    try:
-        text = sys.stdin.read() if given == "-" else Path(given).read_text(encoding="utf-8")
-        return core.customers.parse_address(json.loads(text))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise BadInput("unreadable_file", f"The address file {given} cannot be read: {reason}", file=given) from None
-    except ValueError as error:
-        raise BadInput("bad_address", f"The address in {given} is not JSON: {error}", file=given) from None

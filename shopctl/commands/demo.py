@@ -39,7 +39,8 @@ def demo(
         return
     started = time.monotonic()
     clock = core.demo.DayClock()
-    facts = core.store.check(core.store.NewShop("Harbour & Pine", "USD", "US", "America/New_York", test_store=True))
+    wanted = core.store.NewShop("Harbour & Pine", "USD", "US", "America/New_York", low_stock=3, test_store=True)
+    facts = core.store.check(wanted)
     core.store.init(core.db.engine.parse_url(settings.store.value), facts, actor="demo", now=clock())
     with _progress(me) as progress:
         shop = me.open_shop(settings).but(clock=clock, actor="demo")

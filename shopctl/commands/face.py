@@ -118,6 +118,12 @@ class Face:
                 "batch_failed", f"{count} of the rows failed", hint="Each has its own result.", failed=count
             )
 
+    def column(self, given: Sequence[str], name: str) -> list[str]:
+        """The values of an argument, or, when it is `-`, one field of every row of stdin: for reads, all or nothing."""
+        from shopctl.commands.rows import column
+
+        return column(name) if list(given) == ["-"] else list(given)
+
     def must_write(self, what: str) -> None:
         """For commands that make a store: there is no shop yet that could refuse."""
         if self.read_only:

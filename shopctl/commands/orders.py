@@ -1,4 +1,4 @@
-"""Orders."""
+"""Orders. Their papers are in orders_papers.py, watching them in orders_watch.py."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
+from shopctl.commands import orders_papers, orders_watch
+from shopctl.commands.addresses import SHIP_TO, address_of
 from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun
 from shopctl.commands.output import unknown
 from shopctl.core.domain.lifecycle import ORDER_STATUSES
+from shopctl.core.errors import BadInput
 
-app = noun("Orders: list, show, ship, deliver, cancel.")
+app = noun("Orders: list, show, ship, deliver, cancel; notes, papers, watching.")
 Number = Annotated[str, typer.Argument(metavar="N", help="The order's number, or - to read rows from stdin.")]
 COLUMNS = ("number", "status", "email", "total", "currency", "shipping_method", "created_at")
 
@@ -32,8 +35,46 @@ def list_(
 
 @app.command(cls=Reading)
 def show(ctx: typer.Context, number: Annotated[str, typer.Argument(metavar="N")]) -> None:
-    """An order with its payments, shipments, reservations and timeline."""
+    """An order with its payments, shipments, reservations and timeline: what happened, notes, former addresses."""
     face(ctx).show(lambda tx: core.queries.orders.detail(tx, number))
+
+
+@app.command(cls=Writing)
+def note(
+    ctx: typer.Context,
+    number: Number,
+    text: Annotated[str | None, typer.Argument(help="What to remember about it.")] = None,
+) -> None:
+    """Keep a note in an order's history. Rows of -: {"number", "note"}."""
+    face(ctx).each(
+        number,
+        ("number", "note"),
+        lambda shop, row: core.orders.note(shop, number=row["number"], note=row["note"]),
+        {"number": number, "note": text},
+    )
+
+
+@app.command(cls=Writing)
+def edit(
+    ctx: typer.Context,
+    number: Number,
+    ship_to: Annotated[str | None, SHIP_TO] = None,
+    keep_totals: Annotated[
+        bool, typer.Option("--keep-totals", help="Even where it would have cost other tax or shipping.")
+    ] = False,
+) -> None:
+    """Send a confirmed order to another address, until it is shipped. Rows of -: {"number", "ship_to": {…} or an id}.
+
+    What was charged stays as it is. An address where tax or shipping would have been other is refused without --keep-totals.
+    """
+
+    def one(shop: Any, row: Any) -> object:
+        address = address_of(shop, row["ship_to"])
+        return core.orders.readdress(shop, number=row["number"], address=address, keep_totals=keep_totals)
+
+    if number != "-" and ship_to is None:
+        raise BadInput("nothing_to_change", "Say what to change", hint="--ship-to FILE|-|ID")
+    face(ctx).each(number, ("number", "ship_to"), one, {"number": number, "ship_to": ship_to})
 
 
 @app.command(cls=Writing)
@@ -45,7 +86,7 @@ def ship(
     """Send all that the order owes. Rows of -: {"number", "tracking"?}."""
 
     def one(shop: Any, row: Any) -> object:
-        return core.orders.ship(shop, number=str(row["number"]), tracking=row.get("tracking") or tracking)
+        return core.orders.ship(shop, number=row["number"], tracking=row.get("tracking") or tracking)
 
     face(ctx).each(number, ("number",), one, {"number": number})
 
@@ -56,7 +97,7 @@ def deliver(ctx: typer.Context, number: Number) -> None:
     face(ctx).each(
         number,
         ("number",),
-        lambda shop, row: core.orders.deliver(shop, number=str(row["number"])),
+        lambda shop, row: core.orders.deliver(shop, number=row["number"]),
         {"number": number},
     )
 
@@ -71,7 +112,12 @@ def cancel(ctx: typer.Context, number: Number) -> None:
     me.each(
         number,
         ("number",),
-        lambda shop, row: core.settlement.cancel(shop, number=str(row["number"])),
+        lambda shop, row: core.settlement.cancel(shop, number=row["number"]),
         {"number": number},
         alone=True,
     )
+
+
+app.command(cls=Reading)(orders_papers.picklist)
+app.command(cls=Reading)(orders_papers.slip)
+app.command(cls=Reading)(orders_watch.watch)

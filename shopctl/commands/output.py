@@ -57,6 +57,19 @@ class Output:
             case _:
                 self._table(list(records), self.fields or columns)
 
+    def stream(self, rows: Iterable[object], columns: Mapping[str, int]) -> None:
+        """Rows that come one by one: nothing waits for the last. `columns` are the table's, with their widths."""
+        if self.format != "table":
+            self.many(rows)
+            return
+        widths = {name: columns.get(name, 0) for name in self.fields or columns}
+        for i, record in enumerate(self.picked(plain(row)) for row in rows):
+            if not i:
+                heads = "  ".join(_pad(_head(name), width, False) for name, width in widths.items())
+                _write(self._bold(heads.rstrip(), sys.stdout) + "\n")
+            cells = (_pad(safe(_short(record.get(name)), CELL), width, False) for name, width in widths.items())
+            _write("  ".join(cells).rstrip() + "\n")
+
     def one(self, thing: object) -> None:
         """One object: a result, or what `show` shows."""
         self.whole(self.picked(plain(thing)))
@@ -72,6 +85,13 @@ class Output:
                 self._separated([record])
             case _:
                 self._card(record)
+
+    def with_rows(self, thing: object, name: str, rows: Iterable[Record]) -> None:
+        """One JSON object whose last field is a list that is never all in memory."""
+        head = encoded(self.picked(plain(thing)), indent=2).removesuffix("\n}")
+        _write(f'{head},\n  "{name}": ')
+        self._json_array(rows)
+        _write("}\n")
 
     def line(self, record: object) -> None:
         """One JSON object on a line of its own."""
@@ -136,14 +156,10 @@ class Output:
     def _table(self, records: Sequence[Record], columns: Sequence[str]) -> None:
         if not records:
             return
-        names = list(columns or records[0])
-        rows = [[safe(_short(record.get(name)), CELL) for name in names] for record in records]
-        right = [all(_is_number(record.get(name)) for record in records) for name in names]
-        widths = [max(_width(name), *(_width(row[i]) for row in rows)) for i, name in enumerate(names)]
-        header = [_pad(name.upper().replace("_", " "), widths[i], right[i]) for i, name in enumerate(names)]
-        _write(self._bold("  ".join(header).rstrip(), sys.stdout) + "\n")
+        head, *rows = table_lines(records, columns)
+        _write(self._bold(head, sys.stdout) + "\n")
         for row in rows:
-            _write("  ".join(_pad(cell, widths[i], right[i]) for i, cell in enumerate(row)).rstrip() + "\n")
+            _write(row + "\n")
 
     def _card(self, record: Record) -> None:
         """Name and value a line; lists of objects as small tables below."""
@@ -157,14 +173,41 @@ class Output:
                 self._table(value, ())
 
     def _bold(self, text: str, stream: Any) -> str:
-        return f"\x1b[1m{text}\x1b[0m" if self._colored(stream) else text
+        return f"\x1b[1m{text}\x1b[0m" if self.colored(stream) else text
 
-    def _colored(self, stream: Any) -> bool:
+    def colored(self, stream: Any) -> bool:
+        """Whether text on a stream may be emphasised."""
         if self.color is not None:
             return self.color
         if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             return False
         return stream is not None and stream.isatty()
+
+
+def table_lines(records: Sequence[Record], columns: Sequence[str] = ()) -> list[str]:
+    """A table as lines, its heads first; there is at least one record."""
+    names = list(columns or records[0])
+    rows = [[safe(_short(record.get(name)), CELL) for name in names] for record in records]
+    right = [all(_is_number(record.get(name)) for record in records) for name in names]
+    widths = [max(_width(name), *(_width(row[i]) for row in rows)) for i, name in enumerate(names)]
+    lines = [[_head(name) for name in names], *rows]
+    return ["  ".join(_pad(cell, widths[i], right[i]) for i, cell in enumerate(line)).rstrip() for line in lines]
+
+
+def cut(text: str, columns: int) -> str:
+    """As much of a line as fits."""
+    used = 0
+    for i, character in enumerate(text):
+        used += _width(character)
+        if used > columns:
+            return text[:i]
+    return text
+
+
+def paint(text: str) -> None:
+    """What moves the cursor of a terminal: for screens that are drawn in place."""
+    _write(text)
+    sys.stdout.flush()
 
 
 class _Lines(io.TextIOBase):
@@ -211,6 +254,10 @@ def output_failed(error: OSError) -> ShopError:
 def abandon_stdout() -> None:
     """Nobody reads any more; keep the interpreter from complaining when it closes."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _head(name: str) -> str:
+    return name.upper().replace("_", " ")
 
 
 def _short(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import files
+from shopctl.commands import imports
 from shopctl.commands.face import Destroying, Listed, Writing, face, noun
 from shopctl.core.domain.times import moment
 from shopctl.core.errors import BatchFailed
@@ -87,10 +87,10 @@ def remove_tax(ctx: typer.Context, id: Id) -> None:
 @tax.command("import", cls=Writing)
 def import_taxes(
     ctx: typer.Context,
-    file: files.File,
+    file: Annotated[str, typer.Argument(metavar="FILE|-")],
     included: Included = None,
     on_shipping: OnShipping = None,
-    on_error: files.OnError = "continue",
+    on_error: imports.OnError = "continue",
 ) -> None:
     """Add the rates of a file: our CSV or JSONL, or a published table of dated VAT rates. The same again changes nothing."""
     _import(ctx, "TAX", file, _said(included=included, on_shipping=on_shipping), on_error)
@@ -154,7 +154,9 @@ def remove_shipping(ctx: typer.Context, id: Id) -> None:
 
 
 @shipping.command("import", cls=Writing)
-def import_shipping(ctx: typer.Context, file: files.File, on_error: files.OnError = "continue") -> None:
+def import_shipping(
+    ctx: typer.Context, file: Annotated[str, typer.Argument(metavar="FILE|-")], on_error: imports.OnError = "continue"
+) -> None:
     """Add the rates of a file, our CSV or JSONL. The same again changes nothing."""
     _import(ctx, "SHIPPING", file, {}, on_error)
 
@@ -196,8 +198,8 @@ def _remove(ctx: typer.Context, kind: str, id: str) -> None:
 
 
 def _import(ctx: typer.Context, kind: str, file: str, defaults: Mapping[str, Any], on_error: str) -> None:
-    me, rule = face(ctx), files.rule(on_error)
-    with me.shop(writes=True) as shop, files.opened(file) as source:
+    me, rule = face(ctx), imports.policy(on_error)
+    with me.shop(writes=True) as shop, imports.opened(file) as source:
         report = core.imports.rates.import_rates(shop, _kind(kind), source, defaults=defaults, on_error=rule)
     me.out.one(report)
     if report.refused:

@@ -66,6 +66,18 @@ class Incoming:
         self._lines = whole.split(b"\n")[::-1] if whole or newline else []
 
 
+def column(name: str) -> list[str]:
+    """One field of every row of stdin; BadInput for the first row that has none."""
+    incoming, found = Incoming(), []
+    while row := incoming.next(wait=True):
+        number, line = row
+        try:
+            found.append(str(parsed(line, (name,))[name]))
+        except BadInput as error:
+            raise BadInput(error.code, f"Line {number}: {error.message}", line=number) from None
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What is done with each row. `needed` fields must be there. `alone`: the use case calls somebody outside between
@@ -115,7 +127,7 @@ class Rows:
         return results
 
     def _done(self, shop: Shop, number: int, line: bytes) -> Result:
-        result = self.use_case(shop, _parsed(line, self.needed))
+        result = self.use_case(shop, parsed(line, self.needed))
         return {"line": number, "ok": True, "result": plain(result), "error": None}
 
 
@@ -123,7 +135,8 @@ def _failed(number: int, error: ShopError) -> Result:
     return {"line": number, "ok": False, "result": None, "error": error_record(error)}
 
 
-def _parsed(line: bytes, needed: Sequence[str]) -> Mapping[str, Any]:
+def parsed(line: bytes, needed: Sequence[str]) -> Mapping[str, Any]:
+    """The object of one line, with the needed fields and those that are text as text; BadInput for anything else."""
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -140,7 +153,20 @@ def _parsed(line: bytes, needed: Sequence[str]) -> Mapping[str, Any]:
 
 
 _TEXTS = (
-    *("name", "handle", "sku", "reason", "warehouse", "tracking", "payment", "shipping", "expect_total"),
+    *(
+        "name",
+        "handle",
+        "sku",
+        "reason",
+        "warehouse",
+        "from",
+        "to",
+        "tracking",
+        "payment",
+        "shipping",
+        "expect_total",
+        "note",
+    ),
     *("country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
 )
 """Fields of rows that use cases take as text, needed or not."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import rates
+from shopctl.commands import progress, rates
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.core.domain.facts import EDITABLE
 from shopctl.core.errors import StillPending
@@ -82,7 +82,11 @@ def repair(
 @app.command(cls=Writing)
 def reindex(ctx: typer.Context) -> None:
     """Build the search index anew from the catalogue."""
-    face(ctx).do(lambda shop: {"indexed": core.search.reindex(shop)})
+    me = face(ctx)
+    with me.shop(writes=True) as shop:
+        with progress.counting(me, "Indexing") as step:
+            count = core.search.reindex(shop, step)
+        me.out.one({"indexed": count})
 
 
 @app.command(cls=Writing)

@@ -67,7 +67,9 @@ class VariantDraft:
 class ProductDraft:
     """One product as said, by its handle. `whole`: a clash in one part keeps all of it out.
 
-    `made`: the handle was made from the title, and gives way where it is another title's already.
+    `made`: the handle was made from the title, and gives way where it is another product's already; `key` ("" is the
+    title) tells them apart. `known_by`: its platform has no handles and knows it by SKU, or by the id in this format and
+    column of `extra`.
     """
 
     handle: str
@@ -76,6 +78,8 @@ class ProductDraft:
     line: int = 0
     whole: bool = False
     made: bool = False
+    known_by: tuple[str, str] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +269,28 @@ def _edit_draft(tx: UnitOfWork, name: str, said: Mapping[str, Any]) -> ProductDr
 
 
 def _with_own_handle(draft: ProductDraft, known: _Known) -> ProductDraft:
-    """A handle made from a title gives way when it is the handle of a product with another title."""
-    product = known.products.get(draft.handle)
-    if not draft.made or product is None or product["title"] == draft.said["title"]:
+    """A handle made from a title gives way to that of the product which has the draft's SKUs, where its platform knows
+    it by these; and to one of its own when it is another product's.
+    """
+    if not draft.made:
         return draft
-    return replace(draft, handle=text.told_apart(draft.handle, draft.said["title"]))
+    if draft.known_by:
+        owners = {row["product_id"] for v in draft.variants if v.sku and (row := known.by_sku.get(v.sku))}
+        if len(owners) == 1:
+            return replace(draft, handle=next(row["handle"] for row in known.products.values() if row["id"] in owners))
+    product = known.products.get(draft.handle)
+    if product is None or _is(product, draft):
+        return draft
+    return replace(draft, handle=text.told_apart(draft.handle, draft.key or draft.said["title"]))
+
+
+def _is(product: Mapping[str, Any], draft: ProductDraft) -> bool:
+    """Whether the product that has the handle made for a draft is the one meant: by its platform's id, or its title."""
+    if draft.known_by is None or not draft.key:
+        return bool(product["title"] == draft.said["title"])
+    format, column = draft.known_by
+    own, its = (((extra or {}).get(format) or {}).get(column) for extra in (draft.said.get("extra"), product["extra"]))
+    return bool(own and own == its)
 
 
 def _with_kept_extra(draft: _Draft, row: Mapping[str, Any] | None) -> _Draft:
@@ -408,7 +429,7 @@ def _put_variant(
 
 def _look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> _Known:
     handles = [draft.handle for draft in drafts]
-    handles += [text.told_apart(draft.handle, draft.said["title"]) for draft in drafts if draft.made]
+    handles += [text.told_apart(draft.handle, draft.key or draft.said["title"]) for draft in drafts if draft.made]
     named = [v.sku or _base_sku(d.handle, v.options or {}) for d in drafts for v in d.variants]
     limited = [v.sku for d in drafts for v in d.variants if v.sku and "backorder_limit" in v.said]
     known = _Known({}, {}, {}, {}, {})
@@ -416,6 +437,7 @@ def _look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> _Known:
         known.owed |= owed(tx, chunk)
     for row in tx.rows(sa.select(products).where(stores.among(tx.connection, products.c.handle, handles))):
         known.products[row.handle] = row._asdict()
+    named += _look_up_owners(tx, drafts, known)
     product_ids = [row["id"] for row in known.products.values()]
     mine = [variants.c.product_id.in_(chunk) for chunk in _chunks(product_ids)]
     for condition in (*mine, stores.among(tx.connection, variants.c.sku, named)):
@@ -435,6 +457,9 @@ def _paths(tx: UnitOfWork, known: _Known) -> dict[str | None, str | None]:
     return found
 
 
+_EMPTY: Sequence[object] = (None, "", [], {})
+
+
 def _changes(
     tx: UnitOfWork, draft: ProductDraft, product: Mapping[str, Any] | None, places: Sequence[_Place], known: _Known
 ) -> list[Change]:
@@ -442,7 +467,7 @@ def _changes(
 
     def parts(sku: str | None, before: Mapping[str, Any] | None, said: Mapping[str, Any]) -> Iterator[Change]:
         for name, value in said.items():
-            if before is None or before[name] != value:
+            if value not in _EMPTY if before is None else before[name] != value:
                 was = None if before is None else before[name]
                 if name in ("price", "compare_at_price"):
                     was, value = (None if v is None else Money(v, tx.facts.currency) for v in (was, value))
@@ -453,6 +478,20 @@ def _changes(
     for place in places:
         changes += parts(place.sku, place.row, {"options": place.options, **place.draft.said})
     return changes
+
+
+def _look_up_owners(tx: UnitOfWork, drafts: Sequence[ProductDraft], known: _Known) -> list[str]:
+    """Look up the products that have SKUs of drafts whose platform knows them by these; SKUs that may be made there."""
+    by_sku = {v.sku: draft for draft in drafts if draft.made and draft.known_by for v in draft.variants if v.sku}
+    named: list[str] = []
+    for chunk in _chunks(list(by_sku)):
+        of_chunk = sa.select(variants.c.sku, products).join(products).where(variants.c.sku.in_(chunk))
+        for row in tx.rows(of_chunk.order_by(variants.c.sku)):
+            found = row._asdict()
+            draft = by_sku[found.pop("sku")]
+            known.products.setdefault(row.handle, found)
+            named += [_base_sku(row.handle, v.options or {}) for v in draft.variants if not v.sku]
+    return named
 
 
 def _flush(tx: UnitOfWork, writes: _Writes) -> None:

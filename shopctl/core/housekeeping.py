@@ -5,7 +5,7 @@ Whatever does not get done here waits in the outbox for the next command; nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -34,6 +34,14 @@ def after_command(shop: Shop) -> None:
             search.catch_up(shop, notices)
             for notice in notices:
                 shop.narrate(notice)
+    except ShopError as error:
+        shop.narrate(f"Left for later: {error.message}")
+
+
+def index_all(shop: Shop, progress: Callable[[int, int], None]) -> None:
+    """After an import: index everything that waits. Never fails what it follows."""
+    try:
+        search.index_all(shop, progress)
     except ShopError as error:
         shop.narrate(f"Left for later: {error.message}")
 

@@ -90,6 +90,12 @@ def waiting(tx: UnitOfWork, topic: str, limit: int | None = None) -> Sequence[Fa
     return [Fact(*row) for row in rows]
 
 
+def waiting_ids(tx: UnitOfWork, topic: str) -> Sequence[str]:
+    """The ids of all facts that are not delivered yet, without what they carry: there may be many."""
+    here = sa.select(outbox.c.id).where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")))
+    return [row.id for row in tx.rows(here.order_by(outbox.c.id))]
+
+
 def lag(tx: UnitOfWork, topic: str) -> int:
     """How many facts are not delivered yet."""
     here = sa.select(sa.func.count()).where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")))
@@ -97,11 +103,11 @@ def lag(tx: UnitOfWork, topic: str) -> int:
 
 
 def done(tx: UnitOfWork, facts: Iterable[Fact]) -> None:
-    tx.execute(
-        sa.update(outbox)
-        .where(outbox.c.id.in_([fact.id for fact in facts]))
-        .values(state="done", done_at=tx.now, problem=None)
-    )
+    done_ids(tx, [fact.id for fact in facts])
+
+
+def done_ids(tx: UnitOfWork, ids: Sequence[str]) -> None:
+    tx.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(state="done", done_at=tx.now, problem=None))
 
 
 def failed(tx: UnitOfWork, fact: Fact, problem: str) -> None:

@@ -7,42 +7,34 @@ does not expire. Expired holds do not count: `hold` reclaims them, in the same t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from shopctl.core import settings, stock
-from shopctl.core.db.tables import reservations, stock_levels, warehouses
+from shopctl.core.db.tables import reservations
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.domain.sourcing import Level, Plan, plan
-from shopctl.core.errors import NotFound, Refused
+from shopctl.core.domain.sourcing import Plan, plan
+from shopctl.core.errors import BadInput, Refused
+from shopctl.core.queries.reservations import Reservation, find, show
+from shopctl.core.queries.stock import free_levels
 from shopctl.core.shop import Shop
-from shopctl.core.stock import GENERAL, Move
+from shopctl.core.stock import Move
 
 r = reservations.c
-_LEVELS = (
-    sa.select(
-        stock_levels.c.sku,
-        stock_levels.c.warehouse,
-        stock_levels.c.pool,
-        stock_levels.c.bucket,
-        (
-            stock_levels.c.quantity
-            + stock_levels.c.backorder_limit
-            - stock_levels.c.reserved
-            - stock_levels.c.committed
-        ).label("available"),
-    )
-    .join(warehouses, warehouses.c.code == stock_levels.c.warehouse)
-    .where(
-        stock_levels.c.sku.in_(sa.bindparam("skus", expanding=True)),
-        stock_levels.c.pool == GENERAL,
-        warehouses.c.active,
-    )
-    .order_by(warehouses.c.priority, warehouses.c.code, stock_levels.c.bucket)
-)
+
+
+LONGEST_TERM = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Released(Reservation):
+    """A hold that was given back; `note` says what stays of it."""
+
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +47,6 @@ class Owner:
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def levels(tx: UnitOfWork, skus: Sequence[str]) -> list[Level]:
-    """What active warehouses have of these SKUs, in priority order."""
-    return [Level(*row) for row in tx.rows(_LEVELS, {"skus": sorted(skus)})]
-
-
 def hold(tx: UnitOfWork, owner: Owner, wanted: Mapping[str, int], *, origin: str, pinned: bool = False) -> None:
     """Reserve `wanted` (units by SKU), all or nothing. Refused(insufficient_stock) names the first SKU that is short."""
     if not wanted:
@@ -165,7 +152,7 @@ def extend_cart(tx: UnitOfWork, cart_id: str) -> None:
     tx.execute(
         sa.update(reservations)
         .where(r.owner_id == cart_id, r.owner_kind == "cart", r.state == "held")
-        .values(expires_at=tx.now + tx.facts.hold_ttl)
+        .values(expires_at=_no_sooner(tx.now + tx.facts.hold_ttl))
     )
 
 
@@ -183,7 +170,7 @@ def expire(tx: UnitOfWork, skus: Sequence[str] | None = None, limit: int | None 
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
-def release(shop: Shop, *, reservation_id: str) -> dict[str, Any]:
+def release(shop: Shop, *, reservation_id: str) -> Released:
     """Give a hold back by hand. A pinned one waits for its payment and cannot be released."""
     with shop.work("reservations.release", reservation_id) as tx:
         row = _live(tx, reservation_id)
@@ -193,19 +180,26 @@ def release(shop: Shop, *, reservation_id: str) -> dict[str, Any]:
                 f"{row.reference} is being paid; its hold cannot be released now",
                 hint="Resolve the payment first: shopctl store recover.",
             )
-        _resolve(tx, "release", r.id == reservation_id, r.state == "held")
+        _resolve(tx, "release", r.id == row.id, r.state == "held")
+        released = show(tx, row.id)
         tx.commit()
-    return {"id": reservation_id, "sku": row.sku, "quantity": row.quantity, "state": "released"}
+    note = f"{row.reference} keeps the line; its units are not held any more" if row.owner_kind == "cart" else None
+    return Released(**asdict(released), note=note)
 
 
-def extend(shop: Shop, *, reservation_id: str) -> dict[str, Any]:
-    """Give a hold a new full term."""
+def extend(
+    shop: Shop, *, reservation_id: str, term: timedelta | None = None, until: datetime | None = None
+) -> Reservation:
+    """Give a hold a new term from now (the shop's own without one), or one until a moment; never a shorter one."""
     with shop.work("reservations.extend", reservation_id) as tx:
         row = _live(tx, reservation_id)
-        until = tx.now + tx.facts.hold_ttl
-        tx.execute(sa.update(reservations).where(r.id == reservation_id).values(expires_at=until))
+        wanted = until or tx.now + (term or tx.facts.hold_ttl)
+        if not tx.now < wanted <= tx.now + LONGEST_TERM:
+            raise BadInput("bad_term", "A hold can be extended until a moment from now to a year ahead", until=until)
+        tx.execute(sa.update(reservations).where(r.id == row.id).values(expires_at=_no_sooner(wanted)))
+        extended = show(tx, row.id)
         tx.commit()
-    return {"id": reservation_id, "sku": row.sku, "quantity": row.quantity, "expires_at": until}
+    return extended
 
 
 def sweep(shop: Shop, *, batch: int = 500) -> int:
@@ -224,9 +218,9 @@ def sweep(shop: Shop, *, batch: int = 500) -> int:
 
 # --- how it works --------------------------------------------------------------------------------------------------
 def _plan(tx: UnitOfWork, wanted: Mapping[str, int]) -> Plan:
-    decided = plan(wanted, levels(tx, list(wanted)))
+    decided = plan(wanted, free_levels(tx, list(wanted)))
     if decided.short and expire(tx, list(decided.short)):
-        decided = plan(wanted, levels(tx, list(wanted)))
+        decided = plan(wanted, free_levels(tx, list(wanted)))
     if decided.short:
         raise short(wanted, decided.short)
     return decided
@@ -260,12 +254,15 @@ def _resolve(tx: UnitOfWork, verb: Literal["commit", "release", "expire"], *whic
 
 
 def _live(tx: UnitOfWork, reservation_id: str) -> Row:
-    row = tx.row(sa.select(reservations).where(r.id == reservation_id))
-    if row is None:
-        raise NotFound("unknown_reservation", f"There is no reservation {reservation_id!r}")
+    row = find(tx, reservation_id)
     if row.state != "held":
         raise Refused("invalid_state", f"This reservation is {row.state} already", status=row.state)
     return row
+
+
+def _no_sooner(moment: datetime) -> sa.ColumnElement[datetime]:
+    """This end of a hold, or the one it has where that is later: what an operator has extended stays so."""
+    return sa.case((r.expires_at > moment, r.expires_at), else_=sa.literal(moment, r.expires_at.type))
 
 
 def short(wanted: Mapping[str, int], short: Mapping[str, int]) -> Refused:

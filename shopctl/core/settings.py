@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from shopctl.core import outbox
 from shopctl.core.db import engine as stores
-from shopctl.core.db.tables import settings
+from shopctl.core.db.tables import MAX_QUANTITY, settings
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.facts import Facts
@@ -68,6 +68,15 @@ def email_sender(value: str) -> str:
     return value.strip()
 
 
+def low_stock(value: str) -> int | None:
+    """The shop's own threshold; None for none."""
+    if value.strip().casefold() == "none":
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) > MAX_QUANTITY:
+        raise BadInput("bad_setting", f"low_stock is a number of units, or none, not {value!r}", value=value)
+    return int(value)
+
+
 EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "name": shop_name,
     "country": country_code,
@@ -77,6 +86,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "cart_seconds": _seconds,
     "events_days": _days,
     "email_sender": email_sender,
+    "low_stock": low_stock,
 }
 """What `store set` changes; currency and id are the shop's for good."""
 
@@ -119,7 +129,10 @@ def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
         raise BadInput("unknown_setting", f"There is no setting {key!r}", hint=hint, key=key)
     with shop.work("settings.set", key) as tx:
         checked = EDITABLE[key](value)
-        put(tx, key, checked)
+        if checked is None:
+            tx.execute(sa.delete(settings).where(settings.c.key == key))
+        else:
+            put(tx, key, checked)
         outbox.add(tx, "settings.changed", key, value=checked)
         tx.commit()
     return {"key": key, "value": checked}

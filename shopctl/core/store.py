@@ -35,6 +35,7 @@ class NewShop:
     prices_include_tax: bool = False
     email_sender: str = DEFAULT_SENDER
     test_store: bool = False
+    low_stock: int | None = None
 
 
 def check(wanted: NewShop) -> Facts:
@@ -47,6 +48,7 @@ def check(wanted: NewShop) -> Facts:
         timezone=time_zone(wanted.timezone),
         prices_include_tax=wanted.prices_include_tax,
         email_sender=email_sender(wanted.email_sender),
+        low_stock=wanted.low_stock,
         test_store=wanted.test_store,
     )
 
@@ -113,7 +115,8 @@ def _fill(engine: sa.Engine, facts: Facts, actor: str, now: datetime) -> None:
         stores.writing(connection),
         connection.begin(),
     ):
-        rows = [{"key": key, "value": value, "updated_at": now} for key, value in asdict(facts).items()]
+        said = {key: value for key, value in asdict(facts).items() if value is not None}
+        rows = [{"key": key, "value": value, "updated_at": now} for key, value in said.items()]
         connection.execute(sa.insert(tables.settings), rows)
         first = {
             "code": DEFAULT_WAREHOUSE,

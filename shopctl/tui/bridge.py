@@ -39,7 +39,6 @@ READ_SECONDS = 15.0
 """How long a screen's question may take; threads cannot be cancelled, statements can."""
 PAGE = 200
 """Rows of one page: what a DataTable takes without a pause."""
-LOW = overview.LOW
 
 T = TypeVar("T")
 Key = tuple[Any, ...]

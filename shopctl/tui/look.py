@@ -76,10 +76,10 @@ def hold_state(state: str, pinned: bool, seconds_left: int | None) -> Cell:
     return HOLD.get(state) or cell(f"? {state}")
 
 
-def stock_status(available: int, low: int) -> Cell:
+def stock_status(available: int, low: bool) -> Cell:
     if available <= 0:
         return Cell("✗ out", "error")
-    return Cell("! low", "warning") if available <= low else Cell("✓ ok", "success")
+    return Cell("! low", "warning") if low else Cell("✓ ok", "success")
 
 
 def when(moment: datetime, now: datetime) -> str:

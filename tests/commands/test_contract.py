@@ -59,12 +59,13 @@ def test_the_tour(tmp_path: Path) -> None:
     order = place(cli).json
     assert set(order) >= {"number", "id", "status", "customer", "email", "lines", "subtotal", "discount", "tax"}
     assert set(order) >= {"tax_included", "shipping", "total", "currency", "shipping_address", "created_at"}
-    assert set(order) - set(quote.json) == {"number", "id", "status"}
+    assert set(order) - set(quote.json) == {"number", "id", "status", "source", "reference"}
     assert set(order["lines"][0]) >= {"sku", "product_name", "quantity", "unit_price", "total_price"}
     assert cli("orders", "ship", 1001, "--tracking", "1Z999").status == 0
     assert cli("orders", "deliver", 1001, "-o", "json").json["status"] == "delivered"
     stock = cli("stock", "show", "TEE-RED-M", "-o", "json").json
-    assert list(stock[0]) == ["sku", "warehouse", "quantity", "reserved", "committed", "available", "updated_at"]
+    counters = ["quantity", "reserved", "committed", "available", "safety_stock", "backorder_limit"]
+    assert list(stock[0]) == ["sku", "warehouse", *counters, "low_stock", "low", "updated_at"]
     assert [move["kind"] for move in cli("stock", "history", "TEE-RED-M", "-o", "json").json] == [
         "ship",
         "commit",

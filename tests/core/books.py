@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, orders, outbox, reservations, settlement
+from shopctl.core import cart, checkout, orders, outbox, reservations, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import products
 from shopctl.core.errors import Refused, StillPending
@@ -52,13 +52,17 @@ def live(directory: Path) -> None:
     """A history in `directory`; its orders are
 
     1001 declined · 1002 confirmed · 1003 shipped · 1004 delivered · 1005 cancelled and refunded · 1006 free, untracked,
-    shipped · 1007 backordered · 1008 in flight. Cart c9 holds stock; what cart c0 held has expired and was swept.
+    shipped · 1007 backordered · 1008 in flight. Cart c9 holds stock; what cart c0 held has expired and was swept. Two of
+    six MUG went EAST.
     """
     shop = shops.make(directory)
     shops.product(shop, "TEE", units=20)
     shops.product(shop, "CAP", units=5, hold_at="cart")
     shops.product(shop, "RARE", units=1, backorder_limit=5)
     shops.product(shop, "GIFT", price=0, tracked=False)
+    shops.product(shop, "MUG", units=6)
+    stock.add_warehouse(shop, code="EAST")
+    stock.transfer(shop, sku="MUG", quantity=2, source="MAIN", target="EAST")
     cart.add(shop, handle="c0", sku="CAP", quantity=2)
     shop = shop.but(clock=lambda: datetime.now(UTC) + timedelta(minutes=11))
     assert reservations.sweep(shop) == 1

@@ -57,7 +57,7 @@ PLANTS = (
         3,
         "more promised than there is",
         "UPDATE stock_levels SET backorder_limit = 0 WHERE sku = 'RARE'",
-        also=(4, 28),
+        also=(28,),
         fence=True,
     ),
     plant(4, "sold before it came", "UPDATE stock_movements SET seq = 999 WHERE sku = 'TEE' AND kind = 'receive'"),
@@ -160,6 +160,12 @@ PLANTS = (
     plant(23, "customer of nowhere", f"UPDATE orders SET customer_id = {NOBODY} WHERE number = 1002", also=(28,),
           fence=True),
     plant(23, "claimed by nobody", f"UPDATE carts SET claimed_by = {NOBODY} WHERE handle = 'c9'"),
+    plant(
+        29,
+        "units lost on the way",
+        "UPDATE stock_movements SET quantity = quantity - 1 WHERE kind = 'transfer' AND quantity > 0",
+        "UPDATE stock_levels SET quantity = quantity - 1 WHERE warehouse = 'EAST'",
+    ),
     plant(24, "half a gram", "UPDATE order_lines SET weight_grams = 1.5", fence=True, unfence="order_lines"),
     plant(24, "a word for a moment", "UPDATE payments SET updated_at = 'noon'", fence=True, unfence="payments"),
 )  # fmt: skip

@@ -40,6 +40,16 @@ def test_without_guard_and_check_the_race_oversells_and_verify_says_so(tmp_path:
     assert 3 in {found.check for found in verify.verify(shop).violations}
 
 
+def test_safety_stock_is_kept_back_in_a_race_and_not_without_the_guard(tmp_path: Path) -> None:
+    kept = Race(tmp_path / "kept", **SMALL, safety=3)
+    shop = races.prepare(kept)
+    assert races.run(kept) == [Counter(confirmed=4, insufficient_stock=6)] * 3
+    assert races.counters(shop) == (21, 0, 12)
+    taken = Race(tmp_path / "taken", guard=False, **SMALL, safety=3)
+    races.prepare(taken)
+    assert all(told["confirmed"] > 4 for told in races.run(taken))
+
+
 def test_held_at_cart_add_and_after_expiry_others_get_them_without_a_sweeper(tmp_path: Path) -> None:
     first = Race(tmp_path, what="add", buyers=10, units=4, rounds=1)
     shop = races.prepare(first)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shopctl.core import orders
 from shopctl.core.shop import Shop
 from shopctl.tui import bridge
 from shopctl.tui.app import Console
@@ -21,6 +22,7 @@ from shopctl.tui.screens.reservations import HoldScreen, ReservationsScreen
 from shopctl.tui.screens.stock import SkuScreen, StockActions, StockScreen
 from shopctl.tui.table import Table
 from shopctl.tui.widgets import FilterLine
+from tests.tui.conftest import HOME
 from tests.tui.driving import console
 
 
@@ -129,7 +131,7 @@ async def test_a_card_of_the_overview_opens_what_it_counts(shop: Shop) -> None:
     async with console(shop) as it:
         await it.press("j", "j", "enter")
         await it.until(lambda: isinstance(it.app.screen, StockScreen))
-        assert it.app.screen.query_one(FilterLine).value == "available:<4"
+        assert it.app.screen.query_one(FilterLine).value == "low:yes"
 
 
 async def test_pages_follow_each_other_by_key(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,3 +225,18 @@ def test_every_binding_of_ours_has_an_id() -> None:
     assert all(binding.id for binding in bindings)
     eaten = {f"ctrl+{letter}" for letter in "hijmsqzba"}
     assert not eaten & {key for binding in bindings for key in binding.key.split(",")}
+
+
+async def test_an_order_shows_its_notes_and_what_its_address_was(shop: Shop) -> None:
+    orders.note(shop, number="1004", note="call [b]first[/b]")
+    orders.readdress(shop, number="1004", address={**HOME, "city": "Y"})
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.select("1004")
+        await it.press("enter")
+        await it.rows()
+        text = it.text()
+        assert "call [b]first[/b]" in text
+        assert '"X" → "Y"' in text
+        story = next(line for line in text.splitlines() if "story" in line)
+        assert story.count("confirmed") == 1

@@ -22,7 +22,11 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
+from shopctl.core.db.types import Count
 from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
 
 try:
@@ -268,6 +272,21 @@ def among(connection: sa.Connection, column: sa.ColumnElement[str], values: Coll
 def binary(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """A text column compared and sorted by its code points on both stores, whatever the server's locale."""
     return sa.collate(column, "C" if connection.dialect.name == "postgresql" else "BINARY")
+
+
+class seconds_between(FunctionElement[int]):
+    """Whole seconds from one Instant to another, cut towards zero; negative when the second one is earlier."""
+
+    type = Count()
+    inherit_cache = True
+
+
+@compiles(seconds_between)
+def _seconds_between(element: seconds_between, compiler: SQLCompiler, **how: Any) -> str:
+    start, end = (compiler.process(part, **how) for part in element.clauses)
+    if compiler.dialect.name == "sqlite":
+        return f"(({end} - {start}) / 1000000)"  # an Instant is its microseconds there
+    return f"CAST(TRUNC(EXTRACT(EPOCH FROM ({end} - {start}))) AS BIGINT)"
 
 
 # --- failures ------------------------------------------------------------------------------------------------------

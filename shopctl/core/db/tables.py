@@ -159,7 +159,7 @@ variants = _table(
 )
 Index("ix_variants_barcode", variants.c.barcode)
 
-# --- stock: core/stock.py ------------------------------------------------------------------------------------------
+# --- stock: core/stock/ ------------------------------------------------------------------------------------------
 warehouses = _table(
     "warehouses",
     Column("code", Word, primary_key=True),

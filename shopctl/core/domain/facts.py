@@ -23,6 +23,7 @@ class Facts:
     cart_seconds: int = 7 * 24 * 3600
     events_days: int = 90
     email_sender: str = DEFAULT_SENDER
+    low_stock: int | None = None
     test_store: bool = False
 
     @property

@@ -72,3 +72,90 @@ def _picks(quantity: int, found: list[Level], whole: str | None) -> Iterable[Pic
             taken = min(quantity, level.available)
             quantity -= taken
             yield Pick(level.sku, level.warehouse, level.pool, level.bucket, taken)
+
+
+# --- why -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One warehouse, chosen or not, and what it has of one SKU: `held` for this owner already, `kept` as safety stock."""
+
+    sku: str
+    warehouse: str
+    active: bool
+    stocked: bool
+    available: int
+    held: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one warehouse gives of one line, and why, or why nothing."""
+
+    sku: str
+    quantity: int
+    warehouse: str
+    take: int
+    available: int
+    verdict: str
+
+
+def explain(wanted: Mapping[str, int], places: Iterable[Place], decided: Plan) -> list[Verdict]:
+    """The plan for `wanted` (what is not held already) told place by place, in their order."""
+    found = list(places)
+    taken: dict[tuple[str, str], int] = {}
+    for pick in decided.picks:
+        taken[pick.sku, pick.warehouse] = taken.get((pick.sku, pick.warehouse), 0) + pick.quantity
+    told = []
+    for place in found:
+        take = taken.get((place.sku, place.warehouse), 0)
+        missing = wanted.get(place.sku, 0)
+        held = sum(other.held for other in found if other.sku == place.sku)
+        why = (
+            _given(place, take, taken, wanted) if take or place.held else _spared(place, missing, taken, found, decided)
+        )
+        if place.held:
+            why = f"holds {place.held} already" + (f"; {why}" if take else "")
+        told.append(
+            Verdict(place.sku, missing + held, place.warehouse, place.held + take, max(0, place.available), why)
+        )
+    return told
+
+
+_Taken = Mapping[tuple[str, str], int]
+
+
+def _given(place: Place, take: int, taken: _Taken, wanted: Mapping[str, int]) -> str:
+    if take < wanted.get(place.sku, 0):
+        return "gives a part: no warehouse has enough"
+    if len(wanted) == 1:
+        return "the first that has enough"
+    one_for_all = len({warehouse for _, warehouse in taken}) == 1
+    return (
+        "the first that has the whole order" if one_for_all else "the first that has enough; none has the whole order"
+    )
+
+
+def _spared(place: Place, missing: int, taken: _Taken, found: Iterable[Place], decided: Plan) -> str:
+    if not place.active:
+        return "inactive"
+    if not missing:
+        return "not needed: held already"
+    if not place.stocked:
+        return "not stocked there"
+    givers = [warehouse for sku, warehouse in taken if sku == place.sku]
+    if place.available < missing and not (place.available > 0 and len(givers) > 1):
+        kept = f", {place.kept} kept as safety stock" if place.kept else ""
+        return f"has {max(0, place.available)} of {missing}{kept}"
+    if decided.short:
+        return f"would do, but there is too little of {next(iter(decided.short))}"
+    lacking = _lacking(place.warehouse, taken, found)
+    if len(givers) == 1 and lacking and len({warehouse for _, warehouse in taken}) == 1:
+        return f"would split the order: too few of {lacking}"
+    return f"comes after {givers[-1]}"
+
+
+def _lacking(warehouse: str, taken: _Taken, found: Iterable[Place]) -> str | None:
+    """The first SKU of the order that this warehouse has too few of."""
+    has = {place.sku: place.available for place in found if place.warehouse == warehouse and place.active}
+    return next((sku for (sku, _), units in taken.items() if has.get(sku, 0) < units), None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shopctl.core.errors import BadInput
@@ -15,3 +16,15 @@ def moment(text: str, timezone: str) -> datetime:
     except ValueError:
         raise BadInput("bad_time", f"{text!r} is not a time such as 2026-11-22T12:00:00Z", value=text) from None
     return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))
+
+
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+
+
+def span(text: str) -> timedelta:
+    """How long: 10s, 1.5m, 2h, 7d; a bare number is seconds."""
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        raise BadInput("bad_time", f"{text!r} is not a span of time such as 30s, 5m, 2h or 7d", value=text)
+    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])

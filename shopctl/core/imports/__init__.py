@@ -7,6 +7,7 @@ products.py  the import itself         runs.py  how far it has gone in         r
 rates.py     tax and shipping rates
 export.py    the catalogue → write/, a module a format      entry.py     one product by hand
 formats.py   the names of the formats                       extra.py     cells that are kept for an export
+stock.py     inventory files in (read/inventory.py, places.py); export_stock.py  and out (write/inventory.py)
 """
 
 from typing import TYPE_CHECKING
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING
 from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
-    from shopctl.core.imports import entry, export, formats, products, rates
+    from shopctl.core.imports import entry, export, export_stock, formats, products, rates, stock
 
-    __all__ = ["entry", "export", "formats", "products", "rates"]
+    __all__ = ["entry", "export", "export_stock", "formats", "products", "rates", "stock"]
 
 
 __getattr__ = modules_of(__name__)

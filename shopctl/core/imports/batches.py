@@ -61,19 +61,21 @@ class Batches:
 
     def _first(self, raw: RawProduct) -> int:
         """The line where this product began: its own, unless it is there already. A handle made from the title gives
-        way to one that tells it apart when another title has made the same.
+        way to one that tells it apart when another product has made the same.
         """
-        title = raw.said.get("title")
-        began, name = self.seen.first(raw.handle, raw.line, str(title))
-        if began != raw.line and not raw.said.get("handle") and name != title:
-            raw.handle = text.told_apart(raw.handle, str(title))
-            began, _ = self.seen.first(raw.handle, raw.line, str(title))
+        key = raw.key or str(raw.said.get("title"))
+        began, name = self.seen.first(raw.handle, raw.line, key)
+        if began != raw.line and not raw.said.get("handle") and name != key:
+            raw.handle = text.told_apart(raw.handle, key)
+            began, _ = self.seen.first(raw.handle, raw.line, key)
         return began
 
     def _again(self, raw: RawProduct, began: int) -> Refusal:
         if self.found.whole:
             made = "" if raw.said.get("handle") else " (made from the title; give each product its own)"
             reason = f"one product is one line; this handle stands in line {began} already{made}"
+        elif self.found.id_column:
+            reason = f"this product stands in line {began} already; a SKU or an ID tells products apart"
         else:
             reason = f"rows of one product must stand together; {raw.handle} began at line {began}"
         return Refusal(raw.line, self.found.product_columns.get("handle", "handle"), shown(raw.handle), reason)

@@ -15,7 +15,7 @@ from shopctl.core.errors import BadInput
 from shopctl.core.imports import formats
 from shopctl.core.imports.cells import csv_cell
 from shopctl.core.imports.rows import OPENING, PRODUCT_FIELDS, VARIANT_FIELDS, Exported
-from shopctl.core.imports.write import jsonl, own_csv
+from shopctl.core.imports.write import bigcommerce, jsonl, medusa, own_csv, shopify, shopify_2024, woocommerce
 from shopctl.core.shop import Shop
 
 PAGE = 500
@@ -35,7 +35,13 @@ class Platform(Protocol):
 
 
 _OWN: Mapping[str, Callable[[Iterator[Exported]], Iterator[str]]] = {"jsonl": jsonl.write, "csv": own_csv.write}
-_PLATFORMS: Mapping[str, Platform] = {}
+_PLATFORMS: Mapping[str, Platform] = {
+    "shopify": shopify,
+    "shopify-2024": shopify_2024,
+    "woocommerce": woocommerce,
+    "medusa": medusa,
+    "bigcommerce": bigcommerce,
+}
 
 
 def export_products(shop: Shop, format: str = "jsonl") -> Iterator[str]:

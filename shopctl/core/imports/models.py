@@ -81,14 +81,14 @@ def _options(value: dict[str, str]) -> dict[str, str]:
 
 
 def _extra(value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]] | None:
-    if sum(len(column) + len(cell) for cells in value.values() for column, cell in cells.items()) > _MAX_EXTRA:
-        raise ValueError(f"takes more than {_MAX_EXTRA} characters")
+    size = 0
     for format, cells in value.items():
-        text.storable(format)
-        for column, cell in cells.items():
-            if cell:
-                text.storable(column)
-                text.storable(cell)
+        words = "".join([format, *cells, *cells.values()])
+        size += len(words)
+        for part in (words,) if len(words) <= text.MAX_TEXT else (*cells, *cells.values()):
+            text.storable(part)
+    if size > _MAX_EXTRA:
+        raise ValueError(f"takes more than {_MAX_EXTRA} characters")
     return value or None
 
 
@@ -169,7 +169,10 @@ def check(raw: RawProduct, source: Source, currency: str) -> Checked:
         told = dict.fromkeys([*of_product, *of_rows])
         return Checked(raw, None, (), [*told, *others(raw, source, list(told))])
     said = product.pop("handle", None)
-    draft = ProductDraft(said or raw.handle, product, variants, raw.line, source.whole, made=not said)
+    known_by = (source.format, source.id_column) if source.id_column else None
+    draft = ProductDraft(
+        said or raw.handle, product, variants, raw.line, source.whole, made=not said, known_by=known_by, key=raw.key
+    )
     return Checked(raw, draft, kept, of_rows)
 
 

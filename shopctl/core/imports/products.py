@@ -151,7 +151,7 @@ def _begin(shop: Shop, file: BinaryIO, how: How, stack: ExitStack) -> _Job:
             stack.enter_context(refused)
             kept = stack.enter_context(Kept())
     lines = Lines(file, kept)
-    found = open_source(lines, how.format)
+    found = open_source(lines, how.format, shop.facts.currency)
     batches = Batches(found, stack.enter_context(Seen()), shop.facts.currency, how.batch)
     job = _Job(shop, how, lines, found, batches, Report(found.format, dry_run=shop.dry_run), refused=refused)
     if whole:
@@ -230,7 +230,7 @@ def _tell(job: _Job, products: Sequence[Checked], refusals: list[Refusal]) -> No
     """Say what of a batch was refused: in the report, to who listens, and as rows to mend."""
     refusals.sort(key=lambda refusal: refusal.line)
     if refusals and job.how.on_error == "stop":
-        raise _stopped(refusals[0])
+        raise stopped(refusals[0])
     kept = job.lines.kept
     if job.refused and kept:
         lines = {refusal.line for refusal in refusals}
@@ -274,7 +274,8 @@ def _clashes(found: Source, product: Checked, written: catalog.Written) -> list[
     return refusals
 
 
-def _stopped(refusal: Refusal) -> Refused:
+def stopped(refusal: Refusal) -> Refused:
+    """The first refusal, where one is enough."""
     return Refused(
         "import_refused",
         f"Line {refusal.line}, {refusal.column} {refusal.value!r}: {refusal.reason}. Nothing was imported",

@@ -66,7 +66,10 @@ class RawVariant:
 
 @dataclass(slots=True)
 class RawProduct:
-    """One product as found. `handle` is said or made, "" when neither can be; `lines` are all its rows."""
+    """One product as found. `handle` is said or made, "" when neither can be; `lines` are all its rows.
+
+    `key` tells it from others for which the same handle is made: what its platform knows it by; "" is its title.
+    """
 
     line: int
     handle: str
@@ -74,11 +77,15 @@ class RawProduct:
     variants: list[RawVariant]
     lines: list[int]
     problems: list[Refusal] = field(default_factory=list)
+    key: str = ""
 
 
 @dataclass(slots=True)
 class Source:
-    """A file being read. The columns map our fields to the file's own names; `whole`: a product is one row."""
+    """A file being read. The columns map our fields to the file's own names; `whole`: a product is one row.
+
+    `id_column`: its platform knows products by SKU and by an id in this column. `currency` is the shop's.
+    """
 
     format: str
     products: Iterator[RawProduct] = field(default_factory=lambda: iter(()))
@@ -88,6 +95,8 @@ class Source:
     rows: int = 0
     ignored: dict[str, None] = field(default_factory=dict)  # in the order of being met
     notes: dict[str, None] = field(default_factory=dict)  # sentences for the report, each once
+    id_column: str = ""
+    currency: str = ""
 
 
 def handle_of(handle: object, title: object) -> str:

@@ -14,7 +14,7 @@ class Seen:
         self._known = sqlite3.connect("")  # a private temporary database, gone when it is closed
         self._known.isolation_level = None
         self._known.execute("PRAGMA journal_mode=OFF")
-        self._known.execute("CREATE TABLE seen (handle TEXT PRIMARY KEY, line INTEGER, title TEXT) WITHOUT ROWID")
+        self._known.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, line INTEGER, name TEXT) WITHOUT ROWID")
         self._known.execute("BEGIN")
         return self
 
@@ -23,11 +23,11 @@ class Seen:
     ) -> None:
         self._known.close()
 
-    def first(self, handle: str, line: int, title: str) -> tuple[int, str]:
-        """The line where the handle first began, and the title there: `line` and `title` when it is new."""
-        row = (handle, line, title.encode(errors="replace").decode())
+    def first(self, key: str, line: int, name: str) -> tuple[int, str]:
+        """The line where the key (a handle, a SKU) first stood, and whose it is there: `line` and `name` when it is new."""
+        row = (key, line, name.encode(errors="replace").decode())
         added = self._known.execute("INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
         if added.rowcount:
-            return line, title
-        began, name = self._known.execute("SELECT line, title FROM seen WHERE handle = ?", (handle,)).fetchone()
-        return int(began), str(name)
+            return line, name
+        began, owner = self._known.execute("SELECT line, name FROM seen WHERE key = ?", (key,)).fetchone()
+        return int(began), str(owner)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import formats
-from shopctl.core.imports.read import jsonl, own_csv, shopify
+from shopctl.core.imports.read import bigcommerce, jsonl, medusa, own_csv, shopify, shopify_2024, woocommerce
 from shopctl.core.imports.rows import Source, shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Table
@@ -20,24 +20,28 @@ class Reader(Protocol):
     def read(self, table: Table, /) -> Source: ...
 
 
-_READERS: Mapping[str, Reader] = {"shopify": shopify, "csv": own_csv}
+_READERS: Mapping[str, Reader] = {
+    "woocommerce": woocommerce,
+    "medusa": medusa,
+    "bigcommerce": bigcommerce,
+    "shopify-2024": shopify_2024,
+    "shopify": shopify,
+    "csv": own_csv,
+}
 """The CSV formats; the first that fits a header has it, so our own, which asks least, comes last."""
 
 _TAKEN = f"Formats: {formats.NAMES}."
 # Columns that only such a file has, and what it is. The first that fits names it.
 _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
-    (frozenset(["id", "type", "name", "regular price"]), "a WooCommerce product export"),
     (frozenset(["token", "item name"]), "a Square item export"),
-    (frozenset(["item type", "product name"]), "a BigCommerce product export"),
-    (frozenset(["product handle", "variant sku"]), "a Medusa product export"),
-    (frozenset(["title", "url handle"]), "a Shopify product export of the layout of 2024"),
-    (frozenset(["handle", "hs code", "coo"]), "a Shopify inventory export"),
-    (frozenset(["handle", "location", "on hand (current)"]), "a Shopify inventory export"),
+    (frozenset(["item", "options", "inventory tracking"]), "a BigCommerce product export of the new layout"),
 )
+_INVENTORY = (frozenset(["handle", "hs code", "coo"]), frozenset(["sku", "location"]), frozenset(["sku", "warehouse"]))
+"""Columns that only an inventory file has, Shopify's or our own: quantities of products that are there already."""
 
 
-def open_source(lines: Lines, wanted: str | None = None) -> Source:
-    """A reader for the file, in the wanted format or the one it shows.
+def open_source(lines: Lines, wanted: str | None = None, currency: str = "") -> Source:
+    """A reader for the file, in the wanted format or the one it shows. `currency` is the shop's.
 
     BadInput: empty_file, unknown_format, unsupported_format, orders_export.
     """
@@ -52,7 +56,9 @@ def open_source(lines: Lines, wanted: str | None = None) -> Source:
         raise BadInput(
             "unsupported_format", "This is a JSON array; JSONL has one object a line", hint="Try: jq -c '.[]' FILE"
         )
-    return _csv(Table(lines), wanted)
+    source = _csv(Table(lines), wanted)
+    source.currency = currency
+    return source
 
 
 def _csv(table: Table, wanted: str | None) -> Source:
@@ -75,6 +81,12 @@ def _refuse_foreign(names: Sequence[str]) -> None:
             "orders_export",
             "This is a Shopify orders export; only products are imported",
             hint="In Shopify's admin, export Products instead of Orders.",
+        )
+    if any(columns <= set(names) for columns in _INVENTORY):
+        raise BadInput(
+            "inventory_file",
+            "This is an inventory file: it has quantities, and no products",
+            hint="Take it in with: shopctl stock import FILE",
         )
     for columns, what in _FOREIGN:
         if columns <= set(names):

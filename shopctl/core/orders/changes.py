@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -76,18 +76,18 @@ def _too_late(order: Row) -> Refused:
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """The parts that differ, as `city: "Berlin" → "Hamburg"`: quoted as JSON, so that nothing is lost or mistaken."""
-    parts = [name for name in {**before, **after} if before.get(name, "") != after.get(name, "")]
-    return "; ".join(f"{name}: {_quoted(before.get(name))} → {_quoted(after.get(name))}" for name in parts)
-
-
-def _quoted(part: str | None) -> str:
-    return json.dumps(part or "", ensure_ascii=False)
+    told = []
+    for name in {**before, **after}:
+        old, new = (json.dumps(address.get(name) or "", ensure_ascii=False) for address in (before, after))
+        if old != new:
+            told.append(f"{name}: {old} → {new}")
+    return "; ".join(told)
 
 
 def _check_totals(tx: UnitOfWork, order: Row, address: Mapping[str, str]) -> None:
     """Refuse a place where the order would have cost other tax or shipping, by the rates of when it was placed."""
-    place, old = _place(address), _place(order.shipping_address)
-    if place == old:  # rates know no smaller place than a region
+    place = _place(address)
+    if place == _place(order.shipping_address):  # rates know no smaller place than a region
         return
     basket = [
         BasketLine(line.sku, line.quantity, line.unit_price, line.taxable, line.requires_shipping, line.weight_grams)
@@ -96,27 +96,18 @@ def _check_totals(tx: UnitOfWork, order: Row, address: Mapping[str, str]) -> Non
     taxes = rates.tax_rates_for(tx, *place, at=order.created_at)
     shipping = rates.shipping_rates_for(tx, *place, at=order.created_at)
     there = pricing.price(basket, taxes, shipping, method=order.shipping_method)
-    if (there.shipping, _by_tax(there)) != (order.shipping, _charged(order)):
+    taxed = _amounts([asdict(part) for part in there.taxes])
+    if (there.shipping, taxed) != (order.shipping, _amounts(order.taxes)):
         raise _other_totals(order, there)
 
 
 def _place(address: Mapping[str, str]) -> tuple[str, str]:
-    return address["country"], address.get("region", "").upper()
+    return address.get("country") or "", (address.get("region") or "").upper()
 
 
-def _by_tax(totals: Totals) -> dict[tuple[Any, ...], int]:
-    return _amounts([asdict(part) for part in totals.taxes])
-
-
-def _charged(order: Row) -> dict[tuple[Any, ...], int]:
-    return _amounts(order.taxes)
-
-
-def _amounts(parts: Any) -> dict[tuple[Any, ...], int]:
-    """What is taken of which tax; a tax of nothing is none."""
-    return {
-        (part["name"], part["parts_per_million"], part["included"]): part["amount"] for part in parts if part["amount"]
-    }
+def _amounts(taxes: Sequence[Mapping[str, Any]]) -> dict[tuple[object, ...], int]:
+    """How much is taken of which tax; a tax of nothing is none."""
+    return {(tax["name"], tax["parts_per_million"], tax["included"]): tax["amount"] for tax in taxes if tax["amount"]}
 
 
 def _other_totals(order: Row, there: Totals) -> Refused:

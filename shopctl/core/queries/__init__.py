@@ -16,7 +16,9 @@ if TYPE_CHECKING:
         parcels,
         rates,
         reservations,
+        sourcing,
         stock,
+        warehouses,
     )
 
     __all__ = [
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
         "parcels",
         "rates",
         "reservations",
+        "sourcing",
         "stock",
+        "warehouses",
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import categories, products, stock_levels, variants
+from shopctl.core.db.tables import categories, products, stock_levels, variants, warehouses
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
@@ -25,15 +25,21 @@ def find_variant(tx: UnitOfWork, sku: str) -> Row:
     """A variant with its product's handle, title and status, or NotFound(unknown_sku)."""
     row = tx.row(_VARIANT, {"sku": sku})
     if row is None:
-        otherwise = "See `shopctl search` or `shopctl catalog list`."
-        hint = near.hint(tx, variants.c.sku, sku, otherwise=otherwise)
-        raise NotFound("unknown_sku", f"There is no SKU {sku!r}", hint=hint, sku=sku)
+        raise unknown_sku(tx, sku)
     return row
+
+
+def unknown_sku(tx: UnitOfWork, sku: str) -> NotFound:
+    hint = near.hint(tx, variants.c.sku, sku, otherwise="See `shopctl search` or `shopctl catalog list`.")
+    return NotFound("unknown_sku", f"There is no SKU {sku!r}", hint=hint, sku=sku)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One thing that can be bought. `available` adds up all warehouses; None when it is not tracked."""
+    """One thing that can be bought. `low_stock` is its own threshold; None: the shop's.
+
+    `available` is what shoppers can have of what is on hand in active warehouses; None when it is not tracked.
+    """
 
     sku: str
     options: Mapping[str, str]
@@ -47,6 +53,7 @@ class Variant:
     requires_shipping: bool
     tracked: bool
     backorder_limit: int
+    low_stock: int | None
     hold_at: str | None
     available: int | None
 
@@ -89,11 +96,11 @@ class Category:
 
 
 v, p = variants.c, products.c
+_here = stock_levels.c.quantity - stock_levels.c.safety_stock - stock_levels.c.reserved - stock_levels.c.committed
 _available = (
-    sa.select(
-        sa.func.coalesce(sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed), 0)
-    )
-    .where(stock_levels.c.sku == v.sku)
+    sa.select(sa.func.coalesce(sa.func.sum(sa.case((_here > 0, _here), else_=0)), 0))
+    .join_from(stock_levels, warehouses, warehouses.c.code == stock_levels.c.warehouse)
+    .where(stock_levels.c.sku == v.sku, warehouses.c.active)
     .scalar_subquery()
 )
 
@@ -194,6 +201,7 @@ def _variant(row: Row) -> Variant:
         requires_shipping=row.requires_shipping,
         tracked=row.tracked,
         backorder_limit=row.backorder_limit,
+        low_stock=row.low_stock,
         hold_at=row.hold_at,
         available=int(row.available) if row.tracked else None,
     )

@@ -195,21 +195,32 @@ def _cancelled(subject: str, data: Mapping[str, Any]) -> _Words | None:
     return _of_order("cancel", "--yes")(subject, data) if data.get("from_status") == "confirmed" else None
 
 
-def _booked(verb: str) -> Callable[[str, Mapping[str, Any]], _Words | None]:
-    def words(sku: str, data: Mapping[str, Any]) -> _Words | None:
-        if "warehouse" not in data:  # many SKUs at once
-            return None
-        reason = ("--reason", str(data["reason"])) if data.get("reason") else ()
-        return ("stock", verb, sku, str(data["quantity"]), "--warehouse", str(data["warehouse"]), *reason)
+def _received(sku: str, data: Mapping[str, Any]) -> _Words | None:
+    """Of one SKU; many at once have only the number of their rows."""
+    return _booked("receive", sku, data, ("warehouse", "reason")) if "warehouse" in data else None
 
-    return words
+
+def _adjusted(sku: str, data: Mapping[str, Any]) -> _Words | None:
+    """Only with its reason, for an adjustment needs one."""
+    return _booked("adjust", sku, data, ("warehouse", "reason")) if data.get("reason") else None
+
+
+def _booked(verb: str, sku: str, data: Mapping[str, Any], options: Sequence[str]) -> _Words:
+    """A change of what is on hand; the options are called as the fields of the event."""
+    said = [(f"--{name.replace('_', '-')}", str(data[name])) for name in options if data.get(name) is not None]
+    return ("stock", verb, sku, str(data["quantity"]), *(word for pair in said for word in pair))
 
 
 _AGAIN: Mapping[str, Callable[[str, Mapping[str, Any]], _Words | None]] = {
     "order.shipped": _of_order("ship"),
     "order.delivered": _of_order("deliver"),
     "order.cancelled": _cancelled,
-    "stock.receive": _booked("receive"),
-    "stock.adjust": _booked("adjust"),
+    "stock.receive": _received,
+    "stock.adjust": _adjusted,
+    "stock.set": lambda sku, data: _booked("set", sku, data, ("warehouse", "safety_stock")),
+    "stock.transfer": lambda sku, data: (
+        *("stock", "transfer", sku, str(data["quantity"])),
+        *("--from", str(data["source"]), "--to", str(data["target"])),
+    ),
     "settings.changed": lambda key, data: ("store", "set", key, str(data["value"])),
 }

@@ -30,6 +30,7 @@ class Listing(Generic[T]):
 
     `sums` are the fields of a grouped statement that add rows up: they are filtered after grouping, the others before.
     `among` are fields of other rows that belong to a row, with the query for those: any of them may match, none sorts.
+    `given` are the values of the parameters that the statement and the fields name (now, the shop's own threshold …).
     """
 
     statement: sa.Select[Any]
@@ -39,6 +40,7 @@ class Listing(Generic[T]):
     build: Callable[[UnitOfWork, Sequence[Row]], list[T]]
     sums: frozenset[str] = frozenset()
     among: Mapping[str, sa.Select[Any]] = field(default_factory=dict)
+    given: Callable[[UnitOfWork], Mapping[str, Any]] = lambda _: {}
 
     def rows(
         self,
@@ -60,7 +62,7 @@ class Listing(Generic[T]):
         totals = [self._condition(tx, word) for word in words if self._adds_up(word)]
         order = [*self._sorting(sort), *self.order]
         statement = self.statement.where(*conditions).order_by(*order).limit(None if limit < 0 else limit + 1)
-        return self.build(tx, tx.rows(statement.having(*totals) if totals else statement))
+        return self.build(tx, tx.rows(statement.having(*totals) if totals else statement, self.given(tx)))
 
     def _adds_up(self, word: str) -> bool:
         name, colon, _ = word.removeprefix("!").partition(":")

@@ -24,11 +24,12 @@ from shopctl.core.db.tables import (
 )
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.money import Money
+from shopctl.core.queries import stock
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Live figures. `orders_by_minute` counts the last half hour, oldest first; today is the shop's own day."""
+    """Live figures. `orders_by_minute` counts the last half hour, oldest first; today is the shop's own day; low: at the threshold."""
 
     orders_by_minute: tuple[int, ...]
     orders_today: int
@@ -56,7 +57,6 @@ class Counts:
     orders: int
 
 
-LOW = 3
 MINUTES = 30
 
 
@@ -79,12 +79,8 @@ def figures(tx: UnitOfWork) -> Overview:
     )[0]
     available = sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed)
     per_sku = sa.select(available.label("units")).group_by(stock_levels.c.sku).subquery()
-    out, low = tx.rows(
-        sa.select(
-            sa.func.count().filter(per_sku.c.units <= 0),
-            sa.func.count().filter(per_sku.c.units.between(1, LOW)),
-        ).select_from(per_sku)
-    )[0]
+    out = tx.execute(sa.select(sa.func.count()).select_from(per_sku).where(per_sku.c.units <= 0)).scalar_one()
+    low = sa.select(sa.func.count(sa.distinct(stock_levels.c.sku))).where(stock.IS_LOW)
     r = reservations.c
     holds = tx.rows(
         sa.select(
@@ -101,7 +97,7 @@ def figures(tx: UnitOfWork) -> Overview:
             row[0]: row[1] for row in tx.rows(sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status))
         },
         skus_out_of_stock=out,
-        skus_low=low,
+        skus_low=tx.execute(low, stock.given(tx)).scalar_one(),
         live_holds=holds[0],
         units_held=int(holds[1]),
         overdue_holds=holds[2],

@@ -9,10 +9,11 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import order_allocations, order_lines, orders, shipment_lines, shipments, warehouses
+from shopctl.core.db.tables import order_allocations, order_lines, orders, shipment_lines, shipments
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.errors import NotFound, Refused
+from shopctl.core.errors import Refused
 from shopctl.core.queries.orders import row_by_number
+from shopctl.core.queries.warehouses import known_warehouse
 
 CHUNK = 500
 a, line = order_allocations.c, order_lines.c
@@ -99,8 +100,8 @@ def picklist(tx: UnitOfWork, *, numbers: Sequence[str] | None = None, warehouse:
 
     Errors: unknown_order, unknown_warehouse; invalid_state when a named order has nothing to be fetched.
     """
-    if warehouse is not None and not tx.row(sa.select(warehouses.c.code).where(warehouses.c.code == warehouse)):
-        raise NotFound("unknown_warehouse", f"There is no warehouse {warehouse!r}", warehouse=warehouse)
+    if warehouse is not None:
+        known_warehouse(tx, warehouse)
     names = {row.id: str(row.number) for row in _waiting(tx, numbers)}
     found: dict[tuple[str, str], tuple[Row, dict[str, int]]] = {}
     for order_id, parcels in owed(tx, list(names)).items():

@@ -9,13 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import reservations, stock_levels, stock_movements, warehouses
-from shopctl.core.db.types import Id, Instant
+from shopctl.core.db.tables import reservations, stock_levels, stock_movements, variants, warehouses
+from shopctl.core.db.types import Count, Flag, Id, Instant
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain.sourcing import Level
 from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.listing import Listing
 
-c = stock_levels.c
+c, v, r = stock_levels.c, variants.c, reservations.c
 LEVEL = sa.select(
     c.sku,
     c.warehouse,
@@ -23,13 +24,61 @@ LEVEL = sa.select(
     sa.func.sum(c.reserved).label("reserved"),
     sa.func.sum(c.committed).label("committed"),
     sa.func.sum(c.quantity - c.reserved - c.committed).label("available"),
+    sa.func.sum(c.safety_stock).label("safety_stock"),
+    sa.func.sum(c.backorder_limit).label("backorder_limit"),
     sa.func.max(c.updated_at).label("updated_at"),
 ).group_by(c.sku, c.warehouse)
+FREE = c.quantity + c.backorder_limit - c.safety_stock - c.reserved - c.committed
+"""What a level may promise to a new shopper; negative when it has promised more, or keeps more back than it has."""
+
+
+# --- low stock -----------------------------------------------------------------------------------------------------
+THRESHOLD: sa.ColumnElement[int] = sa.func.coalesce(
+    v.low_stock, sa.bindparam("low_stock", type_=Count()), type_=Count()
+)
+"""At how many units a SKU is low: its own threshold, or the shop's."""
+
+
+def given(tx: UnitOfWork) -> dict[str, object]:
+    """The values that statements with THRESHOLD ask for."""
+    return {"low_stock": tx.facts.low_stock}
+
+
+def _unsold() -> sa.Select[Any]:
+    """Units on hand and not sold over the active warehouses, with its threshold, of each tracked SKU that has one."""
+    level = stock_levels.alias("unsold")
+    units = sa.func.sum(sa.case((warehouses.c.active, level.c.quantity - level.c.committed), else_=0))
+    return (
+        sa.select(v.sku, units.label("units"), THRESHOLD.label("threshold"))
+        .select_from(level)
+        .join(variants, v.sku == level.c.sku)
+        .join(warehouses, warehouses.c.code == level.c.warehouse)
+        .where(v.tracked, THRESHOLD.is_not(None))
+        .group_by(v.sku, v.low_stock)
+    )
+
+
+_UNSOLD = _unsold()
+_UNSOLD_OF = _UNSOLD.where(v.sku.in_(sa.bindparam("skus", expanding=True)))
+_CHUNK = 500
+_LOW = _UNSOLD.having(_UNSOLD.selected_columns.units <= THRESHOLD).subquery("low")
+IS_LOW: sa.ColumnElement[bool] = sa.type_coerce(c.sku.in_(sa.select(_LOW.c.sku)), Flag())
+"""Whether the SKU of a level is low; it needs the values of `given`."""
+
+
+def thresholds(tx: UnitOfWork, skus: Sequence[str]) -> dict[str, Row]:
+    """(sku, units, threshold) of those of the SKUs that have a threshold and a level, by SKU."""
+    chunks = (skus[start : start + _CHUNK] for start in range(0, len(skus), _CHUNK))
+    return {row.sku: row for chunk in chunks for row in tx.rows(_UNSOLD_OF, {**given(tx), "skus": chunk})}
 
 
 @dataclass(frozen=True, slots=True)
 class StockRow:
-    """One SKU in one warehouse, over all pools and buckets. Units; available = quantity − reserved − committed."""
+    """One SKU in one warehouse, over all pools and buckets. Units; available = quantity − reserved − committed.
+
+    `safety_stock` is never held for a shopper, `backorder_limit` may be promised beyond what is here. `low_stock` is the
+    SKU's threshold (None: it has none), and `low` says whether all active warehouses together are at it or below.
+    """
 
     sku: str
     warehouse: str
@@ -37,20 +86,51 @@ class StockRow:
     reserved: int
     committed: int
     available: int
+    safety_stock: int
+    backorder_limit: int
+    low_stock: int | None
+    low: bool
     updated_at: datetime
 
 
+def _build(tx: UnitOfWork, rows: Sequence[Row]) -> list[StockRow]:
+    found = thresholds(tx, list(dict.fromkeys(row.sku for row in rows)))
+    return [_stock_row(row, found.get(row.sku)) for row in rows]
+
+
+def _stock_row(row: Row, threshold: Row | None) -> StockRow:
+    return StockRow(
+        sku=row.sku,
+        warehouse=row.warehouse,
+        quantity=int(row.quantity),
+        reserved=int(row.reserved),
+        committed=int(row.committed),
+        available=int(row.available),
+        safety_stock=int(row.safety_stock),
+        backorder_limit=int(row.backorder_limit),
+        low_stock=None if threshold is None else threshold.threshold,
+        low=threshold is not None and int(threshold.units) <= threshold.threshold,
+        updated_at=row.updated_at,
+    )
+
+
 def level_of(tx: UnitOfWork, sku: str, warehouse: str) -> StockRow:
-    return StockRow(*tx.rows(LEVEL.where(c.sku == sku, c.warehouse == warehouse))[0])
+    return _build(tx, tx.rows(LEVEL.where(c.sku == sku, c.warehouse == warehouse)))[0]
 
 
+# --- what can be had -----------------------------------------------------------------------------------------------
 def can_be_had(tx: UnitOfWork, skus: Iterable[str], *, owner_id: str | None = None) -> dict[str, int]:
-    """Units by SKU that a new hold could get: available, plus backorder, plus expired holds, plus the owner's own holds."""
-    wanted = {"skus": sorted(set(skus))}
-    units = {row.sku: int(row.units) for row in tx.rows(_FREE, wanted)}
-    for row in tx.rows(_RECLAIMABLE, {**wanted, "now": tx.now, "owner_id": owner_id}):
-        units[row.sku] = units.get(row.sku, 0) + int(row.units)
-    return units
+    """Units by SKU that a new hold could get: what is free, plus backorder, less safety stock, plus expired holds.
+
+    The owner's own holds are counted in, wherever they lie: a checkout takes them over.
+    """
+    wanted = {"skus": sorted(set(skus)), "now": tx.now, "owner_id": owner_id}
+    return {row.sku: int(row.units) for row in tx.rows(_CAN_BE_HAD, wanted)}
+
+
+def free_levels(tx: UnitOfWork, skus: Sequence[str]) -> list[Level]:
+    """What active warehouses may promise of these SKUs, in priority order."""
+    return [Level(*row) for row in tx.rows(_FREE_LEVELS, {"skus": sorted(skus)})]
 
 
 def owed(tx: UnitOfWork, skus: Iterable[str]) -> dict[str, int]:
@@ -60,30 +140,35 @@ def owed(tx: UnitOfWork, skus: Iterable[str]) -> dict[str, int]:
     return {row.sku: int(row.units) for row in tx.rows(found.having(beyond > 0))}
 
 
-_FREE = (
-    sa.select(c.sku, sa.func.sum(c.quantity + c.backorder_limit - c.reserved - c.committed).label("units"))
+def _can_be_had() -> sa.Select[Any]:
+    here = [r.sku == c.sku, r.warehouse == c.warehouse, r.pool == c.pool, r.bucket == c.bucket, r.state == "held"]
+    mine = r.owner_id == sa.bindparam("owner_id", type_=Id())
+    over = sa.and_(sa.not_(r.pinned), r.expires_at <= sa.bindparam("now", type_=Instant()))
+
+    def held(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        units = sa.select(sa.func.coalesce(sa.func.sum(r.quantity), 0)).where(*here, which).correlate(stock_levels)
+        return sa.case((c.reserved > 0, units.scalar_subquery()), else_=0)
+
+    own, all_in = held(mine), FREE + held(sa.or_(mine, over))
+    units = sa.case((sa.and_(warehouses.c.active, all_in > own), all_in), else_=own)
+    return (
+        sa.select(c.sku, sa.func.sum(units).label("units"))
+        .join(warehouses, warehouses.c.code == c.warehouse)
+        .where(c.sku.in_(sa.bindparam("skus", expanding=True)), c.pool == "general")
+        .group_by(c.sku)
+    )
+
+
+_CAN_BE_HAD = _can_be_had()
+_FREE_LEVELS = (
+    sa.select(c.sku, c.warehouse, c.pool, c.bucket, FREE.label("available"))
     .join(warehouses, warehouses.c.code == c.warehouse)
     .where(c.sku.in_(sa.bindparam("skus", expanding=True)), c.pool == "general", warehouses.c.active)
-    .group_by(c.sku)
-)
-_RECLAIMABLE = (
-    sa.select(reservations.c.sku, sa.func.sum(reservations.c.quantity).label("units"))
-    .where(
-        reservations.c.sku.in_(sa.bindparam("skus", expanding=True)),
-        reservations.c.state == "held",
-        reservations.c.pool == "general",
-        sa.or_(
-            sa.and_(
-                sa.not_(reservations.c.pinned),
-                reservations.c.expires_at <= sa.bindparam("now", type_=Instant),
-            ),
-            reservations.c.owner_id == sa.bindparam("owner_id", type_=Id),
-        ),
-    )
-    .group_by(reservations.c.sku)
+    .order_by(warehouses.c.priority, warehouses.c.code, c.bucket)
 )
 
 
+# --- lists ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Movement:
     """One line of the ledger: what changed by how much, who did it, when and why."""
@@ -116,26 +201,18 @@ class Explained:
     by_kind: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Warehouse:
-    code: str
-    name: str
-    priority: int
-    active: bool
-    skus: int
-    units: int
-
-
 m = stock_movements.c
-_SUMS = ("quantity", "reserved", "committed", "available", "updated_at")
+_SUMS = ("quantity", "reserved", "committed", "available", "safety_stock", "backorder_limit", "updated_at")
 LIST: Listing[StockRow] = Listing(
     LEVEL,
     {"sku": c.sku, "warehouse": c.warehouse}
-    | {label.name: label.element for label in LEVEL.selected_columns if isinstance(label, sa.Label)},
+    | {label.name: label.element for label in LEVEL.selected_columns if isinstance(label, sa.Label)}
+    | {"low": IS_LOW, "low_stock": sa.select(THRESHOLD).where(v.sku == c.sku).scalar_subquery()},
     ("sku",),
     (c.sku, c.warehouse),  # the primary key begins so: a page is read without grouping the others
-    lambda _, rows: [StockRow(*row) for row in rows],
+    _build,
     sums=frozenset(_SUMS),
+    given=given,
 )
 HISTORY: Listing[Movement] = Listing(
     sa.select(*(m[field.name] for field in fields(Movement))),
@@ -165,24 +242,6 @@ def explain(tx: UnitOfWork, sku: str, at: datetime | None = None) -> list[Explai
     )
     places = dict.fromkeys(row.warehouse for row in found)
     return [_explained(sku, place, moment, [row for row in found if row.warehouse == place]) for place in places]
-
-
-def warehouse_rows(tx: UnitOfWork) -> list[Warehouse]:
-    """The warehouses in priority order, with what they hold."""
-    found = tx.rows(
-        sa.select(
-            warehouses.c.code,
-            warehouses.c.name,
-            warehouses.c.priority,
-            warehouses.c.active,
-            sa.func.count(sa.distinct(c.sku)),
-            sa.func.coalesce(sa.func.sum(c.quantity), 0),
-        )
-        .outerjoin(stock_levels, c.warehouse == warehouses.c.code)
-        .group_by(warehouses.c.code, warehouses.c.name, warehouses.c.priority, warehouses.c.active)
-        .order_by(warehouses.c.priority, warehouses.c.code)
-    )
-    return [Warehouse(*row) for row in found]
 
 
 def _explained(sku: str, warehouse: str, at: datetime, rows: Sequence[Row]) -> Explained:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from shopctl.core import outbox
 from shopctl.core.errors import ShopError, Unavailable
-from shopctl.core.ports import Document, IndexBusy, IndexUnusable
+from shopctl.core.ports import Document, IndexBusy, IndexQuery, IndexUnusable
 from shopctl.core.queries import search as reads
 from shopctl.core.shop import Shop
 
@@ -16,8 +16,15 @@ SMALL_CATALOGUE = 5000
 SMALL_BACKLOG = 200
 SMALL_BACKLOG_PRODUCTS = 1000
 """Facts, and products in them, that a search indexes before it begins."""
+FACTS_AT_A_TIME = 10
+"""Facts of an import (500 products each) that are indexed in one go."""
 HURRY_SECONDS = 1.0
 """How long a search waits for its turn to write down what it has indexed."""
+
+_ANYTHING = IndexQuery("a", limit=1)
+
+Progress = Callable[[int, int], None]
+"""Called now and then with how much is in the index, and of how much."""
 
 
 def index_changes(shop: Shop, limit: int = SMALL_BACKLOG) -> int:
@@ -43,24 +50,45 @@ def index_changes(shop: Shop, limit: int = SMALL_BACKLOG) -> int:
     return len(facts) if problem is None else 0
 
 
-def reindex(shop: Shop) -> int:
+def reindex(shop: Shop, progress: Progress = lambda _done, _total: None) -> int:
     """Build the index anew from the store; the number of products. Unavailable when it cannot be written."""
+    with shop.read() as tx:
+        total = reads.active_products(tx)
     if shop.dry_run:
-        with shop.read() as tx:
-            return reads.active_products(tx)
+        return total
     with shop.work("search.reindex") as tx:  # what waits already will have been read; what comes later may not
-        facts = outbox.waiting(tx, outbox.CATALOG_CHANGED)
+        facts = outbox.waiting_ids(tx, outbox.CATALOG_CHANGED)
         tx.commit()
     try:
-        count = shop.index.rebuild(_every_document(shop))
+        count = shop.index.rebuild(_told(_every_document(shop), total, progress))
     except IndexUnusable as error:
         raise Unavailable("index_unusable", f"The search index cannot be written: {error}") from None
     if facts:
         with shop.work("search.reindex") as tx:
             for i in range(0, len(facts), reads.CHUNK):
-                outbox.done(tx, facts[i : i + reads.CHUNK])
+                outbox.done_ids(tx, facts[i : i + reads.CHUNK])
             tx.commit()
     return count
+
+
+def index_all(shop: Shop, progress: Progress) -> None:
+    """Index everything that waits, however much, in bounded memory; anew where there is no usable index.
+
+    What cannot be indexed now keeps waiting.
+    """
+    total = 0 if shop.dry_run else lag(shop)
+    if not total:
+        return
+    try:
+        shop.index.find(_ANYTHING)
+    except IndexUnusable as error:
+        if not isinstance(error, IndexBusy):
+            reindex(shop, progress)
+        return
+    indexed = 0
+    while facts := index_changes(shop, FACTS_AT_A_TIME):
+        indexed += facts
+        progress(indexed, max(indexed, total))
 
 
 def lag(shop: Shop) -> int:
@@ -96,6 +124,13 @@ def rebuilt_if_small(shop: Shop, error: IndexUnusable) -> bool:
     except ShopError:
         return False
     return True
+
+
+def _told(documents: Iterator[Document], total: int, progress: Progress) -> Iterator[Document]:
+    for count, document in enumerate(documents, 1):
+        yield document
+        if count % reads.CHUNK == 0:
+            progress(count, max(count, total))
 
 
 def _every_document(shop: Shop) -> Iterator[Document]:

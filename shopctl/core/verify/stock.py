@@ -1,4 +1,4 @@
-"""The books of stock: levels, the ledger that they are sums of, and reservations. Checks 1 to 5 and 7.
+"""The books of stock: levels, the ledger that they are sums of, and reservations. Checks 1 to 5, 7 and 29.
 
 A balance is written as one UNION ALL of both sides, grouped by level: it finds what is on either side alone, too.
 """
@@ -72,8 +72,8 @@ OFF_THE_LEDGER = _off_the_ledger()
 def _impossible_past() -> sa.Select[Any]:
     """Levels with a moment in their ledger at which a counter was negative, or more was promised than could be had.
 
-    What could be had is judged by today's backorder limit, and so only since the variant was last edited: the limit
-    that held before is not known.
+    What could be had is judged by today's backorder limit of the SKU, and so only since the variant was last edited: the
+    limit that held before is not known, and which warehouse had it may have changed.
     """
     over: dict[str, Any] = {"partition_by": _key(stock_movements), "order_by": moved.seq, "rows": (None, 0)}
     so_far = {name: sa.func.sum(moved[name]).over(**over) for name in COUNTERS}
@@ -83,11 +83,10 @@ def _impossible_past() -> sa.Select[Any]:
     h = history.c
     negative = sa.or_(*(h[name] < 0 for name in COUNTERS))
     promised = h.reserved + h.committed
-    oversold = sa.and_(promised > h.quantity + level.backorder_limit, h.at > variants.c.updated_at)
+    oversold = sa.and_(promised > h.quantity + variants.c.backorder_limit, h.at > variants.c.updated_at)
     return (
         sa.select(*_key(history), sa.func.min(h.seq).label("seq"), sa.func.count().label("moments"))
-        .join_from(history, stock_levels, _same_key(history, stock_levels))
-        .join(variants, variants.c.sku == h.sku)
+        .join_from(history, variants, variants.c.sku == h.sku)
         .where(sa.or_(negative, promised > h.quantity), sa.or_(negative, oversold))
         .group_by(*_key(history))
     )
@@ -134,6 +133,18 @@ def _told_otherwise() -> sa.Select[Any]:
     )  # fmt: skip
 
 
+def _units_lost_on_the_way() -> sa.Select[Any]:
+    """Transfers whose movements do not add up to nothing: of a SKU, all those of one moment of one request."""
+    moment = (moved.sku, moved.request_id, moved.at)
+    lost = sa.func.sum(moved.quantity)
+    return (
+        sa.select(moved.sku, moved.at, lost.label("units"), sa.func.min(moved.seq).label("seq"))
+        .where(moved.kind == "transfer")
+        .group_by(*moment)
+        .having(sa.or_(lost != 0, sa.func.max(sa.func.abs(moved.reserved) + sa.func.abs(moved.committed)) != 0))
+    )
+
+
 def _survived_a_sweep() -> sa.Select[Any]:
     """Holds that were past their time when the last sweep ran, and that no payment keeps."""
     unpaid = sa.or_(sa.not_(held.pinned), orders.c.id.is_(None), sa.not_(orders.c.in_flight))
@@ -175,15 +186,17 @@ RULES = (
     Rule(
         3,
         "level_possible",
-        sa.select(*_key(stock_levels), *(level[name] for name in COUNTERS), level.backorder_limit).where(
+        sa.select(
+            *_key(stock_levels), *(level[name] for name in COUNTERS), level.backorder_limit, level.safety_stock
+        ).where(
             sa.or_(
-                *(level[name] < 0 for name in COUNTERS),
+                *(level[name] < 0 for name in (*COUNTERS, "backorder_limit", "safety_stock")),
                 level.reserved + level.committed > level.quantity + level.backorder_limit,
             )
         ),
         _PLACE,
         _PLACE + " is impossible: {quantity} on hand, {reserved} reserved, {committed} committed, "
-        "and {backorder_limit} may be owed",
+        "{backorder_limit} may be owed, {safety_stock} are kept back",
     ),
     Rule(
         4,
@@ -206,5 +219,12 @@ RULES = (
         _survived_a_sweep(),
         "{sku} for {reference}",
         "The hold of {quantity} {sku} for {reference} was past its time at the last sweep, and is still held",
+    ),
+    Rule(
+        29,
+        "transfer_adds_up",
+        _units_lost_on_the_way(),
+        "{sku}, movement {seq}",
+        "The transfer of {sku} at movement {seq} does not add up: {units:+d} units over all warehouses",
     ),
 )

@@ -13,7 +13,7 @@ from shopctl.core.domain.money import Money
 from shopctl.core.queries.catalog import Product, Variant, VariantRow
 from shopctl.tui import bridge
 from shopctl.tui.asking import Question
-from shopctl.tui.bridge import LOW, Page
+from shopctl.tui.bridge import Page
 from shopctl.tui.look import Cell, cell, counted, product_status, stock_status
 from shopctl.tui.screens.dialogs import Field, Plan
 from shopctl.tui.screens.lists import ListScreen, T
@@ -146,7 +146,7 @@ class ProductScreen(PriceActions[Variant]):
                 "options": cell(", ".join(f"{name} {value}" for name, value in row.options.items())),
                 "price": cell(f"{row.price} {row.currency}"),
                 "before": cell(row.compare_at_price, "dim"),
-                "state": Cell("·", "dim") if row.available is None else stock_status(row.available, LOW),
+                "state": Cell("·", "dim") if row.available is None else stock_status(row.available, low=False),
                 "available": _available(row.available),
                 "barcode": cell(row.barcode, "dim"),
             },

@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from shopctl.core.domain.lifecycle import REMARKS
 from shopctl.core.queries.orders import HoldRow, Order, OrderDetail, OrderLine
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Page
@@ -16,6 +17,9 @@ from shopctl.tui.screens.orders import OrderActions
 from shopctl.tui.screens.reservations import HoldActions, HoldScreen
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import styled
+
+REMARKS_SHOWN = 3
+"""The latest notes and changes of address; `orders show` has them all."""
 
 
 class OrderScreen(OrderActions[OrderLine]):
@@ -92,7 +96,12 @@ class OrderScreen(OrderActions[OrderLine]):
         paid = " · ".join(f"{p.state} {p.captured} by {p.gateway}" for p in order.payments) or "nothing to pay"
         back = [f"{p.refunded} refunded" for p in order.payments if p.refunded.amount]
         sent = [f"{s.tracking or 'no tracking'} from {s.warehouse or 'nowhere'}" for s in order.shipments]
-        story = [f"{e.to_status} {when(self.bridge.local(e.at), now)}" for e in order.timeline]
+        story = [f"{e.to_status} {when(self.bridge.local(e.at), now)}" for e in order.timeline if e.verb not in REMARKS]
+        remarks = [
+            f"{e.verb} {when(self.bridge.local(e.at), now)} {e.actor}: {e.note}"
+            for e in order.timeline
+            if e.verb in REMARKS
+        ]
         address = ", ".join(part for part in order.shipping_address.values() if part)
         rows = [
             ("customer", cell(order.email)),
@@ -101,6 +110,7 @@ class OrderScreen(OrderActions[OrderLine]):
             ("to", cell(address)),
             ("sent", cell("; ".join(sent) or "not yet")),
             ("story", cell("  →  ".join(story))),
+            *(("", cell(remark)) for remark in remarks[-REMARKS_SHOWN:]),
         ]
         text = styled(self, (f"Order {order.number}  ", "bold"), order_status(order.status))
         for label, value in rows:

@@ -13,7 +13,6 @@ from textual.widgets import Sparkline, Static
 from shopctl.core.domain.money import Money
 from shopctl.core.queries.overview import Overview
 from shopctl.tui.asking import Question
-from shopctl.tui.bridge import LOW
 from shopctl.tui.look import ORDER, Cell
 from shopctl.tui.screens.live import LiveScreen
 from shopctl.tui.widgets import desk, styled
@@ -66,7 +65,7 @@ class OverviewScreen(LiveScreen):
         with Grid(id="cards"):
             yield Card("Today", "orders", "created_at:today", "today")
             yield Card("Orders", "orders", "", "by-status")
-            yield Card("Stock at risk", "stock", f"available:<{LOW + 1}", "risk")
+            yield Card("Stock at risk", "stock", "low:yes", "risk")
             yield Card("Holds", "reservations", "", "holds")
             yield Card("Checkouts", "orders", "in_flight:yes", "checkouts")
             yield Static(id="outbox", classes="card")
@@ -121,7 +120,7 @@ def card_rows(figures: Overview) -> dict[str, list[Row]]:
         ],
         "risk": [
             (_count(figures.skus_out_of_stock, "error"), "✗ out of stock"),
-            (_count(figures.skus_low, "warning"), f"! low (1–{LOW} left)"),
+            (_count(figures.skus_low, "warning"), "! low"),
         ],
         "holds": [
             (Cell(_grouped(figures.live_holds)), "live"),

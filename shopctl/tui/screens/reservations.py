@@ -82,12 +82,12 @@ class ReservationsScreen(HoldActions[Reservation]):
             row.id,
             {
                 "id": Cell(short_id(row.id), "bold"),
-                "state": hold_state(row.state, row.pinned, row.seconds_left),
-                "owner": cell(row.owner),
+                "state": hold_state(row.state, row.pinned, row.left_seconds),
+                "owner": cell(f"{row.owner_kind} {row.owner}"),
                 "sku": cell(row.sku),
                 "warehouse": cell(row.warehouse),
                 "quantity": cell(row.quantity),
-                "left": left(row.seconds_left),
+                "left": left(row.left_seconds),
                 "created": cell(when(self.bridge.local(row.created_at), self.bridge.now()), "dim"),
             },
         )
@@ -148,11 +148,11 @@ class HoldScreen(MovementList, HoldActions[Movement]):
         text = styled(
             self,
             (f"Hold {short_id(row.id)}  ", "bold"),
-            hold_state(row.state, row.pinned, row.seconds_left),
+            hold_state(row.state, row.pinned, row.left_seconds),
         )
         for label, value in (
             ("what", cell(f"{row.quantity} of {row.sku} in {row.warehouse}")),
-            ("for", cell(row.owner)),
+            ("for", cell(f"{row.owner_kind} {row.owner}")),
             ("since", cell(f"{when(local(row.created_at), now)}, {ends[0]} {when(local(ends[1]), now)}")),
         ):
             text.append("\n").append_text(styled(self, (f"{label:<10}", "dim"), value))
@@ -160,4 +160,4 @@ class HoldScreen(MovementList, HoldActions[Movement]):
 
 
 def hold_words(row: Reservation) -> str:
-    return f"{row.quantity} of {row.sku} in {row.warehouse} for {row.owner}"
+    return f"{row.quantity} of {row.sku} in {row.warehouse} for {row.owner_kind} {row.owner}"

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from shopctl.core.queries.stock import Movement, StockRow
 from shopctl.tui import bridge
 from shopctl.tui.asking import Question
-from shopctl.tui.bridge import LOW, Page, Sku
+from shopctl.tui.bridge import Page, Sku
 from shopctl.tui.look import cell, stock_status, when
 from shopctl.tui.screens.dialogs import Field, Plan
 from shopctl.tui.screens.lists import ListScreen, T
@@ -80,7 +80,7 @@ class StockScreen(StockActions[StockRow]):
     """What is where: a row per SKU and warehouse."""
 
     NOUN = "levels"
-    EXAMPLE = "available:<4  warehouse:MAIN  committed:>0  TEE"
+    EXAMPLE = "low:yes  available:<4  warehouse:MAIN  committed:>0  TEE"
     COLUMNS = (
         Column("sku", "SKU", 20, grow=True),
         Column("warehouse", "WAREHOUSE", 10),
@@ -108,7 +108,7 @@ class StockScreen(StockActions[StockRow]):
             {
                 "sku": cell(row.sku, "bold"),
                 "warehouse": cell(row.warehouse),
-                "state": stock_status(row.available, LOW),
+                "state": stock_status(row.available, row.low),
                 "available": cell(row.available, "bold"),
                 "quantity": cell(row.quantity),
                 "reserved": cell(row.reserved or "·", "" if row.reserved else "dim"),
@@ -168,7 +168,7 @@ class SkuScreen(MovementList, StockActions[Movement]):
                 styled(
                     self,
                     cell(f"{level.warehouse:<10}", "dim"),
-                    stock_status(level.available, LOW),
+                    stock_status(level.available, level.low),
                     (f"  {words} − {level.committed} committed", ""),
                 )
             )

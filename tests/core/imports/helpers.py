@@ -20,6 +20,18 @@ def lines(*products: Any) -> str:
     return "".join(json.dumps(product) + "\n" for product in products)
 
 
+def shirts(count: int, **more: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": f"Shirt {n}",
+            "category": f"A > B{n % 3}",
+            "variants": [{"sku": f"S-{n}", "price": "5", "quantity": 3}],
+        }
+        | more
+        for n in range(count)
+    ]
+
+
 def exported(shop: Shop, format: str = "jsonl") -> str:
     return "".join(export_products(shop, format))
 
@@ -52,3 +64,12 @@ def everything(shop: Shop) -> dict[str, list[Any]]:
     with shop.read() as tx:
         tables = [table for table in metadata.sorted_tables if table.name not in ("audit_log", "import_runs")]
         return {table.name: list(tx.rows(sa.select(table))) for table in tables}
+
+
+def count(shop: Shop, query: str) -> int:
+    with shop.read() as tx:
+        return int(tx.execute(sa.text(query)).scalar() or 0)
+
+
+def units(shop: Shop) -> int:
+    return count(shop, "SELECT sum(quantity) FROM stock_levels")

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from shopctl.core import stock
+from shopctl.core.catalog import Change
 from shopctl.core.db.tables import audit_log, outbox, products
+from shopctl.core.domain.wire import plain
 from shopctl.core.errors import Refused
+from shopctl.core.imports import products as importing
 from shopctl.core.imports import report as reports
 from shopctl.core.imports.products import import_products
 from shopctl.core.imports.rows import Refusal
+from shopctl.core.imports.sniff import open_source
 from shopctl.core.shop import Shop
 
-from .conftest import NewShop
-from .helpers import accepted, catalogue, everything, exported, lines
-
-
-def shirts(count: int, **more: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "title": f"Shirt {n}",
-            "category": f"A > B{n % 3}",
-            "variants": [{"sku": f"S-{n}", "price": "5", "quantity": 3}],
-        }
-        | more
-        for n in range(count)
-    ]
-
-
-def units(shop: Shop) -> int:
-    return count(shop, "SELECT sum(quantity) FROM stock_levels")
-
-
-def count(shop: Shop, query: str) -> int:
-    with shop.read() as tx:
-        return int(tx.execute(sa.text(query)).scalar() or 0)
+from .helpers import accepted, catalogue, count, everything, exported, lines, shirts, units
 
 
 def test_the_same_file_again_changes_nothing(shop: Shop) -> None:
@@ -156,34 +135,38 @@ def test_a_report_keeps_so_many_refusals_and_counts_all(shop: Shop, monkeypatch:
     assert (len(report.refusals), report.refusals_total, report.rows_refused) == (3, 8, 8)
 
 
-_CHILD = """
-import sys
-from shopctl import bootstrap, config
-from shopctl.core.imports.products import import_products
-shop = bootstrap.open_shop(config.resolve(store=sys.argv[1])).but(failpoint=sys.argv[2])
-batches = 0
-fault = type(shop).fault
-def third(self, name):
-    global batches
-    batches += name == self.failpoint
-    if batches == 3:
-        fault(self, name)
-type(shop).fault = third
-import_products(shop, open(sys.argv[3], "rb"), batch=10)
-"""
+def test_a_rehearsal_tells_field_by_field_what_would_change(shop: Shop) -> None:
+    accepted(shop, lines(*shirts(3)))
+    changed = shirts(4)
+    changed[1] |= {"category": "A", "brand": "Acme"}
+    changed[2]["variants"] = [{"sku": "S-2", "price": "6.5"}, {"sku": "S-2B", "options": {"Size": "M"}, "price": "7"}]
+    told: list[Change] = []
+    import_products(shop.but(dry_run=True), lines(*changed), batch=2, on_change=told.append)
+    assert [(c.handle, c.sku, c.field, plain(c.before), plain(c.after)) for c in told] == [
+        ("shirt-1", None, "brand", None, "Acme"),
+        ("shirt-1", None, "category", "A > B1", "A"),
+        ("shirt-2", "S-2", "price", "5.00", "6.50"),
+        ("shirt-2", "S-2B", "options", None, {"Size": "M"}),
+        ("shirt-2", "S-2B", "price", None, "7.00"),
+        ("shirt-3", None, "title", None, "Shirt 3"),
+        ("shirt-3", None, "category", None, "A > B0"),
+        ("shirt-3", "S-3", "price", None, "5.00"),
+        ("shirt-3", "S-3", "quantity", None, 3),
+    ]
 
 
-@pytest.mark.parametrize(("point", "in_store"), [("import.before_commit", 20), ("import.after_commit", 30)])
-def test_killed_half_way_and_done_again(new_shop: NewShop, tmp_path: Path, point: str, in_store: int) -> None:
-    shop, other = new_shop(), new_shop()
-    file = tmp_path / "shirts.jsonl"
-    file.write_text(lines(*shirts(45)))
-    child = [sys.executable, "-c", _CHILD, f"sqlite:///{tmp_path}/shop0.db", point, str(file)]
-    assert subprocess.run(child, check=False).returncode == -9
-    assert (len(catalogue(shop)), units(shop)) == (in_store, 3 * in_store)
-    report = accepted(shop, file.read_text(), batch=10)
-    assert (report.products_created, report.products_unchanged) == (45 - in_store, in_store)
-    accepted(other, file.read_text())
-    assert exported(shop) == exported(other)
-    assert units(shop) == units(other) == 135
-    assert accepted(shop, file.read_text()).products_unchanged == 45
+def test_nothing_changes_where_everything_is_there_already(shop: Shop) -> None:
+    accepted(shop, lines(*shirts(3)))
+    told: list[Change] = []
+    import_products(shop.but(dry_run=True), exported(shop, "csv"), on_change=told.append)
+    assert told == []
+
+
+def test_what_a_reader_notes_is_in_the_report(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noting(lines: Any, wanted: str | None = None) -> Any:
+        found = open_source(lines, wanted)
+        found.notes["prices in DKK were kept but are not used"] = None
+        return found
+
+    monkeypatch.setattr(importing, "open_source", noting)
+    assert accepted(shop, lines(*shirts(1))).notes == ["prices in DKK were kept but are not used"]

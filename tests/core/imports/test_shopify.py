@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shopctl.core.errors import BadInput
 from shopctl.core.imports.products import import_products
 from shopctl.core.shop import Shop
 
@@ -165,14 +166,63 @@ def test_a_product_that_comes_back(shop: Shop) -> None:
     assert only(shop) if len(catalogue(shop)) == 1 else catalogue(shop)["tee"]["image_urls"] == []
 
 
-def test_columns_of_other_regions_are_reported(shop: Shop) -> None:
+def test_columns_of_other_regions_are_kept_and_told(shop: Shop) -> None:
     hat = FIRST | {"Handle": "hat", "Title": "Hat", "Variant Weight Unit": "kg"}
     report = accepted(shop, file(FIRST | {"Price / International": "9"}, hat))
-    assert report.ignored == ["Price / International", "Variant Weight Unit"]
+    assert report.ignored == []
+    assert report.notes == ["Price / International: kept for an export, not used; a variant has one price"]
+    kept = {handle: p["variants"][0]["extra"]["shopify"] for handle, p in catalogue(shop).items()}
+    assert kept["tee"]["Price / International"] == "9"
+    assert kept["hat"]["Variant Weight Unit"] == "kg"
 
 
 def test_the_product_category_comes_before_the_type(shop: Shop) -> None:
-    text = "Handle,Title,Product Category,Type,Variant Price\na,A,X > Y,T,1\nb,B,,T,1\n"
-    report = accepted(shop, text)
+    accepted(shop, "Handle,Title,Product Category,Type,Variant Price\na,A,X > Y,T,1\nb,B,,T,1\n")
     assert {handle: p["category"] for handle, p in catalogue(shop).items()} == {"a": "X > Y", "b": "T"}
-    assert report.ignored == ["Type"]
+
+
+def test_a_file_of_prices_changes_prices_only(shop: Shop) -> None:
+    first = FIRST | {"Option1 Name": "Size", "Option1 Value": "M", "Variant SKU": "T-M", "Vendor": "Acme"}
+    accepted(shop, file(first | {"Image Src": "u", "Variant Weight Unit": "kg", "Status": "draft"}))
+    before = only(shop)
+    accepted(shop, "Handle,Variant SKU,Variant Price\ntee,T-M,7\n")
+    before["variants"][0]["price"] = "7.00"
+    assert only(shop) == before
+
+
+def test_columns_without_a_name_of_their_own_are_ignored(shop: Shop) -> None:
+    text = "Handle,Title,Variant Price,,Note,Note\na,A,1,x,y,z\n"
+    assert accepted(shop, text).ignored == ["column 4", "Note"]
+    assert only(shop)["extra"] == {"shopify": {"Note": "y"}}
+    with pytest.raises(BadInput, match="'title' more than once"):
+        import_products(shop, "Handle,Title,Variant Price,TITLE\na,A,1,A\n")
+
+
+@pytest.mark.parametrize(("cell", "limit"), [("", 10**9), ("5", 5)])
+def test_our_own_column_says_how_far(shop: Shop, cell: str, limit: int) -> None:
+    accepted(shop, f"Handle,Title,Variant Price,Variant Inventory Policy,Backorder limit\na,A,1,continue,{cell}\n")
+    assert only(shop)["variants"][0]["backorder_limit"] == limit
+
+
+def test_formulas_are_unquoted(shop: Shop) -> None:
+    accepted(shop, file(FIRST | {"Title": "'=1+1", "Vendor": "'@x", "Variant Barcode": "'0123", "Type": "'-a"}))
+    found = only(shop)
+    assert (found["title"], found["brand"], found["category"]) == ("=1+1", "@x", "-a")
+    assert found["variants"][0]["barcode"] == "'0123"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_other_spreadsheets(shop: Shop, end: str) -> None:
+    text = file(FIRST).replace(",", ";").replace("\n", end)
+    assert accepted(shop, b"\xef\xbb\xbf" + text.encode()).variants == 1
+    assert only(shop)["handle"] == "tee"
+
+
+def test_a_ragged_row(shop: Shop) -> None:
+    first = FIRST | {"Option1 Name": "Size", "Option1 Value": "M"}
+    text = file(first, size("L"), size("S"))
+    short = text.replace('"L"', '"L","x"')
+    ((line, column, _, reason),) = refused(shop, short)
+    assert (line, column) == (3, "(row)")
+    assert "never guessed" in reason
+    assert [v["options"]["Size"] for v in only(shop)["variants"]] == ["M", "S"]

@@ -7,6 +7,7 @@ import io
 import pytest
 
 from shopctl.core.errors import BadInput
+from shopctl.core.imports import export, formats, sniff
 from shopctl.core.imports.products import import_products
 from shopctl.core.shop import Shop
 
@@ -20,6 +21,7 @@ from .helpers import accepted, catalogue, refused
         ("title,price\nA,1\n", "csv"),
         ("TITLE;PRICE\nA;1\n", "csv"),
         ("handle,title,variant price\na,A,1\n", "shopify"),
+        ("TITLE,url HANDLE,price\nA,a,1\n", "shopify-2024"),
     ],
 )
 def test_the_format_is_told_from_the_start(shop: Shop, file: str, format: str) -> None:
@@ -31,12 +33,11 @@ def test_the_format_is_told_from_the_start(shop: Shop, file: str, format: str) -
     ("header", "code", "what"),
     [
         ("Name,Email,Financial Status,Lineitem sku", "orders_export", "a Shopify orders export"),
-        ("ID,Type,SKU,Name,Regular price", "unsupported_format", "WooCommerce"),
         ("Token,Item Name,SKU", "unsupported_format", "Square"),
-        ("Item Type,Product ID,Product Name", "unsupported_format", "BigCommerce"),
-        ("Product Handle,Product Title,Variant Sku", "unsupported_format", "Medusa"),
-        ("Title,URL handle,Price", "unsupported_format", "layout of 2024"),
-        ("Handle,Title,SKU,HS Code,COO", "unsupported_format", "Shopify inventory"),
+        ("Item,Name,Options,Inventory Tracking", "unsupported_format", "BigCommerce"),
+        ("Handle,Title,SKU,HS Code,COO,Berlin", "inventory_file", "inventory file"),
+        ("SKU,Location,On hand (new)", "inventory_file", "inventory file"),
+        ("sku,warehouse,quantity", "inventory_file", "inventory file"),
         ("a,b,c", "unknown_format", "a, b, c"),
         ("[", "unsupported_format", "JSON array"),
         ("", "empty_file", "empty"),
@@ -50,6 +51,12 @@ def test_files_that_are_no_products(shop: Shop, header: str, code: str, what: st
         import_products(shop, header + "\n" * bool(header) + "1,2,3\n" * (header not in ("", "\n \n", "\ufeff", '"a')))
     assert caught.value.code == code
     assert what in caught.value.message
+
+
+def test_every_format_is_read_and_written() -> None:
+    assert {"jsonl", *sniff._READERS} == set(formats.FORMATS)
+    assert set(export._OWN) == set(formats.OWN)
+    assert set(export._PLATFORMS) == set(formats.PLATFORMS)
 
 
 def test_the_format_can_be_said(shop: Shop) -> None:

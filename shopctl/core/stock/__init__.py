@@ -1,0 +1,41 @@
+"""Stock: levels per SKU, warehouse, pool and bucket, and the append-only ledger of movements that they are sums of.
+
+The only writer of warehouses, stock_levels and stock_movements.
+
+ledger.py      every change of a counter: one guarded statement, then its movements
+levels.py      the level rows: made, given their policy, mended      opening.py   opening stock, without a guard
+low.py         thresholds that a change crosses                      warehouses.py   the places
+work.py        an operator's work: receive, adjust, transfer, set    counts.py    many counts at once, for imports
+"""
+
+from shopctl.core.stock.counts import Count, Counted, take_stock
+from shopctl.core.stock.ledger import COUNTERS, GENERAL, Move, books_disagree, move, uncommitted_units
+from shopctl.core.stock.levels import ensure_levels, follow_policy, rewrite_level
+from shopctl.core.stock.opening import open_stock
+from shopctl.core.stock.warehouses import add_warehouse, default_warehouse, edit_warehouse, make_warehouse
+from shopctl.core.stock.work import adjust, receive, receive_all, set_level, transfer
+
+__all__ = [
+    "COUNTERS",
+    "GENERAL",
+    "Count",
+    "Counted",
+    "Move",
+    "add_warehouse",
+    "adjust",
+    "books_disagree",
+    "default_warehouse",
+    "edit_warehouse",
+    "ensure_levels",
+    "follow_policy",
+    "make_warehouse",
+    "move",
+    "open_stock",
+    "receive",
+    "receive_all",
+    "rewrite_level",
+    "set_level",
+    "take_stock",
+    "transfer",
+    "uncommitted_units",
+]
