@@ -40,6 +40,7 @@ COMMANDS = {
     "payments": ("payments", "What was charged and refunded."),
     "customers": ("customers", "Accounts, addresses, order history."),
     "events": ("events", "What happened: the feed of events."),
+    "reports": ("reports", "Figures: sales, stock, the funnel from cart to parcel."),
     "store": ("store", "The store: settings, rates, recovery, index."),
     "spec": ("spec", "The whole command line as data: commands, options, fields, errors."),
 }

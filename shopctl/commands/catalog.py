@@ -135,6 +135,21 @@ def archive(ctx: typer.Context, handle: Annotated[str, typer.Argument(help="Or -
     face(ctx).each(handle, ("handle",), one, {"handle": handle})
 
 
+@app.command(cls=Reading)
+def related(
+    ctx: typer.Context,
+    sku: Annotated[str, typer.Argument()],
+    limit: Annotated[int, typer.Option(metavar="N", help="How many; -1 is all.")] = 10,
+) -> None:
+    """What goes with a SKU: bought together in the shop's orders, else of its category or brand."""
+    if limit < -1:
+        raise BadInput("bad_limit", f"A limit is a number of rows, or -1 for all, not {limit}")
+    me = face(ctx)
+    with me.shop() as shop, shop.read() as tx:
+        rows = core.queries.related.related(tx, sku, limit)
+        me.out.many(rows, ("sku", "title", "price", "currency", "available", "reason", "orders", "score"))
+
+
 @app.command("import", cls=Writing)
 def import_(
     ctx: typer.Context,

@@ -19,7 +19,10 @@ Shipping = Annotated[str | None, typer.Option("--shipping", metavar="METHOD", he
 
 @app.command(cls=Reading)
 def quote(
-    ctx: typer.Context, cart: Annotated[str, typer.Argument()], ship_to: Address = None, shipping: Shipping = None
+    ctx: typer.Context,
+    cart: Annotated[str, typer.Argument(help="The cart's handle, or its customer's e-mail address.")],
+    ship_to: Address = None,
+    shipping: Shipping = None,
 ) -> None:
     """What the cart costs now: items, tax, shipping. Holds nothing."""
     me = face(ctx)
@@ -33,8 +36,10 @@ def quote(
 @app.command(cls=Writing)
 def place(
     ctx: typer.Context,
-    cart: Annotated[str, typer.Argument(help="The cart's handle, or - to read rows from stdin.")],
-    email: Annotated[str | None, typer.Option(help="The shopper's e-mail address.")] = None,
+    cart: Annotated[
+        str, typer.Argument(help="Its handle, its customer's e-mail address, or - to read rows from stdin.")
+    ],
+    email: Annotated[str | None, typer.Option(help="The shopper's; a customer's own when missing.")] = None,
     ship_to: Address = None,
     payment: Annotated[str | None, typer.Option(metavar="TOKEN", help="From the gateway; never a card number.")] = None,
     key: Annotated[str | None, typer.Option(help="Yours to make; the same key is the same order.")] = None,
@@ -43,21 +48,21 @@ def place(
 ) -> None:
     """Buy the cart: reserve, charge, confirm; all or nothing, once per key.
 
-    Rows of -: {"cart", "email", "ship_to": {…} or an address id, "payment"?, "key", "expect_total"?, "shipping"?}.
+    Rows of -: {"cart", "email"?, "ship_to": {…} or an address id, "payment"?, "key", "expect_total"?, "shipping"?}.
     """
     row = {"cart": cart, "email": email, "ship_to": ship_to, "payment": payment, "key": key}
     row |= {"expect_total": expect_total, "shipping": shipping}
     if cart != "-":
-        for name in ("email", "ship_to", "key"):
+        for name in ("ship_to", "key"):
             if row[name] is None:
                 raise BadInput("usage", f"Missing option '--{name.replace('_', '-')}'")
-    face(ctx).each(cart, ("cart", "email", "ship_to", "key"), _place, row, alone=True)
+    face(ctx).each(cart, ("cart", "ship_to", "key"), _place, row, alone=True)
 
 
 def _place(shop: Any, row: Mapping[str, Any]) -> object:
     wanted = core.checkout.Placement(
         cart=row["cart"],
-        email=row["email"],
+        email=row.get("email"),
         address=address_of(shop, row["ship_to"]),
         token=row.get("payment"),
         key=row["key"],

@@ -79,12 +79,18 @@ class Face:
         where: Callable[[Any], Sequence[Any]] = lambda _: (),
     ) -> None:
         """Print a list, filtered, sorted and cut; a cut list is announced. `where` narrows it in the same snapshot."""
+        with self.shop() as shop, shop.read() as tx:
+            self.page(tx, listing, lambda rows: self.out.many(rows, columns), where=where(tx))
+
+    def page(
+        self, tx: Any, listing: Listing[Any], shown: Callable[[list[Any]], None], *, where: Sequence[Any] = ()
+    ) -> None:
+        """Show what of a list was asked for; `shown` prints it, and a cut is announced after it."""
         if self.limit < -1:
             raise BadInput("bad_limit", f"A limit is a number of rows, or -1 for all, not {self.limit}")
-        with self.shop() as shop, shop.read() as tx:
-            rows = listing.rows(tx, filters=self.filters, sort=self.sort, limit=self.limit, where=where(tx))
-            cut = self.limit >= 0 and len(rows) > self.limit
-            self.out.many(rows[: self.limit] if cut else rows, columns)
+        rows = listing.rows(tx, filters=self.filters, sort=self.sort, limit=self.limit, where=where)
+        cut = self.limit >= 0 and len(rows) > self.limit
+        shown(rows[: self.limit] if cut else rows)
         if cut:
             self.out.say(f"Only the first {self.limit} are shown; --limit -1 shows all.")
 

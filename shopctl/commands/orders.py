@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import orders_papers, orders_watch
+from shopctl.commands import orders_files, orders_papers, orders_watch
 from shopctl.commands.addresses import SHIP_TO, address_of
 from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun
 from shopctl.commands.output import unknown
@@ -118,6 +118,8 @@ def cancel(ctx: typer.Context, number: Number) -> None:
     )
 
 
+app.command("import", cls=Writing)(orders_files.import_)
+app.command(cls=Reading)(orders_files.export)
 app.command(cls=Reading)(orders_papers.picklist)
 app.command(cls=Reading)(orders_papers.slip)
 app.command(cls=Reading)(orders_watch.watch)

@@ -65,9 +65,9 @@ class Output:
         widths = {name: columns.get(name, 0) for name in self.fields or columns}
         for i, record in enumerate(self.picked(plain(row)) for row in rows):
             if not i:
-                heads = "  ".join(_pad(_head(name), width, False) for name, width in widths.items())
+                heads = "  ".join(padded(_head(name), width, False) for name, width in widths.items())
                 _write(self._bold(heads.rstrip(), sys.stdout) + "\n")
-            cells = (_pad(safe(_short(record.get(name)), CELL), width, False) for name, width in widths.items())
+            cells = (padded(safe(_short(record.get(name)), CELL), width, False) for name, width in widths.items())
             _write("  ".join(cells).rstrip() + "\n")
 
     def one(self, thing: object) -> None:
@@ -189,16 +189,16 @@ def table_lines(records: Sequence[Record], columns: Sequence[str] = ()) -> list[
     names = list(columns or records[0])
     rows = [[safe(_short(record.get(name)), CELL) for name in names] for record in records]
     right = [all(_is_number(record.get(name)) for record in records) for name in names]
-    widths = [max(_width(name), *(_width(row[i]) for row in rows)) for i, name in enumerate(names)]
+    widths = [max(width_of(name), *(width_of(row[i]) for row in rows)) for i, name in enumerate(names)]
     lines = [[_head(name) for name in names], *rows]
-    return ["  ".join(_pad(cell, widths[i], right[i]) for i, cell in enumerate(line)).rstrip() for line in lines]
+    return ["  ".join(padded(cell, widths[i], right[i]) for i, cell in enumerate(line)).rstrip() for line in lines]
 
 
 def cut(text: str, columns: int) -> str:
     """As much of a line as fits."""
     used = 0
     for i, character in enumerate(text):
-        used += _width(character)
+        used += width_of(character)
         if used > columns:
             return text[:i]
     return text
@@ -293,13 +293,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, str) and value.replace(".", "", 1).removeprefix("-").isdigit()
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
     """Terminal columns: wide East Asian characters take two, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _pad(text: str, width: int, right: bool) -> str:
-    blank = " " * (width - _width(text))
+def padded(text: str, width: int, right: bool) -> str:
+    blank = " " * (width - width_of(text))
     return blank + text if right else text + blank

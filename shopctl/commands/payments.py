@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from shopctl import core
-from shopctl.commands.face import Listed, Reading, face, noun
+from shopctl.commands.face import Listed, Reading, Writing, face, noun
 
 app = noun("What was charged and refunded.")
 
@@ -36,3 +37,19 @@ def show(
 ) -> None:
     """One payment."""
     face(ctx).show(lambda tx: core.queries.orders.payment(tx, name))
+
+
+@app.command(cls=Writing)
+def refunded(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="N|ID", help="An order's number, a payment's id or reference; or - for rows.")
+    ],
+    reference: Annotated[str | None, typer.Option(help="What the other platform calls the refund.")] = None,
+) -> None:
+    """Note that the money of a cancelled imported order was given back where it was charged. Rows of -: {"name"}."""
+
+    def one(shop: Any, row: Mapping[str, Any]) -> object:
+        return core.payments.refunded(shop, name=row["name"], reference=row.get("reference"))
+
+    face(ctx).each(name, ("name",), one, {"name": name, "reference": reference})

@@ -167,7 +167,7 @@ _TEXTS = (
         "expect_total",
         "note",
     ),
-    *("country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
+    *("email", "new_email", "country", "region", "valid_from", "valid_to", "min_total", "max_total", "free_above"),
 )
 """Fields of rows that use cases take as text, needed or not."""
 

@@ -19,7 +19,7 @@ from shopctl.core.domain import money, pricing, text
 from shopctl.core.domain.money import Money
 from shopctl.core.domain.pricing import BasketLine, Totals
 from shopctl.core.errors import BadInput, Refused, StillPending
-from shopctl.core.queries.carts import LINES, open_cart, unknown_cart
+from shopctl.core.queries.carts import LINES, open_cart, owner_email, unknown_cart
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
@@ -44,10 +44,13 @@ FAILPOINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a shopper asks for. `address` is validated; `expect_total` a decimal string; `token` None when nothing is to pay."""
+    """What a shopper asks for. `address` is validated; `expect_total` a decimal string; `token` None when nothing is to pay.
+
+    A customer's cart is bought with their own e-mail address when `email` is None.
+    """
 
     cart: str
-    email: str
+    email: str | None
     address: Mapping[str, str]
     token: str | None
     key: str
@@ -56,7 +59,8 @@ class Placement:
 
     def fingerprint(self) -> str:
         """What a key stands for: repeating it with anything else is a mistake, not a retry."""
-        meant = [text.fold(self.cart), text.fold(self.email), dict(self.address), self.token]
+        email = None if self.email is None else text.fold(self.email)
+        meant = [text.fold(self.cart), email, dict(self.address), self.token]
         return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()
 
 
@@ -110,12 +114,18 @@ def _resume(shop: Shop, wanted: Placement) -> Order | None:
 
 def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
     """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key."""
-    with shop.work("checkout.reserve", wanted.cart) as tx:
+    with shop.work("checkout.reserve") as tx:
         seen = orders.find_by_key(tx, wanted.key)
         if seen is not None:  # another process was faster with the same key
             _same(seen, wanted)
             return get(tx, seen.order_id)
         cart = _cart(tx, wanted.cart)
+        tx.target = cart.handle
+        email = wanted.email or owner_email(tx, cart)
+        if email is None:
+            raise BadInput(
+                "email_missing", f"Cart {cart.handle!r} is a guest's: name an e-mail address", hint="--email E"
+            )
         lines, totals = _priced(shop, tx, cart, wanted.address, wanted.method)
         _check_total(wanted, totals, tx.facts.currency)
         if totals.total and wanted.token is None:
@@ -123,7 +133,7 @@ def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
         order = Owner("order", new_id(), f"order {(number := orders.next_number(tx))}")
         carts.claim(tx, cart, order.id)
         _hold(tx, cart.id, order, lines)
-        customer_id = customers.ensure(tx, wanted.email, name=wanted.address.get("name"))
+        customer_id = cart.customer_id or customers.ensure(tx, email, name=wanted.address.get("name"))
         customers.remember_address(tx, customer_id, wanted.address)
         orders.create(
             tx,
@@ -132,7 +142,7 @@ def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
                 number=number,
                 cart_id=cart.id,
                 customer_id=customer_id,
-                email=wanted.email,
+                email=email,
                 lines=lines,
                 totals=totals,
                 shipping_address=wanted.address,
@@ -147,7 +157,7 @@ def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
         begun = get(tx, order.id)
         shop.fault("checkout.before_reserve_commit")
         tx.commit()
-        return _quote(tx, lines, totals, wanted.address, wanted.email) if shop.dry_run else begun
+        return _quote(tx, lines, totals, wanted.address, email) if shop.dry_run else begun
 
 
 def _ask(shop: Shop, order_id: str) -> payments.Outcome:
@@ -177,7 +187,8 @@ def _answer(shop: Shop, order: Order) -> Order:
 
 # --- unit of work 1, step by step ----------------------------------------------------------------------------------
 def _check(wanted: Placement) -> None:
-    customers.email_address(wanted.email)
+    if wanted.email is not None:
+        customers.email_address(wanted.email)
     if not 1 <= len(wanted.key) <= 255 or not wanted.key.isprintable():
         raise BadInput("bad_key", "A key has 1 to 255 visible characters", key=wanted.key)
     if wanted.token is not None:
@@ -196,12 +207,12 @@ def _same(seen: Row, wanted: Placement) -> None:
         )
 
 
-def _cart(tx: UnitOfWork, handle: str) -> Row:
-    found = open_cart(tx, handle)
+def _cart(tx: UnitOfWork, name: str) -> Row:
+    found = open_cart(tx, name)
     if found is None or (found.expires_at <= tx.now and found.claimed_by is None):
-        raise unknown_cart(tx, handle)
+        raise unknown_cart(tx, name)
     if found.claimed_by is not None and tx.action:
-        raise carts.in_checkout(handle)
+        raise carts.in_checkout(found.handle)
     return found
 
 

@@ -27,6 +27,7 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 100
 LONGEST_PAUSE = timedelta(hours=1)
 """With both, a fact is tried for about four days before it is put aside."""
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +41,16 @@ class Fact:
 
 def add(tx: UnitOfWork, topic: str, subject: str, **payload: object) -> None:
     """Write one fact in this transaction."""
+    add_all(tx, topic, [(subject, payload)])
+
+
+def add_all(tx: UnitOfWork, topic: str, found: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+    """Write facts of one topic, as (subject, payload)."""
     waiting = topic in DELIVERED_TOPICS
-    tx.insert(
-        outbox,
-        [
-            {
-                "id": new_id(),
-                "topic": topic,
-                "subject": subject,
-                "payload": payload,
-                "actor": tx.actor,
-                "request_id": tx.request_id,
-                "state": "pending" if waiting else "done",
-                "attempts": 0,
-                "due_at": tx.now,
-                "created_at": tx.now,
-                "done_at": None if waiting else tx.now,
-            }
-        ],
-    )
+    same = {"topic": topic, "actor": tx.actor, "request_id": tx.request_id, "attempts": 0}
+    same |= {"state": "pending" if waiting else "done", "due_at": tx.now, "created_at": tx.now}
+    same |= {"done_at": None if waiting else tx.now}
+    tx.insert(outbox, [{"id": new_id(), "subject": subject, "payload": payload, **same} for subject, payload in found])
 
 
 def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
@@ -122,6 +114,19 @@ def failed(tx: UnitOfWork, fact: Fact, problem: str) -> None:
             problem=problem[:500],
         )
     )
+
+
+def forget(tx: UnitOfWork, subjects: Sequence[str]) -> None:
+    """Take e-mail addresses out of the facts about these subjects; letters that are not sent yet never will be."""
+    for i in range(0, len(subjects), _CHUNK):
+        about = outbox.c.subject.in_(subjects[i : i + _CHUNK])
+        for row in tx.rows(sa.select(outbox.c.id, outbox.c.payload).where(about)):
+            if "email" in row.payload:
+                kept = {name: value for name, value in row.payload.items() if name != "email"}
+                tx.execute(sa.update(outbox).where(outbox.c.id == row.id).values(payload=kept))
+        tx.execute(sa.update(outbox).where(about).values(problem=None))
+        unsent = sa.and_(about, outbox.c.topic == ORDER_CONFIRMED, outbox.c.state != "done")
+        tx.execute(sa.update(outbox).where(unsent).values(state="done", done_at=tx.now))
 
 
 def revive(tx: UnitOfWork) -> int:

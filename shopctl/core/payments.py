@@ -7,8 +7,9 @@ only asking with the same key can tell.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -18,9 +19,14 @@ from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
 from shopctl.core.domain.money import Money
+from shopctl.core.errors import BadInput, Refused
 from shopctl.core.ports import Charge, ChargeRequest, NoAnswer
+from shopctl.core.queries.orders import PaymentRow
+from shopctl.core.queries.orders import payment as payment_named
 from shopctl.core.shop import Shop
 
+EXTERNAL = "external"
+"""The gateway of money that was taken elsewhere, before its order was imported. Nobody here can ask it for anything."""
 TRIES = 3
 BACKOFF_SECONDS = 0.05
 
@@ -31,6 +37,18 @@ class Outcome:
 
     charge: Charge | None
     known_absent: bool = False  # the gateway says that it has never seen the key
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """What is known of a payment that was made elsewhere; `refunded` is part of what was captured."""
+
+    state: str
+    amount: int
+    captured: int
+    refunded: int
+    reference: str | None
+    created_at: datetime
 
 
 # --- calls to the gateway, outside any transaction -----------------------------------------------------------------
@@ -79,6 +97,54 @@ def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amo
     }
     row |= {"gateway_key": f"order-{order_id}", "currency": tx.facts.currency, "state": "pending"}
     tx.insert(payments, [{**row, "created_at": tx.now, "updated_at": tx.now}])
+
+
+def take_in(tx: UnitOfWork, paid: Mapping[str, External]) -> None:
+    """Write payments that were made elsewhere, by order, with what has been given back of them."""
+    ids = {order_id: new_id() for order_id in paid}
+    same = {"currency": tx.facts.currency, "updated_at": tx.now}
+    tx.insert(
+        payments,
+        [
+            {
+                "id": ids[order_id],
+                "order_id": order_id,
+                "gateway": EXTERNAL,
+                "gateway_key": f"{EXTERNAL}-{order_id}",
+                "token": "",
+                "amount": one.amount,
+                "captured": one.captured,
+                "state": one.state,
+                "reference": one.reference,
+                "created_at": one.created_at,
+                **same,
+            }
+            for order_id, one in paid.items()
+        ],
+    )
+    tx.insert(
+        refunds,
+        [
+            {
+                "id": new_id(),
+                "payment_id": ids[order_id],
+                "order_id": order_id,
+                "gateway_key": f"refund-{EXTERNAL}-{order_id}",
+                "amount": one.refunded,
+                "state": "succeeded",
+                "reason": "refunded before the import",
+                "created_at": tx.now,
+                **same,
+            }
+            for order_id, one in paid.items()
+            if one.refunded
+        ],
+    )
+
+
+def known_references(tx: UnitOfWork, names: Sequence[str]) -> dict[str, int]:
+    """Which of these references payments have already, and of which order."""
+    return {row.reference: row.number for row in tx.rows(_NUMBERED.where(payments.c.reference.in_(names)))}
 
 
 def of_order(tx: UnitOfWork, order_id: str) -> Row | None:
@@ -132,16 +198,21 @@ def doubtful(tx: UnitOfWork) -> Sequence[Row]:
 
     They are few (the gateway had never seen their key) and stay doubtful for as long as it might still see it.
     """
-    return tx.rows(_NUMBERED.where(payments.c.state == "voided").order_by(payments.c.created_at))
+    return tx.rows(_NUMBERED.where(payments.c.state == "voided", _ASKABLE).order_by(payments.c.created_at))
+
+
+def kept(tx: UnitOfWork, payment: Row) -> int:
+    """What is captured and not given back; a refund counts from when it is written."""
+    given = sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0)).where(
+        refunds.c.payment_id == payment.id, refunds.c.state != "failed"
+    )
+    return int(payment.captured) - int(tx.execute(given).scalar_one())
 
 
 def open_refund(tx: UnitOfWork, payment_id: str, *, reason: str) -> str | None:
     """Write a refund of all that is captured and not refunded yet, before it is asked for; its id, None if there is nothing."""
     payment = tx.rows(sa.select(payments).where(payments.c.id == payment_id))[0]
-    given = sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0)).where(
-        refunds.c.payment_id == payment_id, refunds.c.state != "failed"
-    )
-    amount = payment.captured - int(tx.execute(given).scalar_one())
+    amount = kept(tx, payment)
     if amount <= 0:
         return None
     row = {
@@ -158,18 +229,12 @@ def open_refund(tx: UnitOfWork, payment_id: str, *, reason: str) -> str | None:
 
 def pending_refunds(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
     """Refunds that the gateway has not confirmed yet, with the reference of their charge and the order's number."""
-    statement = (
-        sa.select(refunds, payments.c.reference.label("charge_reference"), orders.c.number)
-        .join(payments, payments.c.id == refunds.c.payment_id)
-        .join(orders, orders.c.id == refunds.c.order_id)
-        .where(refunds.c.state == "pending")
-        .order_by(refunds.c.created_at)
-    )
-    return list(tx.rows(statement if order_id is None else statement.where(refunds.c.order_id == order_id)))
+    mine = _PENDING if order_id is None else _PENDING.where(refunds.c.order_id == order_id)
+    return list(tx.rows(mine.where(_ASKABLE)))
 
 
-def record_refund(tx: UnitOfWork, refund: Row, reference: str) -> None:
-    """Write the gateway's confirmation of a refund of `pending_refunds`; a second one records nothing new."""
+def record_refund(tx: UnitOfWork, refund: Row, reference: str | None) -> None:
+    """Write the confirmation of a refund of `pending_refunds`; a second one records nothing new."""
     recorded = tx.execute(
         sa.update(refunds)
         .where(refunds.c.id == refund.id, refunds.c.state == "pending")
@@ -187,10 +252,41 @@ def _tell(tx: UnitOfWork, what: str, payment_id: str, of: Row) -> None:
 
 _TOPICS = {"failed": "declined"}
 """The state of a payment as people call what happened, where that is another word."""
+_ASKABLE = payments.c.gateway != EXTERNAL
 _NUMBERED = sa.select(payments, orders.c.number).join(orders, orders.c.id == payments.c.order_id)
+
+_PENDING = (
+    sa.select(refunds, payments.c.reference.label("charge_reference"), orders.c.number)
+    .join(payments, payments.c.id == refunds.c.payment_id)
+    .join(orders, orders.c.id == refunds.c.order_id)
+    .where(refunds.c.state == "pending")
+    .order_by(refunds.c.created_at)
+)
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+def refunded(shop: Shop, *, name: str, reference: str | None = None) -> PaymentRow:
+    """The money of an imported order was given back where it was charged; the payment (by number, id or reference)."""
+    if reference is not None and (not reference.isprintable() or not 1 <= len(reference) <= 255):
+        raise BadInput("bad_reference", "A reference has 1 to 255 visible characters", value=reference)
+    with shop.work("payments.refunded", name) as tx:
+        found = payment_named(tx, name)
+        waiting = tx.row(_PENDING.where(refunds.c.payment_id == found.id, sa.not_(_ASKABLE)))
+        if waiting is None:
+            raise Refused(
+                "nothing_to_refund",
+                f"Order {found.order} has no refund that waits to be made elsewhere",
+                hint="An imported order has one when it is cancelled after it was paid.",
+                number=found.order,
+            )
+        if reference is not None and tx.row(sa.select(refunds.c.id).where(refunds.c.reference == reference)):
+            raise Refused("reference_used", f"Another refund has the reference {reference!r} already")
+        record_refund(tx, waiting, reference)
+        shown = payment_named(tx, found.id)
+        tx.commit()
+    return shown
+
+
 def finish_refunds(shop: Shop, *, order_id: str | None = None) -> int:
     """Ask the gateway for every refund that is written and not confirmed; how many it confirmed."""
     with shop.read() as tx:

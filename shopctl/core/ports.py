@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -78,6 +78,15 @@ class Message:
 class Notifier(Protocol):
     def send(self, message: Message) -> None:
         """Hand the message over, at least once; raises Unavailable when that cannot be done now."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A notifier that keeps copies of what it sent. Not every notifier does."""
+
+    def forget(self, recipients: Collection[str]) -> int:
+        """Destroy the copies of what was sent to these addresses; how many. Raises Unavailable."""
         ...
 
 

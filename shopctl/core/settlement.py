@@ -12,6 +12,7 @@ from typing import Any
 from shopctl.core import cart, orders, payments, process, reservations, stock
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
+from shopctl.core.domain.money import Money
 from shopctl.core.errors import Refused, ShopError, StillPending
 from shopctl.core.payments import Outcome
 from shopctl.core.queries.orders import Order, get, row_by_number
@@ -163,15 +164,31 @@ def cancel(shop: Shop, *, number: str) -> Order:
     shop.fault("refund.before_request")
     with shop.work("orders.cancel", number) as tx:
         order = orders.lock(tx, order.id)
-        orders.advance(tx, order, "cancel")
+        elsewhere = _to_do_elsewhere(tx, payment)
+        orders.advance(tx, order, "cancel", note=elsewhere)
         stock.uncommitted_units(tx, order.id, f"order {order.number}")
         orders.cancel_allocations(tx, order.id)
         if payment is not None:
             payments.open_refund(tx, payment.id, reason="the order was cancelled")
         shown = get(tx, order.id)
         tx.commit()
+    if elsewhere:
+        shop.narrate(f"Order {shown.number} {elsewhere}.")
     shop.fault("refund.after_request")
     return shown if shop.dry_run else _refunded(shop, order.id)
+
+
+def _to_do_elsewhere(tx: UnitOfWork, payment: Row | None) -> str | None:
+    """What people must do about an imported order's money, which was taken where we cannot ask for anything."""
+    if payment is None or payment.gateway != payments.EXTERNAL or payment.state not in ("authorized", "captured"):
+        return None
+    where = f" ({payment.reference})" if payment.reference else ""
+    if payment.state == "authorized":
+        return f"was authorized elsewhere{where}: void the authorization there"
+    kept = payments.kept(tx, payment)
+    if not kept:
+        return None
+    return f"was paid elsewhere{where}: refund {Money(kept, payment.currency)} {payment.currency} there"
 
 
 def _refunded(shop: Shop, order_id: str) -> Order:

@@ -11,17 +11,20 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from shopctl.core import cart, catalog, checkout, orders, payments, reservations, settlement, stock, verify
+from shopctl.core import cart, catalog, checkout, erasure, orders, payments, reservations, settlement, stock, verify
 from shopctl.core.errors import Refused, ShopError, StillPending
 from tests import shops
 
 SKUS = st.sampled_from(["AT-CHECKOUT", "AT-CART", "LATER"])
 CARTS = st.sampled_from(["c1", "c2", "c3"])
+EMAILS = st.sampled_from(["ana@example.com", "ben@example.com"])
 UNITS = st.integers(1, 4)
 
 
 class Books(RuleBasedStateMachine):
-    """Receive, add, set, place (paid, declined, unanswered), cancel, ship, deliver, let time pass, sweep, recover."""
+    """Receive, add, set, log in and out, place (paid, declined, unanswered), cancel, ship, deliver, erase, let time pass, sweep,
+    recover.
+    """
 
     @initialize()
     def open(self) -> None:
@@ -58,6 +61,18 @@ class Books(RuleBasedStateMachine):
     @rule(one=CARTS, other=CARTS)
     def merge(self, one: str, other: str) -> None:
         self._perhaps(lambda: cart.merge(self.shop, source=one, target=other))
+
+    @rule(handle=CARTS, email=EMAILS)
+    def log_in(self, handle: str, email: str) -> None:
+        self._perhaps(lambda: cart.login(self.shop, handle=handle, email=email))
+
+    @rule(handle=CARTS)
+    def log_out(self, handle: str) -> None:
+        self._perhaps(lambda: cart.logout(self.shop, handle=handle))
+
+    @rule(email=EMAILS)
+    def erase(self, email: str) -> None:
+        self._perhaps(lambda: erasure.erase(self.shop, email=email))
 
     @rule(
         handle=CARTS,
@@ -117,7 +132,7 @@ class Books(RuleBasedStateMachine):
         except (Refused, StillPending):
             pass
         except ShopError as error:
-            if error.code not in ("unknown_cart", "unknown_order", "same_cart"):
+            if error.code not in ("unknown_cart", "unknown_customer", "unknown_order", "same_cart"):
                 raise
 
 

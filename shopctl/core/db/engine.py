@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -27,6 +28,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from shopctl.core.db.types import Count
+from shopctl.core.domain.zones import offsets
 from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
 
 try:
@@ -209,18 +211,36 @@ def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> date
     return max(current, written) if written else current
 
 
-def next_order_number(connection: sa.Connection, numbers: sa.Column[Any]) -> int:
-    """The next order number: unique, increasing, gaps allowed. A shop's first is 1001."""
+def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
+    """The next order numbers: unique, increasing, gaps allowed. A shop's first is 1001."""
     if connection.dialect.name == "postgresql":
-        return int(connection.execute(sa.select(sa.func.nextval("order_numbers"))).scalar_one())
+        drawn = sa.select(sa.func.nextval("order_numbers")).select_from(
+            sa.func.generate_series(1, count).table_valued()
+        )
+        return sorted(int(number) for number in connection.execute(drawn).scalars())
     # A writing transaction on SQLite is alone, so the largest number is stable until it ends.
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one()) + 1
+    last = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one())
+    return range(last + 1, last + 1 + count)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that can say `on_conflict_do_nothing` / `on_conflict_do_update`, alike on both stores."""
     # Only the dialect in use is loaded: the other costs a one-shot command 20 ms.
     return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
+
+
+def overwrite_deleted(connection: sa.Connection) -> None:
+    """From now on, what this connection deletes or replaces is overwritten with zeros in the file (SQLite)."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def fold_log(engine: sa.Engine) -> None:
+    """Write the log into the file and cut it to nothing, as far as readers allow: pages that were replaced lie in it (SQLite)."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
 
 
 @contextmanager
@@ -287,6 +307,18 @@ def _seconds_between(element: seconds_between, compiler: SQLCompiler, **how: Any
     if compiler.dialect.name == "sqlite":
         return f"(({end} - {start}) / 1000000)"  # an Instant is its microseconds there
     return f"CAST(TRUNC(EXTRACT(EPOCH FROM ({end} - {start}))) AS BIGINT)"
+
+
+def local_day(
+    connection: sa.Connection, moment: sa.ColumnElement[Any], zone: ZoneInfo, start: datetime, end: datetime
+) -> sa.ColumnElement[str]:
+    """The day (2026-11-22) of a moment in a time zone. SQLite knows no zones, so it is told the offsets from start to end."""
+    if connection.dialect.name == "postgresql":
+        return sa.func.to_char(sa.func.timezone(zone.key, moment), "YYYY-MM-DD")
+    *changes, last = offsets(zone, start, end)
+    offset = sa.case(*((moment < until, seconds) for until, seconds in changes), else_=last[1]) if changes else last[1]
+    seconds = sa.type_coerce(moment, sa.BigInteger) // 1_000_000
+    return sa.func.strftime("%Y-%m-%d", seconds + offset, "unixepoch", type_=sa.Text)
 
 
 # --- failures ------------------------------------------------------------------------------------------------------

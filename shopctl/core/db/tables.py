@@ -284,7 +284,7 @@ customer_addresses = _table(
     UniqueConstraint("customer_id", "address"),
 )
 
-# --- carts: core/cart.py -------------------------------------------------------------------------------------------
+# --- carts: core/cart/ ---------------------------------------------------------------------------------------------
 carts = _table(
     "carts",
     Column("id", Id, primary_key=True),
@@ -298,12 +298,15 @@ carts = _table(
     Column("expires_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    _one_of("state", ("open", "merged", "expired")),
+    _one_of("state", lifecycle.CART_STATES),
 )
 _open = text("state = 'open'")
 Index("uq_carts_open_handle", carts.c.handle_folded, unique=True, sqlite_where=_open)
 Index("ix_carts_open_expiry", carts.c.expires_at, sqlite_where=_open)
 Index("ix_carts_updated_at", carts.c.updated_at, carts.c.id)
+_merged = text("state = 'merged'")
+Index("ix_carts_merged_handle", carts.c.handle_folded, sqlite_where=_merged)
+Index("ix_carts_merged_into", carts.c.merged_into, sqlite_where=_merged)
 Index("ix_carts_customer_id", carts.c.customer_id)
 _of_customer = text("state = 'open' AND customer_id IS NOT NULL")
 Index("uq_carts_open_customer", carts.c.customer_id, unique=True, sqlite_where=_of_customer)
@@ -433,7 +436,7 @@ order_lines = _table(
     _must("tax_not_negative", "tax >= 0"),
     _must("total_is_price_times_quantity", "total_price = unit_price * quantity"),
 )
-Index("ix_order_lines_sku", order_lines.c.sku)
+Index("ix_order_lines_sku", order_lines.c.sku, order_lines.c.order_id)
 
 # Which warehouse owes which units of a line, from its committed reservations: quantity − shipped − cancelled
 # are committed stock.

@@ -45,6 +45,7 @@ PAYMENT: Mapping[str, Mapping[str, str]] = {
 }
 
 ORDER_STATUSES = tuple(ORDER)
+CART_STATES = ("open", "merged", "expired")
 REMARKS = ("note", "address")
 """Entries of an order's history that leave it where it is."""
 PAID_ORDERS = ("confirmed", "shipped", "delivered")

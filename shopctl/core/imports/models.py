@@ -98,6 +98,7 @@ Name: TypeAlias = Annotated[str, Field(max_length=_MAX_NAME), _STORABLE]
 Urls: TypeAlias = list[Annotated[str, Field(max_length=2_000), _STORABLE]]
 Whole: TypeAlias = Annotated[int, Field(ge=0, le=MAX_QUANTITY), BeforeValidator(_whole)]
 Amount: TypeAlias = Annotated[int, BeforeValidator(_amount)]
+Currency: TypeAlias = Annotated[str, AfterValidator(_currency)]
 Extra: TypeAlias = Annotated[dict[str, dict[str, str]], AfterValidator(_extra)]
 """By format, by column: cells that shopctl does not use, kept so that an export in that format has them."""
 _NONE_FOR_BLANK = AfterValidator(lambda value: value or None)
@@ -128,7 +129,7 @@ class Variant(TypedDict, total=False):
     options: Annotated[dict[Text, Text], Field(max_length=10), AfterValidator(_options)]
     price: Amount
     compare_at_price: Amount | None
-    currency: Annotated[str, AfterValidator(_currency)]
+    currency: Currency
     barcode: Annotated[str, Field(max_length=64), _STORABLE, _NONE_FOR_BLANK] | None
     weight_grams: Whole
     image_urls: Urls
@@ -213,11 +214,11 @@ def _validated(
     for problem in found:
         name = str(problem["loc"][0])
         column = path + columns.get(name, name)
-        problems.setdefault(name, Refusal(line, column, shown(problem["input"]), _reason(problem)))
+        problems.setdefault(name, Refusal(line, column, shown(problem["input"]), reason(problem)))
     return {}, list(problems.values())
 
 
-def _reason(problem: ErrorDetails) -> str:
+def reason(problem: ErrorDetails) -> str:
     words = _REASONS.get(problem["type"])
     return words.format(**problem.get("ctx", {})) if words else problem["msg"].removeprefix("Value error, ")
 
@@ -235,5 +236,6 @@ _REASONS = {
     "literal_error": "is none of {expected}",
     "list_type": "is not a list",
     "dict_type": "is not an object of names and values",
+    "too_short": "has fewer than {min_length} entries",
     "too_long": "has more than {max_length} entries",
 }

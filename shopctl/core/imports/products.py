@@ -275,7 +275,7 @@ def _clashes(found: Source, product: Checked, written: catalog.Written) -> list[
 
 
 def stopped(refusal: Refusal) -> Refused:
-    """The first refusal, where one is enough."""
+    """What ends an import with on_error="stop"."""
     return Refused(
         "import_refused",
         f"Line {refusal.line}, {refusal.column} {refusal.value!r}: {refusal.reason}. Nothing was imported",

@@ -51,6 +51,8 @@ def open_source(lines: Lines, wanted: str | None = None, currency: str = "") -> 
     if not start:
         raise BadInput("empty_file", "The file is empty: there is nothing to import")
     if wanted == "jsonl" or (wanted is None and start.lstrip().startswith("{")):
+        if jsonl.has(start, "lines") and not jsonl.has(start, "title"):
+            raise _of_orders()
         return jsonl.read(lines)
     if wanted is None and start.lstrip().startswith("["):
         raise BadInput(
@@ -76,12 +78,8 @@ def _csv(table: Table, wanted: str | None) -> Source:
 
 
 def _refuse_foreign(names: Sequence[str]) -> None:
-    if "lineitem sku" in names or "financial status" in names:
-        raise BadInput(
-            "orders_export",
-            "This is a Shopify orders export; only products are imported",
-            hint="In Shopify's admin, export Products instead of Orders.",
-        )
+    if "lineitem quantity" in names or "financial status" in names or {"unit_price", "quantity"} <= set(names):
+        raise _of_orders()
     if any(columns <= set(names) for columns in _INVENTORY):
         raise BadInput(
             "inventory_file",
@@ -91,3 +89,7 @@ def _refuse_foreign(names: Sequence[str]) -> None:
     for columns, what in _FOREIGN:
         if columns <= set(names):
             raise BadInput("unsupported_format", f"This is {what}; that format is not supported yet", hint=_TAKEN)
+
+
+def _of_orders() -> BadInput:
+    return BadInput("orders_export", "This is a file of orders, not of products", hint="Use shopctl orders import.")

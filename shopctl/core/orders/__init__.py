@@ -1,9 +1,11 @@
 """Orders. The only writer of orders, lines, allocations, shipments, events and idempotency keys.
 
 record.py   what was bought, and its history      shipping.py   goods that leave and arrive      changes.py   notes, addresses
+imported.py  orders that were placed elsewhere
 """
 
 from shopctl.core.orders.changes import note, readdress
+from shopctl.core.orders.imported import NOWHERE, LineDraft, OrderDraft, ShipmentDraft, TakenIn, fingerprints, take_in
 from shopctl.core.orders.record import (
     NewOrder,
     adopt,
@@ -13,16 +15,23 @@ from shopctl.core.orders.record import (
     correct,
     create,
     find_by_key,
+    forget,
     leave,
     lines_of,
     lock,
     next_number,
+    next_numbers,
     unfinished,
 )
 from shopctl.core.orders.shipping import deliver, ship
 
 __all__ = [
+    "NOWHERE",
+    "LineDraft",
     "NewOrder",
+    "OrderDraft",
+    "ShipmentDraft",
+    "TakenIn",
     "adopt",
     "advance",
     "allocate",
@@ -31,12 +40,16 @@ __all__ = [
     "create",
     "deliver",
     "find_by_key",
+    "fingerprints",
+    "forget",
     "leave",
     "lines_of",
     "lock",
     "next_number",
+    "next_numbers",
     "note",
     "readdress",
     "ship",
+    "take_in",
     "unfinished",
 ]

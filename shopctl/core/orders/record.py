@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,11 +16,16 @@ from shopctl.core.db.tables import (
     order_events,
     order_lines,
     orders,
+    shipments,
 )
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
 from shopctl.core.domain.pricing import Totals
+from shopctl.core.errors import Refused
+
+Entry = tuple[str, str | None, str, str | None]
+"""Of a history: verb, status before and after, note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,12 @@ def find_by_key(tx: UnitOfWork, key: str) -> Row | None:
 
 
 def next_number(tx: UnitOfWork) -> int:
-    return stores.next_order_number(tx.connection, orders.c.number)
+    return next_numbers(tx, 1)[0]
+
+
+def next_numbers(tx: UnitOfWork, count: int) -> Sequence[int]:
+    """Numbers for orders that are about to be written; one that is not used is a gap."""
+    return stores.next_order_numbers(tx.connection, orders.c.number, count)
 
 
 def create(tx: UnitOfWork, new: NewOrder) -> None:
@@ -64,6 +74,22 @@ def create(tx: UnitOfWork, new: NewOrder) -> None:
         [{"key": new.key, "fingerprint": new.fingerprint, "order_id": new.id, "created_at": tx.now}],
     )
     _event(tx, new.id, new.number, "placed", ("place", None, "pending", None))
+
+
+def begin(tx: UnitOfWork, orders: Sequence[tuple[str, int, str, str]]) -> None:
+    """The histories of orders that were placed elsewhere (id, number, status, reference) begin with their import."""
+    tx.insert(
+        order_events,
+        [_entry(tx, order_id, ("import", None, status, reference)) for order_id, _, status, reference in orders],
+    )
+    outbox.add_all(
+        tx,
+        "order.imported",
+        [
+            (order_id, {"number": str(number), "from_status": None, "to_status": status})
+            for order_id, number, status, _ in orders
+        ],
+    )
 
 
 def lock(tx: UnitOfWork, order_id: str) -> Row:
@@ -121,27 +147,22 @@ def lines_of(tx: UnitOfWork, order_id: str) -> Sequence[Row]:
 
 
 def allocate(tx: UnitOfWork, order_id: str, committed: Sequence[Row]) -> None:
-    """Write which warehouse owes which line, from the committed reservations."""
-    line_ids = {line.sku: line.id for line in lines_of(tx, order_id)}
-    tx.insert(
-        order_allocations,
-        [
-            {
-                "id": new_id(),
-                "order_id": order_id,
-                "order_line_id": line_ids[row.sku],
-                "reservation_id": row.id,
-                "sku": row.sku,
-                "warehouse": row.warehouse,
-                "pool": row.pool,
-                "bucket": row.bucket,
-                "quantity": row.quantity,
-                "shipped": 0,
-                "cancelled": 0,
-            }
-            for row in committed
-        ],
-    )
+    """Write which warehouse owes which units of which line, from the committed reservations.
+
+    A SKU may stand in several lines (each with its own price): its units are shared out in the order of the lines.
+    """
+    owed: dict[str, dict[str, int]] = {}
+    for line in lines_of(tx, order_id):
+        owed.setdefault(line.sku, {})[line.id] = line.quantity
+    rows = []
+    for held in committed:
+        left, shares = held.quantity, owed[held.sku]
+        for line_id, units in shares.items():
+            if taken := min(left, units):
+                rows.append(_allocation(order_id, line_id, held, taken))
+                shares[line_id] -= taken
+                left -= taken
+    tx.insert(order_allocations, rows)
 
 
 def cancel_allocations(tx: UnitOfWork, order_id: str) -> None:
@@ -150,12 +171,48 @@ def cancel_allocations(tx: UnitOfWork, order_id: str) -> None:
     tx.execute(sa.update(order_allocations).where(a.order_id == order_id).values(cancelled=a.quantity - a.shipped))
 
 
+def forget(tx: UnitOfWork, customer: str, emails: Iterable[str], placeholder: str) -> list[str]:
+    """Take a person out of their orders, and their e-mail addresses out of others'; the ids of all of them.
+
+    Amounts, tax, country and region stay. Notes and tracking numbers go: they lead to a person, too. Refused(invalid_state)
+    while one of the orders is not at its end.
+    """
+    mine = orders.c.customer_id == customer
+    rows = tx.rows(sa.select(orders).where(mine).order_by(orders.c.number).with_for_update())
+    for row in rows:
+        if lifecycle.ORDER[row.status]:
+            raise Refused(
+                "invalid_state",
+                f"Order {row.number} is {row.status}: its customer cannot be erased yet",
+                hint="Deliver or cancel it first.",
+                number=str(row.number),
+                status=row.status,
+            )
+        place = {name: part if name in ("country", "region") else "" for name, part in row.shipping_address.items()}
+        nobody = {"email": placeholder, "shipping_address": place, "extra": None, "updated_at": tx.now}
+        tx.execute(sa.update(orders).where(orders.c.id == row.id).values(nobody))
+    of_mine = sa.select(orders.c.id).where(mine)
+    tx.execute(sa.update(order_events).where(order_events.c.order_id.in_(of_mine)).values(note=None))
+    tx.execute(sa.update(shipments).where(shipments.c.order_id.in_(of_mine)).values(tracking=None))
+    # A fingerprint is a digest of the address, among others: without it a repeated key is refused, and buys nothing twice.
+    tx.execute(sa.update(idempotency_keys).where(idempotency_keys.c.order_id.in_(of_mine)).values(fingerprint="erased"))
+    as_contact = sa.func.lower(orders.c.email).in_(sorted({email.lower() for email in emails}))
+    others = tx.rows(sa.update(orders).where(as_contact).values(email=placeholder).returning(orders.c.id))
+    return [row.id for row in (*rows, *others)]
+
+
 def unfinished(tx: UnitOfWork) -> Sequence[Row]:
     """Orders whose checkout has not ended, oldest first."""
     return tx.rows(sa.select(orders).where(orders.c.in_flight).order_by(orders.c.number))
 
 
 # --- how it works --------------------------------------------------------------------------------------------------
+def _allocation(order_id: str, line_id: str, held: Row, units: int) -> dict[str, Any]:
+    place = {"sku": held.sku, "warehouse": held.warehouse, "pool": held.pool, "bucket": held.bucket}
+    row = {"id": new_id(), "order_id": order_id, "order_line_id": line_id, "reservation_id": held.id, **place}
+    return {**row, "quantity": units, "shipped": 0, "cancelled": 0}
+
+
 def _line(new: NewOrder, position: int) -> dict[str, Any]:
     row = new.lines[position]
     return {
@@ -176,11 +233,14 @@ def _line(new: NewOrder, position: int) -> dict[str, Any]:
     }
 
 
-def _event(
-    tx: UnitOfWork, order_id: str, number: int, topic: str, entry: tuple[str, str | None, str, str | None]
-) -> None:
+def _event(tx: UnitOfWork, order_id: str, number: int, topic: str, entry: Entry) -> None:
     """An entry of the order's own history, and the fact for everybody else: numbers and states, nothing personal."""
+    _, before, after, _ = entry
+    tx.insert(order_events, [_entry(tx, order_id, entry)])
+    outbox.add(tx, f"order.{topic}", order_id, number=str(number), from_status=before, to_status=after)
+
+
+def _entry(tx: UnitOfWork, order_id: str, entry: Entry) -> dict[str, Any]:
     verb, before, after, note = entry
     event = {"order_id": order_id, "verb": verb, "from_status": before, "to_status": after, "note": note}
-    tx.insert(order_events, [{**event, "actor": tx.actor, "at": tx.now}])
-    outbox.add(tx, f"order.{topic}", order_id, number=str(number), from_status=before, to_status=after)
+    return {**event, "actor": tx.actor, "at": tx.now}

@@ -6,6 +6,7 @@ from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
     from shopctl.core.queries import (
+        access,
         carts,
         catalog,
         customers,
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
         overview,
         parcels,
         rates,
+        related,
+        reports,
         reservations,
         sourcing,
         stock,
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     )
 
     __all__ = [
+        "access",
         "carts",
         "catalog",
         "customers",
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
         "overview",
         "parcels",
         "rates",
+        "related",
+        "reports",
         "reservations",
         "sourcing",
         "stock",

@@ -8,12 +8,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from shopctl.core.db import types
 from shopctl.core.db.tables import cart_lines, carts, customers, products, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
 from shopctl.core.queries import near
+from shopctl.core.queries.customers import customer_id
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.stock import can_be_had
 
@@ -42,6 +44,13 @@ class CartView:
     currency: str
     in_checkout: bool
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MergedCart(CartView):
+    """A cart after another joined it; `changes` says what is not as it was."""
+
+    changes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +86,71 @@ LINES = (
     .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
-OPEN_CART = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), carts.c.state == "open")
+_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), carts.c.state == "open")
+_BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), carts.c.state == "open")
+_signpost = carts.alias()
+_BY_SIGNPOST = (
+    sa.select(carts)
+    .join(_signpost, _signpost.c.merged_into == carts.c.id)
+    .where(_signpost.c.handle_folded == sa.bindparam("folded"), _signpost.c.state == "merged")
+    .order_by(_signpost.c.updated_at.desc(), _signpost.c.id.desc())
+    .limit(1)
+)
 
 
-def open_cart(tx: UnitOfWork, handle: str) -> Row | None:
-    """The open cart of a handle, however old."""
-    return tx.row(OPEN_CART, {"folded": text.fold(handle)})
+def open_cart(tx: UnitOfWork, name: str) -> Row | None:
+    """The open cart of a name, however old: by its handle, by that of a device logged in to it, or by its customer's
+    e-mail address.
+    """
+    folded = {"folded": text.fold(name)}
+    if is_address(name):
+        found = tx.execute(sa.select(customers.c.id).where(customers.c.email_folded == folded["folded"])).scalar()
+        return cart_of(tx, found) if found else None
+    cart = tx.row(_BY_HANDLE, folded)
+    if cart is not None:
+        return cart
+    led_to = tx.row(_BY_SIGNPOST, folded)  # the latest merge counts: an older one may have been another customer's
+    return led_to if led_to is not None and led_to.state == "open" and led_to.customer_id else None
 
 
-def show(tx: UnitOfWork, handle: str) -> CartView:
+def cart_of(tx: UnitOfWork, customer: str) -> Row | None:
+    """A customer's open cart, however old."""
+    return tx.row(_BY_CUSTOMER, {"customer": customer})
+
+
+def is_address(name: str) -> bool:
+    """Whether a cart is named by its customer's e-mail address; no handle has an @."""
+    return "@" in text.fold(name)
+
+
+def owner_email(tx: UnitOfWork, cart: Row) -> str | None:
+    """The e-mail address of a cart's customer; None for a guest's."""
+    found = sa.select(customers.c.email).where(customers.c.id == cart.customer_id)
+    return tx.execute(found).scalar() if cart.customer_id else None
+
+
+def show(tx: UnitOfWork, name: str) -> CartView:
     """One cart, or NotFound(unknown_cart); an expired one is not there any more."""
-    cart = open_cart(tx, handle)
+    cart = open_cart(tx, name)
     if cart is None or cart.expires_at <= tx.now:
-        raise unknown_cart(tx, handle)
+        raise unknown_cart(tx, name)
     return view(tx, cart)
 
 
-def unknown_cart(tx: UnitOfWork, handle: str) -> NotFound:
-    hint = near.hint(tx, carts.c.handle_folded, text.fold(handle), carts.c.state == "open", carts.c.expires_at > tx.now)
-    return NotFound("unknown_cart", f"There is no open cart {handle!r}", hint=hint, cart=handle)
+def unknown_cart(tx: UnitOfWork, name: str) -> NotFound:
+    alive = (carts.c.state == "open", carts.c.expires_at > tx.now)
+    hint = None if is_address(name) else near.hint(tx, carts.c.handle_folded, text.fold(name), *alive)
+    return NotFound("unknown_cart", f"There is no open cart {name!r}", hint=hint, cart=name)
 
 
 def view(tx: UnitOfWork, cart: Row) -> CartView:
     currency = tx.facts.currency
     rows = tx.rows(LINES, {"cart_id": cart.id})
     units = can_be_had(tx, [row.sku for row in rows], owner_id=cart.id) if rows else {}
-    email = sa.select(customers.c.email).where(customers.c.id == cart.customer_id)
     return CartView(
         cart=cart.handle,
         id=cart.id,
-        customer=tx.execute(email).scalar() if cart.customer_id else None,
+        customer=owner_email(tx, cart),
         lines=[_line(row, units.get(row.sku, 0), currency) for row in rows],
         subtotal=Money(sum(row.price * row.quantity for row in rows), currency),
         currency=currency,
@@ -144,7 +188,7 @@ def _summaries(_: UnitOfWork, rows: Sequence[Row]) -> list[CartSummary]:
             customer=row.email,
             lines=row.lines,
             units=int(row.units),
-            in_checkout=bool(row.in_checkout),
+            in_checkout=row.in_checkout,
             updated_at=row.updated_at,
             expires_at=row.expires_at,
         )
@@ -152,6 +196,15 @@ def _summaries(_: UnitOfWork, rows: Sequence[Row]) -> list[CartSummary]:
     ]
 
 
+def which(tx: UnitOfWork, *, state: str | None = None, email: str | None = None) -> list[sa.ColumnElement[bool]]:
+    """Conditions for a list of carts: a state, a customer (NotFound when there is no such customer)."""
+    conditions: list[sa.ColumnElement[bool]] = [] if state is None else [carts.c.state == state]
+    if email is not None:
+        conditions.append(carts.c.customer_id == customer_id(tx, email))
+    return conditions
+
+
+_in_checkout = sa.type_coerce(carts.c.claimed_by.is_not(None), types.Flag())
 _lines = sa.select(sa.func.count()).where(cart_lines.c.cart_id == carts.c.id).scalar_subquery()
 _units = (
     sa.select(sa.func.coalesce(sa.func.sum(cart_lines.c.quantity), 0))
@@ -166,7 +219,7 @@ LIST: Listing[CartSummary] = Listing(
         customers.c.email,
         _lines.label("lines"),
         _units.label("units"),
-        carts.c.claimed_by.is_not(None).label("in_checkout"),
+        _in_checkout.label("in_checkout"),
         carts.c.updated_at,
         carts.c.expires_at,
     ).outerjoin(customers, customers.c.id == carts.c.customer_id),
@@ -176,6 +229,7 @@ LIST: Listing[CartSummary] = Listing(
         "customer": customers.c.email,
         "lines": _lines,
         "units": _units,
+        "in_checkout": _in_checkout,
         "updated_at": carts.c.updated_at,
         "expires_at": carts.c.expires_at,
     },

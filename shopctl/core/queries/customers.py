@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from shopctl.core.db.tables import customer_addresses, customers, orders
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
+from shopctl.core.domain.lifecycle import PAID_ORDERS
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
 from shopctl.core.queries.listing import Listing
@@ -36,7 +37,7 @@ class CustomerDetail(Customer):
     addresses: Sequence[Mapping[str, str]]
 
 
-_kept = orders.c.status.in_(("confirmed", "shipped", "delivered"))
+_kept = orders.c.status.in_(PAID_ORDERS)
 _count = sa.select(sa.func.count()).where(orders.c.customer_id == customers.c.id).scalar_subquery()
 _spent = (
     sa.select(sa.func.coalesce(sa.func.sum(orders.c.total), 0))
@@ -63,7 +64,7 @@ def _build(tx: UnitOfWork, rows: Sequence[Row]) -> list[Customer]:
 
 
 LIST: Listing[Customer] = Listing(
-    sa.select(customers, _count.label("orders"), _spent.label("spent")),
+    sa.select(customers, _count.label("orders"), _spent.label("spent")).where(customers.c.erased_at.is_(None)),
     {
         "email": customers.c.email,
         "name": customers.c.name,
@@ -80,7 +81,8 @@ LIST: Listing[Customer] = Listing(
 
 def customer_id(tx: UnitOfWork, email: str) -> str:
     """The id of an account, or NotFound(unknown_customer)."""
-    found = tx.execute(sa.select(customers.c.id).where(customers.c.email_folded == text.fold(email))).scalar()
+    named = (customers.c.email_folded == text.fold(email), customers.c.erased_at.is_(None))
+    found = tx.execute(sa.select(customers.c.id).where(*named)).scalar()
     if found is None:
         raise NotFound("unknown_customer", f"There is no customer {email!r}", email=email)
     return str(found)
@@ -100,3 +102,7 @@ def addresses(tx: UnitOfWork, customer_id: str) -> list[dict[str, str]]:
         sa.select(a.id, a.address).where(a.customer_id == customer_id).order_by(a.created_at.desc(), a.id.desc())
     )
     return [{"id": row.id, **row.address} for row in found]
+
+
+def unknown_address(address_id: str) -> NotFound:
+    return NotFound("unknown_address", f"There is no address {address_id!r}", address=address_id)

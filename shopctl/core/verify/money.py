@@ -1,7 +1,8 @@
 """The books of money inside the store: payments and refunds against orders. Checks 10 to 14.
 
 A payment is captured when it is authorized, so what an order keeps is captured − refunds. A refund counts from the moment
-that it is written: its money is on the way.
+that it is written: its money is on the way. The money of an imported order was taken elsewhere, in part or in full or not
+at all, and only what the file said of it is in the books.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from shopctl.core.db.tables import orders, payments, refunds
 from shopctl.core.domain.lifecycle import PAID_ORDERS
+from shopctl.core.payments import EXTERNAL
 from shopctl.core.verify.findings import Rule
 
 order, payment, refund = orders.c, payments.c, refunds.c
@@ -29,6 +31,7 @@ _RETURNED = sa.case((refund.state != "failed", refund.amount), else_=0)
 _CAPTURED = _sum(_KEPT, payment.order_id == order.id)
 _REFUNDED = _sum(_RETURNED, refund.order_id == order.id)
 _GIVEN_BACK = _sum(_RETURNED, refund.payment_id == payment.id)
+_OURS = payment.gateway != EXTERNAL
 _HAS_PAYMENT = sa.exists().where(payment.order_id == order.id)
 
 
@@ -49,9 +52,18 @@ RULES = (
         "paid_is_total",
         sa.select(
             order.number, order.status, order.total, _CAPTURED.label("captured"), _REFUNDED.label("refunded")
-        ).where(order.status.in_(PAID_ORDERS), order.total != _CAPTURED - _REFUNDED),
+        ).where(order.source == "checkout", order.status.in_(PAID_ORDERS), order.total != _CAPTURED - _REFUNDED),
         _ORDER,
         "Order {number} is {status} and costs {total}; captured {captured}, refunded {refunded}",
+    ),
+    Rule(
+        10,
+        "imported_paid_at_most",
+        sa.select(order.number, order.total, _CAPTURED.label("captured")).where(
+            order.source == "import", order.total < _CAPTURED
+        ),
+        _ORDER,
+        "Order {number} was imported and costs {total}; captured {captured}",
     ),
     Rule(
         10,
@@ -69,6 +81,7 @@ RULES = (
         .outerjoin_from(payments, orders, order.id == payment.order_id)
         .where(
             payment.captured > 0,
+            _OURS,
             sa.or_(order.id.is_(None), order.status.not_in(PAID_ORDERS)),
             payment.captured > _GIVEN_BACK,
         ),
@@ -85,6 +98,15 @@ RULES = (
         .having(sa.func.count() > 1),
         _ORDER,
         "Order {number} has {payments} successful payments",
+    ),
+    Rule(
+        12,
+        "imported_paid_elsewhere",
+        sa.select(payment.id, payment.gateway, order.number, order.source)
+        .join_from(payments, orders, order.id == payment.order_id)
+        .where((order.source == "import") == _OURS),
+        "payment {id}",
+        "Payment {id} of order {number} is of the gateway {gateway}, and the order came by {source}",
     ),
     Rule(
         13,

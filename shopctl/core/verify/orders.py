@@ -55,13 +55,12 @@ def _wrong_subtotals() -> sa.Select[Any]:
 
 
 def _uncovered_lines() -> sa.Select[Any]:
-    """Tracked lines of paid orders whose committed reservations are not for exactly their units."""
+    """Tracked lines of paid orders whose shares of committed reservations are not of exactly their units."""
     covered = _units(
         owed.quantity,
         owed.order_line_id == line.id,
         reservations.c.state == "committed",
         reservations.c.owner_id == line.order_id,
-        reservations.c.quantity == owed.quantity,
         of=order_allocations.join(reservations, reservations.c.id == owed.reservation_id),
     )
     return (
@@ -72,14 +71,33 @@ def _uncovered_lines() -> sa.Select[Any]:
 
 
 def _unsold_allocations() -> sa.Select[Any]:
-    """Allocations of paid orders without the movements of their sale and of what was shipped of them."""
-    mine = moved.reservation_id == owed.reservation_id
+    """Reservations of paid orders that are not what their allocations share out, or without the movements of their sale
+    and of what was shipped of them. Lines of one SKU share a reservation.
+    """
+    shares = (
+        sa.select(
+            owed.order_id,
+            owed.reservation_id,
+            sa.func.min(owed.sku).label("sku"),
+            sa.func.sum(owed.quantity).label("quantity"),
+            sa.func.sum(owed.shipped).label("shipped"),
+        )
+        .group_by(owed.order_id, owed.reservation_id)
+        .subquery()
+    )
+    s = shares.c
+    mine = moved.reservation_id == s.reservation_id
     sold = _units(sa.case((moved.kind == "commit", moved.committed), else_=0), mine, of=stock_movements)
     sent = _units(sa.case((moved.kind == "ship", -moved.quantity), else_=0), mine, of=stock_movements)
+    held = reservations.c
     return (
-        sa.select(order.number, owed.sku, owed.quantity, owed.shipped, sold.label("sold"), sent.label("sent"))
-        .join_from(order_allocations, orders, order.id == owed.order_id)
-        .where(order.status.in_(lifecycle.PAID_ORDERS), sa.or_(sold != owed.quantity, sent != owed.shipped))
+        sa.select(order.number, s.sku, s.quantity, s.shipped, sold.label("sold"), sent.label("sent"))
+        .join_from(shares, orders, order.id == s.order_id)
+        .outerjoin(reservations, held.id == s.reservation_id)
+        .where(
+            order.status.in_(lifecycle.PAID_ORDERS),
+            sa.or_(sold != s.quantity, sent != s.shipped, held.quantity != s.quantity),
+        )
     )
 
 
@@ -112,7 +130,11 @@ def _broken_histories() -> sa.Select[Any]:
         sa.func.lead(order_events.c.to_status).over(**of_order).label("after"),
     ).subquery()
     h = history.c
-    first = sa.and_(h.before.is_(None), h.from_status.is_(None), h.verb == "place", h.to_status == "pending")
+    begins = sa.or_(
+        sa.and_(order.source == "checkout", h.verb == "place", h.to_status == "pending"),
+        sa.and_(order.source == "import", h.verb == "import", h.to_status != "pending"),
+    )
+    first = sa.and_(h.before.is_(None), h.from_status.is_(None), begins)
     step = sa.and_(h.before == h.from_status, sa.tuple_(h.from_status, h.verb, h.to_status).in_(_PATH))
     remark = sa.and_(h.before == h.from_status, h.from_status == h.to_status, h.verb.in_(lifecycle.REMARKS))
     follows = sa.func.coalesce(sa.or_(first, step, remark), sa.false())

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import outbox, refunds, reservations
+from shopctl.core.db.tables import outbox, payments, refunds, reservations
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.payments import EXTERNAL
 from shopctl.core.verify.findings import Note
 
 held = reservations.c
@@ -21,10 +22,7 @@ def notes(tx: UnitOfWork) -> Iterator[Note]:
         late = (tx.now - oldest).total_seconds()
         facts = {"holds": holds, "oldest_seconds": late}
         yield Note("sweep_lag", f"{holds} holds are past their time, the oldest by {late:.0f} seconds", facts)
-    owed = tx.execute(sa.select(sa.func.count()).where(refunds.c.state == "pending")).scalar_one()
-    if owed:
-        words = f"{owed} refunds are not confirmed by the gateway; `shopctl store recover` asks for them again"
-        yield Note("refunds_pending", words, {"refunds": owed})
+    yield from _refunds(tx)
     by_topic = (
         sa.select(outbox.c.topic, outbox.c.state, sa.func.count().label("facts"))
         .where(outbox.c.state != "done")
@@ -33,3 +31,18 @@ def notes(tx: UnitOfWork) -> Iterator[Note]:
     )
     for row in tx.rows(by_topic):
         yield Note("outbox_lag", f"{row.facts} facts {row.topic} are {row.state} in the outbox", row._asdict())
+
+
+def _refunds(tx: UnitOfWork) -> Iterator[Note]:
+    """Money on its way back: what the gateway has not confirmed, and what people must give back where it was taken."""
+    pending = sa.select(sa.func.count()).join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
+    pending = pending.where(refunds.c.state == "pending")
+    owed = tx.execute(pending.where(payments.c.gateway != EXTERNAL)).scalar_one()
+    if owed:
+        words = f"{owed} refunds are not confirmed by the gateway; `shopctl store recover` asks for them again"
+        yield Note("refunds_pending", words, {"refunds": owed})
+    elsewhere = tx.execute(pending.where(payments.c.gateway == EXTERNAL)).scalar_one()
+    if elsewhere:
+        words = f"{elsewhere} refunds of imported orders are to be made where they were paid"
+        words += "; `shopctl payments refunded N` notes that it was done"
+        yield Note("refunds_elsewhere", words, {"refunds": elsewhere})

@@ -43,13 +43,9 @@ def _products(lines: Lines, source: Source) -> Iterator[RawProduct]:
 
 def _product(line: str, number: int, source: Source) -> RawProduct:
     try:
-        data = _DECODER.decode(line)
-    except RecursionError:
-        return _refused(number, line, "nests too deeply")
+        data = parsed(line)
     except ValueError as error:
-        return _refused(number, line, f"is not JSON: {error}")
-    if not isinstance(data, dict):
-        return _refused(number, line, "is not a JSON object")
+        return _refused(number, line, str(error))
     product = RawProduct(number, handle_of(data.get("handle"), data.get("title")), {}, [], [number])
     variants = data.pop("variants", None)
     product.said = _known(data, _PRODUCT, PRODUCT_DEFAULTS, source, "")
@@ -64,6 +60,27 @@ def _product(line: str, number: int, source: Source) -> RawProduct:
             problem = Refusal(number, f"variants[{index}]", shown(variant), "is not a JSON object")
             product.problems.append(problem)
     return product
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """The object of a line; ValueError for anything else, also for a key that stands twice."""
+    try:
+        data = _DECODER.decode(line)
+    except RecursionError:
+        raise ValueError("nests too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ValueError("is not a JSON object")
+    return data
+
+
+def has(line: str, key: str) -> bool:
+    """Whether a line is an object with this key: what tells a file of products from one of orders."""
+    try:
+        return key in parsed(line)
+    except ValueError:
+        return False  # told with its line, as any other
 
 
 def _refused(number: int, line: str, reason: str) -> RawProduct:

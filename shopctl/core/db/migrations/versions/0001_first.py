@@ -183,6 +183,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_carts_customer_id", "carts", ["customer_id"], unique=False)
     op.create_index(
+        "ix_carts_merged_handle",
+        "carts",
+        ["handle_folded"],
+        unique=False,
+        sqlite_where=sa.text("state = 'merged'"),
+        postgresql_where=sa.text("state = 'merged'"),
+    )
+    op.create_index(
+        "ix_carts_merged_into",
+        "carts",
+        ["merged_into"],
+        unique=False,
+        sqlite_where=sa.text("state = 'merged'"),
+        postgresql_where=sa.text("state = 'merged'"),
+    )
+    op.create_index(
         "ix_carts_open_expiry",
         "carts",
         ["expires_at"],
@@ -416,7 +432,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", "position", name=op.f("uq_order_lines_order_id_position")),
         sqlite_strict=True,
     )
-    op.create_index("ix_order_lines_sku", "order_lines", ["sku"], unique=False)
+    op.create_index("ix_order_lines_sku", "order_lines", ["sku", "order_id"], unique=False)
     op.create_table(
         "payments",
         sa.Column("id", types.Id(), nullable=False),

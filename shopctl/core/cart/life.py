@@ -1,0 +1,175 @@
+"""A cart from its first line to its end: found by a name, made, claimed by one checkout, expired."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from shopctl.core import reservations
+from shopctl.core.cart.lines import empty_out
+from shopctl.core.db.tables import carts
+from shopctl.core.db.types import new_id
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import text
+from shopctl.core.errors import BadInput, Refused
+from shopctl.core.queries.carts import CartView, is_address, open_cart, unknown_cart, view
+from shopctl.core.queries.customers import customer_id
+from shopctl.core.reservations import Owner
+from shopctl.core.shop import Shop
+
+c = carts.c
+
+
+def owner(cart: Row) -> Owner:
+    """The cart as the owner of holds."""
+    return Owner("cart", cart.id, f"cart {cart.handle}")
+
+
+# --- use cases -----------------------------------------------------------------------------------------------------
+def sweep(shop: Shop, *, batch: int = 500) -> int:
+    """End carts past their term, in batches; how many."""
+    total = 0
+    while True:
+        with shop.work("cart.sweep") as tx:
+            count = expire_carts(tx, batch)
+            tx.commit()
+        total += count
+        if count < batch or shop.dry_run:
+            return total
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------
+def take(tx: UnitOfWork, name: str, *, make: bool = False) -> Row:
+    """The open cart of a name, ours until the transaction ends; made if asked. NotFound, or Refused(cart_in_checkout).
+
+    The audit log gets its handle, whatever it was called by: an e-mail address has no place there.
+    """
+    cart = alive(tx, open_cart(tx, name))
+    if cart is None:
+        if not make:
+            raise unknown_cart(tx, name)
+        cart = _made(tx, name)
+    tx.target = cart.handle
+    return cart
+
+
+def alive(tx: UnitOfWork, found: Row | None) -> Row | None:
+    """The cart, locked, if it may be changed; one past its term ends here, and its handle is free again."""
+    if found is None:
+        return None
+    cart = tx.row(sa.select(carts).where(c.id == found.id, c.state == "open").with_for_update())
+    if cart is None:
+        return None
+    if cart.claimed_by is not None:
+        raise in_checkout(cart.handle)
+    if cart.expires_at <= tx.now:
+        _end(tx, cart.id)
+        return None
+    return cart
+
+
+def done(tx: UnitOfWork, cart: Row) -> CartView:
+    """Touch the cart, give its holds a new term, commit, and show it."""
+    until = tx.now + tx.facts.cart_ttl
+    tx.execute(
+        sa.update(carts).where(c.id == cart.id).values(expires_at=until, updated_at=tx.now, version=c.version + 1)
+    )
+    reservations.extend_cart(tx, cart.id)
+    shown = view(tx, tx.rows(sa.select(carts).where(c.id == cart.id))[0])
+    tx.commit()
+    return shown
+
+
+def claim(tx: UnitOfWork, cart: Row, order_id: str) -> None:
+    """Take a cart for one checkout, at the version that was read; Refused(cart_in_checkout) for the second."""
+    claimed = tx.execute(
+        sa.update(carts)
+        .where(c.id == cart.id, c.version == cart.version, c.claimed_by.is_(None))
+        .values(claimed_by=order_id, version=c.version + 1, updated_at=tx.now)
+    )
+    if claimed.rowcount != 1:
+        raise in_checkout(cart.handle)
+
+
+def unclaim(tx: UnitOfWork, cart_id: str, order_id: str) -> Row:
+    """Give a cart back to its shopper with a new term; the cart."""
+    tx.execute(
+        sa.update(carts)
+        .where(c.id == cart_id, c.claimed_by == order_id)
+        .values(claimed_by=None, version=c.version + 1, updated_at=tx.now, expires_at=tx.now + tx.facts.cart_ttl)
+    )
+    return tx.rows(sa.select(carts).where(c.id == cart_id))[0]
+
+
+def expire_carts(tx: UnitOfWork, limit: int) -> int:
+    """End carts past their term and give back what they held; how many."""
+    overdue = tx.rows(
+        sa.select(c.id)
+        .where(c.state == "open", c.expires_at <= tx.now, c.claimed_by.is_(None))
+        .order_by(c.expires_at)
+        .limit(limit)
+    )
+    for row in overdue:
+        _end(tx, row.id)
+    return len(overdue)
+
+
+def forget(tx: UnitOfWork, customer: str) -> None:
+    """A customer is erased: their carts end empty, and no handle leads to them. Refused(cart_in_checkout)."""
+    mine = sa.select(c.id).where(c.customer_id == customer)
+    for row in tx.rows(sa.select(carts).where(c.customer_id == customer).order_by(c.id)):
+        if row.claimed_by is not None:
+            raise in_checkout(row.handle)
+        empty_out(tx, row.id)
+        if row.state == "open":
+            _end(tx, row.id)
+    unname(tx, sa.or_(c.customer_id == customer, c.merged_into.in_(mine)))
+
+
+def unname(tx: UnitOfWork, which: sa.ColumnElement[bool]) -> None:
+    """Give carts a handle of our own making, so that theirs is free."""
+    made = _handle_of(sa.cast(c.id, sa.Text))
+    tx.execute(sa.update(carts).where(which).values(handle=made, handle_folded=made, updated_at=tx.now))
+
+
+def in_checkout(handle: str) -> Refused:
+    return Refused(
+        "cart_in_checkout",
+        f"Cart {handle!r} is in a checkout",
+        hint="Wait for it, or repeat it with its key; `shopctl store recover` finishes one that died.",
+        cart=handle,
+    )
+
+
+def empty(handle: str) -> Refused:
+    return Refused("cart_empty", f"Cart {handle!r} is empty", hint="shopctl cart add CART SKU QTY", cart=handle)
+
+
+# --- how it works --------------------------------------------------------------------------------------------------
+def _made(tx: UnitOfWork, name: str) -> Row:
+    """A new cart: a guest's under their handle, a customer's (named by e-mail address) under one of our making."""
+    new = new_id()
+    customer = customer_id(tx, name) if is_address(name) else None
+    handle = tx.execute(sa.select(_handle_of(sa.literal(new)))).scalar_one() if customer else _valid_handle(name)
+    row = {"id": new, "handle": handle, "handle_folded": text.fold(handle), "customer_id": customer, "state": "open"}
+    row |= {"version": 1, "expires_at": tx.now + tx.facts.cart_ttl, "created_at": tx.now, "updated_at": tx.now}
+    tx.insert(carts, [row])
+    return tx.rows(sa.select(carts).where(c.id == new))[0]
+
+
+def _handle_of(cart_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """A handle that is a cart's alone: the random end of its id."""
+    return sa.literal("cart-", sa.Text).concat(sa.func.substr(cart_id, 25))
+
+
+def _valid_handle(handle: str) -> str:
+    try:
+        return text.sku(handle.strip())
+    except ValueError as error:
+        raise BadInput("bad_cart", f"A cart handle {error}", cart=handle) from None
+
+
+def _end(tx: UnitOfWork, cart_id: str) -> None:
+    reservations.release_cart(tx, cart_id)
+    tx.execute(
+        sa.update(carts).where(c.id == cart_id).values(state="expired", updated_at=tx.now, version=c.version + 1)
+    )

@@ -1,0 +1,77 @@
+"""Erasure: a customer asks to be forgotten (GDPR, article 17). Owns no table; composes the steps of others.
+
+Gone are name, e-mail address, addresses, carts, notes, tracking numbers, what imports said besides, and kept letters. What
+the shop's own books need stays without a person: amounts, tax, country and region, stock, the gateway's references.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from shopctl.core import cart, customers, orders, outbox, payments
+from shopctl.core.db import engine as stores
+from shopctl.core.db import tables
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.errors import Refused
+from shopctl.core.ports import Keeping
+from shopctl.core.queries.customers import customer_id
+from shopctl.core.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """`customer` is the id that is left, `orders` how many they were in, `letters` the kept copies that were destroyed."""
+
+    customer: str
+    orders: int
+    letters: int
+
+
+def erase(shop: Shop, *, email: str) -> Erased:
+    """Forget a customer, whose e-mail address may register anew. Refused while an order, a refund or a checkout is open.
+
+    Letters lie outside the store. They go before it, after a rehearsal that may still refuse: killed in between, the
+    command can be repeated, whereas nothing would lead to them any more once the address is gone.
+    """
+    rehearsed, recipients = _erase(shop.but(dry_run=True), email)
+    if shop.dry_run:
+        return rehearsed
+    letters = shop.notifier.forget(recipients) if isinstance(shop.notifier, Keeping) else 0
+    done, _ = _erase(shop, email)
+    stores.fold_log(shop.engine)
+    return Erased(done.customer, done.orders, letters)
+
+
+def _erase(shop: Shop, email: str) -> tuple[Erased, frozenset[str]]:
+    """The unit of work, and whom letters were sent to."""
+    with shop.work("customers.erase") as tx:
+        stores.overwrite_deleted(tx.connection)
+        account = tx.target = customer_id(tx, email)
+        recipients = _recipients(tx, account)
+        cart.forget(tx, account)
+        placeholder = customers.forget(tx, account)
+        theirs = orders.forget(tx, account, recipients, placeholder)
+        for refund in payments.pending_refunds(tx):
+            if refund.order_id in theirs:
+                raise _owed(refund.number)
+        outbox.forget(tx, theirs)
+        tx.commit()
+    return Erased(account, len(theirs), 0), recipients
+
+
+def _recipients(tx: UnitOfWork, account: str) -> frozenset[str]:
+    """Every address that the customer was written to."""
+    ordered = sa.select(tables.orders.c.email).where(tables.orders.c.customer_id == account)
+    own = sa.select(tables.customers.c.email).where(tables.customers.c.id == account)
+    return frozenset(row.email for row in tx.rows(ordered.union(own)))
+
+
+def _owed(number: int) -> Refused:
+    return Refused(
+        "refund_unresolved",
+        f"A refund of order {number} is not confirmed yet: its customer cannot be erased",
+        hint="Run `shopctl store recover` first.",
+        number=str(number),
+    )
