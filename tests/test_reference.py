@@ -77,7 +77,7 @@ def test_a_noun_is_told_alike_everywhere() -> None:
     for name, summary in data.ROOT.summaries(ctx):
         found = data.ROOT.get_command(ctx, name)
         if isinstance(found, TyperGroup):
-            assert found.help == summary
+            assert str(found.help).startswith(summary)
 
 
 @pytest.mark.parametrize("entry", whole(data.ROOT)["commands"], ids=lambda entry: entry["command"])
@@ -152,6 +152,13 @@ RUN: list[str] = [
     "orders picklist",
     "orders watch --all --for 0s",
     "events tail",
+    "reports sales",
+    "reports sales --by product",
+    "reports stock",
+    "reports funnel",
+    "customers export ana@example.com",
+    "cart login c9 --email ana@example.com",
+    "cart logout c9",
     "reservations list --all",
     "reservations sweep",
     "cart add c2 TEE-RED 1",

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 from shopctl.core import verify
 from shopctl.core.domain.money import Money
 from shopctl.core.imports import report
+from shopctl.core.imports.orders import report as orders_report
 from shopctl.core.queries import orders
 from shopctl.core.queries.listing import Listing
 
@@ -29,9 +30,10 @@ _CLASHES: Mapping[Any, str] = {
     verify.Report: "Verification",
     report.Report: "ImportReport",
     orders.Event: "OrderEvent",
+    orders_report.Report: "OrdersReport",
 }
 """Classes of the same name in two modules."""
-RENDERS = {"listed": 0, "show": 0, "do": 0, "each": 2, "rows": 1, "many": 0, "one": 0, "whole": 0, "line": 0}
+RENDERS = {"listed": 0, "page": 1, "show": 0, "do": 0, "each": 2, "rows": 1, "many": 0, "one": 0, "whole": 0, "line": 0}
 """A method that renders → which of its arguments is what it renders."""
 _WORDS: Mapping[Any, str] = {
     str: "text",
