@@ -39,6 +39,8 @@ _CALLED: Mapping[str, str] = {
     "reservation": "RESERVATION_ID",
     "setting": "KEY",
     "timezone": "TIMEZONE",
+    "command": "COMMAND",
+    "shell": "SHELL",
 }
 KINDS: Mapping[str, str] = {word: kind for kind, words in _CALLED.items() for word in words.split()}
 """What a parameter or a field is called → what its names are; a parameter's own name counts before its metavar."""
@@ -160,7 +162,7 @@ def _names(ctx: Any, parameter: Any, typed: str) -> list[Name]:
 
         return [Name(name) for name in profiles()]
     if parameter.name == "value" and "key" in ctx.params:
-        return _setting_values(ctx.params["key"])
+        return _setting_values(ctx, ctx.params["key"])
     if command in _NEW and isinstance(parameter, TyperArgument):
         return []
     found: list[Name] = []
@@ -171,7 +173,7 @@ def _names(ctx: Any, parameter: Any, typed: str) -> list[Name]:
 
 def _kinds(command: str, parameter: Any) -> list[str]:
     """What the names of a parameter are: by its own name, else by its metavar, of which each part counts."""
-    if parameter.type.name == "integer":
+    if parameter.type.name in ("integer", "int range"):
         return []
     noun, metavar = command.rpartition(" ")[0], parameter.metavar or ""
     parts = metavar.strip("[].…").split("|")
@@ -203,12 +205,17 @@ def _of_list(command: str, asked: str, typed: str, store: str) -> list[Name]:
 
 def _of_kind(ctx: Any, kind: str, typed: str, verb: str = "") -> list[Name]:
     match kind:
-        case "":
-            return []
         case "setting":
             from shopctl.core.domain.facts import EDITABLE
 
             return [Name(key) for key in EDITABLE]
+        case "shell":
+            return [Name(shell) for shell in shells.SCRIPTS]
+        case "command":
+            found = ctx.find_root().command
+            for word in ctx.params.get("command") or ():
+                found = found.get_command(ctx, word)
+            return [Name(name, summary) for name, summary in found.summaries(ctx)] if isinstance(found, Noun) else []
         case "timezone":
             from zoneinfo import available_timezones
 
@@ -224,11 +231,9 @@ def _store(ctx: Any) -> str:
     return str(ctx.find_root().obj.settings().store.value)
 
 
-def _setting_values(key: str) -> list[Name]:
+def _setting_values(ctx: Any, key: str) -> list[Name]:
     if key == "timezone":
-        from zoneinfo import available_timezones
-
-        return [Name(zone) for zone in sorted(available_timezones())]
+        return _of_kind(ctx, "timezone", "")
     return [Name(word) for word in ("cart", "checkout")] if key == "hold_at" else []
 
 

@@ -11,7 +11,7 @@ from shopctl.commands.face import Listed, Reading, Writing, face, noun
 from shopctl.core.domain.times import moment, span
 from shopctl.core.errors import BadInput
 
-app = noun("Stock held for carts and orders: who holds what, for how long still, and why.")
+app = noun("Stock held for carts and orders: who holds what, and why.")
 Id = Annotated[str, typer.Argument(metavar="ID", help="The reservation's id, or - to read rows from stdin.")]
 
 

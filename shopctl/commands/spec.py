@@ -103,7 +103,7 @@ def _argument(argument: Any) -> dict[str, Any]:
     return {
         "name": argument.metavar,
         "help": argument.help,
-        "type": argument.type.name,
+        "type": _type(argument),
         "choices": choices(argument) or None,
         "required": argument.required,
         "default": argument.default,
@@ -116,11 +116,17 @@ def _option(option: Any) -> dict[str, Any]:
         "names": [*option.opts, *option.secondary_opts],
         "value": None if option.is_flag else option.metavar,
         "help": option.help,
-        "type": option.type.name,
+        "type": _type(option),
         "choices": choices(option) or None,
         "default": option.default,
         "repeated": option.multiple,
     }
+
+
+def _type(parameter: Any) -> str:
+    """text, integer, number or boolean; a range is what it is a range of."""
+    kind = str(parameter.type.name)
+    return {"str": "text", "int range": "integer", "float": "number", "float range": "number"}.get(kind, kind)
 
 
 def _with_inner(names: set[str], rows: Any) -> set[str]:

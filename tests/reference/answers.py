@@ -22,11 +22,18 @@ from typing import Any, TypeAlias
 from shopctl.core import verify
 from shopctl.core.domain.money import Money
 from shopctl.core.imports import report
+from shopctl.core.imports.orders import report as orders_report
+from shopctl.core.queries import orders
 from shopctl.core.queries.listing import Listing
 
-_CLASHES: Mapping[Any, str] = {verify.Report: "Verification", report.Report: "ImportReport"}
+_CLASHES: Mapping[Any, str] = {
+    verify.Report: "Verification",
+    report.Report: "ImportReport",
+    orders.Event: "OrderEvent",
+    orders_report.Report: "OrdersReport",
+}
 """Classes of the same name in two modules."""
-RENDERS = {"listed": 0, "show": 0, "do": 0, "each": 2, "rows": 1, "many": 0, "one": 0, "whole": 0, "line": 0}
+RENDERS = {"listed": 0, "page": 1, "show": 0, "do": 0, "each": 2, "rows": 1, "many": 0, "one": 0, "whole": 0, "line": 0}
 """A method that renders → which of its arguments is what it renders."""
 _WORDS: Mapping[Any, str] = {
     str: "text",
@@ -64,6 +71,11 @@ def printed(callback: Callable[..., Any]) -> list[Any]:
         if kind is not None and kind not in found:
             found.append(kind)
     return found
+
+
+def returned(function: Callable[..., Any]) -> list[Any]:
+    """The types that a function of the core returns."""
+    return list(_row(_of_callable(function)))
 
 
 def listing_of(callback: Callable[..., Any]) -> Listing[Any] | None:
@@ -217,6 +229,8 @@ def _kind(node: ast.AST, scope: Scope, depth: int = 0) -> Any:
             return element if element is None or isinstance(element, Mapping) else list[element]  # type: ignore[valid-type]
         case ast.IfExp():
             return _kind(node.body, scope, depth + 1) or _kind(node.orelse, scope, depth + 1)
+        case ast.Starred():
+            return next(_row(_kind(node.value, scope, depth + 1)), None)
         case ast.Constant():
             return type(node.value)
         case ast.JoinedStr():
@@ -299,6 +313,8 @@ def _bound(function: ast.FunctionDef) -> dict[str, ast.AST]:
     for node in ast.walk(function):
         if isinstance(node, ast.FunctionDef) and node is not function:
             found[node.name] = node
+        elif isinstance(node, ast.comprehension) and isinstance(node.target, ast.Name):
+            found[node.target.id] = ast.Starred(node.iter)  # one of what is gone through
         elif isinstance(node, ast.ImportFrom):
             found |= {alias.asname or alias.name: node for alias in node.names}
         elif isinstance(node, ast.Assign):

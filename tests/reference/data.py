@@ -9,19 +9,30 @@ import typer
 
 from shopctl import cli
 from shopctl.commands.spec import walk
-from shopctl.core import demo, search
-from shopctl.core.queries import rates
+from shopctl.core import demo, imports, search
+from shopctl.core.queries import events, rates
 from shopctl.core.queries.listing import Listing
+from shopctl.core.queries.reports.sales import CategorySales, CustomerSales, DaySales, ProductSales
 from tests.reference import answers, errors
 
 ROOT: Any = typer.main.get_command(cli.app)
 _ADDRESS = dict.fromkeys(("name", "line1", "line2", "city", "region", "postal_code", "country"), str)
-NOT_ROWS = {"dashboard", "catalog export"}
+_WAREHOUSE = {"code": str, "name": str, "priority": int, "active": bool}
+NOT_ROWS = {"dashboard", "catalog export", "stock export", "orders export"}
 """Commands that print no rows: a screen, or a file's own lines."""
 TOLD: dict[str, list[Any]] = {
     "demo": [{"store": str, "seconds": float, **answers.parts(demo.Summary)}],
     "customers addresses list": [{"id": str, **_ADDRESS}],
     "customers addresses add": [{"id": str, **_ADDRESS}],
+    "catalog import": answers.returned(imports.products.import_products),
+    "stock import": answers.returned(imports.stock.import_stock),
+    "stock warehouses add": [_WAREHOUSE],
+    "stock warehouses edit": [_WAREHOUSE],
+    "orders import": answers.returned(imports.orders.take.import_orders),
+    "customers addresses remove": [{"id": str, **_ADDRESS}],
+    "reports sales": [DaySales, CustomerSales, ProductSales, CategorySales],
+    "orders watch": [events.Change],
+    "events tail": [events.Event],
     "search": [search.Hit, search.Results],
 }
 """What cannot be read from the source of a command, or says less than is there."""

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from shopctl.core.db.tables import reservations, stock_levels, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.sourcing import Level, Place, explain, plan
-from shopctl.core.errors import NotFound
-from shopctl.core.queries.carts import LINES, open_cart
+from shopctl.core.queries.carts import LINES, open_cart, unknown_cart
 from shopctl.core.queries.catalog import unknown_sku
 from shopctl.core.queries.stock import FREE
 from shopctl.core.queries.warehouses import in_order
@@ -54,7 +53,7 @@ def of_cart(tx: UnitOfWork, handle: str) -> Sourcing:
     """What a checkout of this cart would hold, its own holds first; NotFound(unknown_cart)."""
     cart = open_cart(tx, handle)
     if cart is None or (cart.expires_at <= tx.now and cart.claimed_by is None):
-        raise NotFound("unknown_cart", f"There is no open cart {handle!r}", cart=handle)
+        raise unknown_cart(tx, handle)
     lines = tx.rows(LINES, {"cart_id": cart.id})
     owner = cart.id if cart.claimed_by is None else cart.claimed_by
     return of_skus(tx, {line.sku: line.quantity for line in lines}, owner_id=owner)
