@@ -13,7 +13,8 @@ from typing import Any
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.imports import cells, extra, shopify
 from shopctl.core.imports.rows import OPENING
-from shopctl.core.imports.shopify import BLANK, NO_OPTIONS, OPTIONS, Layout
+from shopctl.core.imports.shopify import NO_OPTIONS, OPTIONS, Layout
+from shopctl.core.imports.words import BLANK, Words, kept_cell
 
 
 def rows(layout: Layout, product: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -46,10 +47,7 @@ def _named(layout: Layout, by_role: Mapping[str, str]) -> dict[str, str]:
 
 def _head(layout: Layout, product: Mapping[str, Any], kept: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     was = {role: kept.get(layout.columns[role], "") for role in (*shopify.OF_PRODUCT, "option1 name")}
-    ours = shopify.STATUSES[product["status"]]
-    published, status = ((was[role] or word).strip() for role, word in zip(("published", "status"), ours, strict=True))
-    if (shopify.status(published, status) or "active") != product["status"]:
-        published, status = ours
+    published, status = shopify.STATUS.spelled(product["status"], (was["published"], was["status"]))
     options = {name: word for (name, _), word in zip(OPTIONS, names, strict=False)}
     if not names:
         options = {"option1 name": "" if was["option1 name"] == BLANK else next(iter(NO_OPTIONS))}
@@ -79,7 +77,7 @@ def _category(category: str, was: Mapping[str, str]) -> dict[str, str]:
 def _variant(
     layout: Layout, variant: Mapping[str, Any], mine: Mapping[str, str], names: Sequence[str]
 ) -> dict[str, str]:
-    def spelled(role: str, words: shopify.Words, field: str) -> str:
+    def spelled(role: str, words: Words, field: str) -> str:
         return words.spelled(variant[field], mine.get(layout.columns[role], ""))
 
     options = variant["options"] or NO_OPTIONS
@@ -108,7 +106,7 @@ def _variant(
 def _quantity(variant: Mapping[str, Any], kept: str) -> str:
     """What is on hand where stock is counted; where it is not, what the file said."""
     on_hand = variant.get(OPENING)
-    return kept.strip() if not variant["tracked"] or (on_hand is None and kept) else str(on_hand or 0)
+    return kept_cell(kept, "") if not variant["tracked"] or (on_hand is None and kept) else str(on_hand or 0)
 
 
 def _images(
