@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shopctl.core.imports.platforms.words import Joint, Words, taken
 from shopctl.core.imports.rows import Refusal, shown
 from shopctl.core.imports.table import Row, Table
-from shopctl.core.imports.words import Joint, Words, taken
 
 
 class Columns:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from shopctl.core.catalog import STATUSES
-from shopctl.core.imports import cells, shopify
+from shopctl.core.imports import cells
+from shopctl.core.imports.kept import BLANK
+from shopctl.core.imports.platforms import shopify
+from shopctl.core.imports.platforms.shopify import LAST
 from shopctl.core.imports.read.roles import Cells
 from shopctl.core.imports.rows import OPENING
-from shopctl.core.imports.shopify import LAST
-from shopctl.core.imports.words import BLANK
 
 Image: TypeAlias = tuple[int, int, str]
 """Position, line, address."""

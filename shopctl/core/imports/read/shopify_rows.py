@@ -15,6 +15,7 @@ from itertools import chain
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import cells, extra
+from shopctl.core.imports.platforms.shopify import OF_IMAGE, OF_PRODUCT, OF_VARIANT, OPTIONS, Layout
 from shopctl.core.imports.read.roles import Cells, Columns
 from shopctl.core.imports.read.shopify_cells import (
     Image,
@@ -24,7 +25,6 @@ from shopctl.core.imports.read.shopify_cells import (
     variant_said,
 )
 from shopctl.core.imports.rows import OPENING, ROW, RawProduct, RawVariant, Refusal, Source
-from shopctl.core.imports.shopify import OF_IMAGE, OF_PRODUCT, OF_VARIANT, OPTIONS, Layout
 from shopctl.core.imports.table import Ignored, Names, Row, Table, groups, second_thoughts
 
 _USED = ("handle", *OF_PRODUCT, *OF_VARIANT, "image", "position", *chain.from_iterable(OPTIONS))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from shopctl.core.errors import BadInput
-from shopctl.core.imports import cells, extra, square
+from shopctl.core.imports import cells, extra
+from shopctl.core.imports.kept import BLANK
+from shopctl.core.imports.platforms import square
 from shopctl.core.imports.read.roles import Cells, Columns
 from shopctl.core.imports.read.square_cells import product_said, variant_said
 from shopctl.core.imports.rows import RawProduct, RawVariant, Source
 from shopctl.core.imports.table import Ignored, Names, Row, Table, groups, second_thoughts
-from shopctl.core.imports.words import BLANK
 
 _PRODUCT_ROLES = {"handle": "handle", "title": "title", "description": "description", "status": "archived"}
 _VARIANT_ROLES = {"sku": "sku", "options": "variation", "price": "price", "barcode": "barcode"}
@@ -31,7 +32,7 @@ def read(table: Table) -> Source:
     at = {role: found[name] for role, name in folded.items() if name in found}
     if "title" not in at:
         raise BadInput("column_missing", "A Square item library has an Item Name column, this one has none")
-    source = Source(square.FORMAT)
+    source = Source(square.FORMAT, id_column="Token")
     source.product_columns = {"handle": table.header[at["title"]]}
     source.product_columns |= {field: table.header[at[role]] for field, role in _PRODUCT_ROLES.items() if role in at}
     category = next((role for role in reversed(square.CATEGORY) if role in at), None)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from shopctl.core.imports import square
+from shopctl.core.imports.kept import BLANK
+from shopctl.core.imports.platforms import square
+from shopctl.core.imports.platforms.square import REGULAR, VARIATION, Named
+from shopctl.core.imports.platforms.words import keep
 from shopctl.core.imports.read.roles import Cells
 from shopctl.core.imports.rows import OPENING
-from shopctl.core.imports.square import REGULAR, VARIATION, Named
-from shopctl.core.imports.words import BLANK, keep
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NO_PRICE = ("variable", "variable price", "variable pricing")

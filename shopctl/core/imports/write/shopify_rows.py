@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shopctl.core.db.tables import MAX_QUANTITY
-from shopctl.core.imports import cells, extra, shopify
+from shopctl.core.imports import extra
+from shopctl.core.imports.kept import BLANK, harmless
+from shopctl.core.imports.platforms import shopify
+from shopctl.core.imports.platforms.shopify import NO_OPTIONS, OPTIONS, Layout
+from shopctl.core.imports.platforms.words import Words, kept_cell
 from shopctl.core.imports.rows import OPENING
-from shopctl.core.imports.shopify import NO_OPTIONS, OPTIONS, Layout
-from shopctl.core.imports.words import BLANK, Words, kept_cell
 
 
 def rows(layout: Layout, product: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -27,18 +29,14 @@ def rows(layout: Layout, product: Mapping[str, Any], variants: Sequence[Mapping[
         mine = extra.of(variant, layout.format)
         of_product = _repeated(head, mine) if index else kept | head
         own = _variant(layout, variant, mine, names)
-        yield _guarded({**mine, **of_product, **own, **beside[index], layout.columns["handle"]: product["handle"]})
+        yield harmless({**mine, **of_product, **own, **beside[index], layout.columns["handle"]: product["handle"]})
     for row in alone:
-        yield _guarded({**row, **_repeated(head, row), layout.columns["handle"]: product["handle"]})
+        yield harmless({**row, **_repeated(head, row), layout.columns["handle"]: product["handle"]})
 
 
 def _repeated(head: Mapping[str, str], row: Mapping[str, str]) -> dict[str, str]:
     """The product's cells, in a row that repeated them."""
     return {column: cell if row.get(column) else "" for column, cell in head.items()}
-
-
-def _guarded(row: dict[str, str]) -> dict[str, str]:
-    return {column: cells.guarded_text(cell) for column, cell in row.items()}
 
 
 def _named(layout: Layout, by_role: Mapping[str, str]) -> dict[str, str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shopctl.core.imports import cells, extra, square
+from shopctl.core.imports import extra
+from shopctl.core.imports.kept import BLANK, harmless
+from shopctl.core.imports.platforms import square
+from shopctl.core.imports.platforms.square import AT_MAIN, COLUMNS, FORMAT, HEADER, OPTIONS, VARIATION
+from shopctl.core.imports.platforms.words import kept_cell
 from shopctl.core.imports.rows import OPENING, handle_of
-from shopctl.core.imports.square import AT_MAIN, COLUMNS, FORMAT, HEADER, OPTIONS, VARIATION
-from shopctl.core.imports.words import BLANK, kept_cell
 
 __all__ = ["HEADER", "rows"]
 
@@ -18,8 +20,7 @@ def rows(product: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -> I
     for index, variant in enumerate(variants):
         mine = extra.of(variant, FORMAT)
         blank = {name: "" for name in head if index and mine.get(name) == BLANK}
-        row = {**mine, **head, **blank, **_variant(variant, mine)}
-        yield {name: cells.guarded_text(cell) for name, cell in row.items()}
+        yield harmless({**mine, **head, **blank, **_variant(variant, mine)})
 
 
 def _head(product: Mapping[str, Any]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""What the words in a platform's cells mean, and how we write it.
+"""What the words in single cells mean, and how we write it, for formats whose rows are not alike: the first of a product
+says more than the others (see kept.py for rows that are).
 
-A cell that says in other words what we would write is kept as it is (`extra`), and written again while it still means
-what our own field says.
+A cell that says in other words what we would write is kept as it is, and written again while it still means what our own
+field says.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-BLANK = " "
-"""Kept for a blank cell where we would write a word."""
+from shopctl.core.imports.kept import BLANK
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,8 @@ class Words:
 
     def spelled(self, value: Any, kept: str) -> str:
         """The kept cell while it means the value, else our own word for it."""
-        if kept and self.meaning(kept) == value:
-            return kept_cell(kept, "")
-        return self.written(value)
+        cell = kept_cell(kept, "")
+        return cell if kept and self.meaning(cell) == value else self.written(value)
 
 
 @dataclass(frozen=True, slots=True)

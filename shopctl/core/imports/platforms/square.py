@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Self
 
 from shopctl.core.imports import cells
-from shopctl.core.imports.words import Joint, Words
+from shopctl.core.imports.platforms.words import Joint, Words
 
 FORMAT = "square"
 

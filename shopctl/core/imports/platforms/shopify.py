@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.imports import cells
-from shopctl.core.imports.words import Joint, Words
+from shopctl.core.imports.platforms.words import Joint, Words
 
 OF_PRODUCT = ("title", "description", "vendor", "category", "type", "tags", "published", "status")
 """Roles of columns whose cells stand in a product's first row. Other rows may repeat them, and not contradict."""
