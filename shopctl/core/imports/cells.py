@@ -8,7 +8,6 @@ from typing import Any
 
 _STARTS_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _NEEDS_QUOTES = re.compile(r'[",;\r\n\t]|^\s|\s$')
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -20,11 +19,6 @@ def guarded(cell: str) -> str:
 
 def unguarded(cell: str) -> str:
     return cell[1:] if _QUOTED_FORMULA.match(cell) else cell
-
-
-def guarded_text(cell: str) -> str:
-    """The same, with plain numbers left alone: other platforms read them as numbers."""
-    return cell if _NUMBER.fullmatch(cell) else guarded(cell)
 
 
 def csv_cell(text: str) -> str:

@@ -15,7 +15,7 @@ from shopctl.core.errors import BadInput
 from shopctl.core.imports import formats
 from shopctl.core.imports.cells import csv_cell
 from shopctl.core.imports.rows import OPENING, PRODUCT_FIELDS, VARIANT_FIELDS, Exported
-from shopctl.core.imports.write import bigcommerce, jsonl, medusa, own_csv, shopify, shopify_2024, woocommerce
+from shopctl.core.imports.write import bigcommerce, jsonl, medusa, own_csv, shopify, shopify_2024, square, woocommerce
 from shopctl.core.shop import Shop
 
 PAGE = 500
@@ -38,6 +38,7 @@ _OWN: Mapping[str, Callable[[Iterator[Exported]], Iterator[str]]] = {"jsonl": js
 _PLATFORMS: Mapping[str, Platform] = {
     "shopify": shopify,
     "shopify-2024": shopify_2024,
+    "square": square,
     "woocommerce": woocommerce,
     "medusa": medusa,
     "bigcommerce": bigcommerce,

@@ -15,16 +15,12 @@ from shopctl.core.imports.table import Table
 def unused(table: Table, used: Collection[int], standard: Sequence[str] = ()) -> dict[str, int]:
     """The columns that a reader does not use, named as the format's `standard` header spells them, else as the file does.
 
-    A column without a name, or with the name of another, is not among them: nothing could say which it was.
+    A column without a name is not among them. BadInput for a name that stands twice: nothing could say which is which.
     """
+    table.index([name for name in table.names if name])
     spelled = {name.casefold(): name for name in standard}
-    taken = {table.names[i] for i in used}
-    found: dict[str, int] = {}
-    for i, name in enumerate(table.names):
-        if i not in used and name and name not in taken:
-            taken.add(name)
-            found[spelled.get(name, table.header[i])] = i
-    return found
+    free = [(i, name) for i, name in enumerate(table.names) if name and i not in used]
+    return {spelled.get(name, table.header[i]): i for i, name in free}
 
 
 def picked(cells: Sequence[str], columns: Mapping[str, int]) -> dict[str, str]:

@@ -11,6 +11,7 @@ OWN: Mapping[str, str] = {"jsonl": "shopctl's own JSONL", "csv": "shopctl's own 
 PLATFORMS: Mapping[str, str] = {
     "shopify": "Shopify's classic product CSV",
     "shopify-2024": "Shopify's product CSV since 2024",
+    "square": "Square's item library",
     "woocommerce": "WooCommerce's product CSV",
     "medusa": "Medusa's product CSV",
     "bigcommerce": "BigCommerce's product CSV",

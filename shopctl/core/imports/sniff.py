@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import formats
-from shopctl.core.imports.read import bigcommerce, jsonl, medusa, own_csv, shopify, shopify_2024, woocommerce
+from shopctl.core.imports.read import bigcommerce, jsonl, medusa, own_csv, shopify, shopify_2024, square, woocommerce
 from shopctl.core.imports.rows import Source, shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Table
@@ -26,6 +26,7 @@ _READERS: Mapping[str, Reader] = {
     "bigcommerce": bigcommerce,
     "shopify-2024": shopify_2024,
     "shopify": shopify,
+    "square": square,
     "csv": own_csv,
 }
 """The CSV formats; the first that fits a header has it, so our own, which asks least, comes last."""
@@ -33,7 +34,6 @@ _READERS: Mapping[str, Reader] = {
 _TAKEN = f"Formats: {formats.NAMES}."
 # Columns that only such a file has, and what it is. The first that fits names it.
 _FOREIGN: Sequence[tuple[frozenset[str], str]] = (
-    (frozenset(["token", "item name"]), "a Square item export"),
     (frozenset(["item", "options", "inventory tracking"]), "a BigCommerce product export of the new layout"),
 )
 _INVENTORY = (frozenset(["handle", "hs code", "coo"]), frozenset(["sku", "location"]), frozenset(["sku", "warehouse"]))

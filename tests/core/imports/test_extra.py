@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from shopctl.core.errors import BadInput
 from shopctl.core.imports import extra
 from shopctl.core.imports.source import lines_of
 from shopctl.core.imports.table import Table
@@ -39,7 +42,9 @@ def test_cells_must_be_storable_text(shop: Shop) -> None:
 
 
 def test_unused_columns() -> None:
-    table = Table(lines_of('SKU,"b\nc",seo TITLE,,SEO title,sku,Note\n1,2,3,4,5,6,\n'))
+    table = Table(lines_of('SKU,"b\nc",seo TITLE,,,Note\n1,2,3,4,5,\n'))
     columns = extra.unused(table, [0], ["SEO Title", "SKU"])
-    assert columns == {"b\nc": 1, "SEO Title": 2, "Note": 6}
+    assert columns == {"b\nc": 1, "SEO Title": 2, "Note": 5}
     assert extra.picked(next(iter(table)).cells, columns) == {"b\nc": "2", "SEO Title": "3", "Note": ""}
+    with pytest.raises(BadInput, match="'note' more than once"):
+        extra.unused(Table(lines_of("SKU,Note,NOTE\n")), [0])

@@ -38,6 +38,9 @@ TEE: dict[str, Any] = {
 TWIN = {"handle": "tee-2", "title": "Tee", "variants": [{"sku": "ONE", "options": {"Size": "M"}, "price": "1"}]}
 
 CANNOT_SAY = {
+    "shopify": ["low_stock"],
+    "shopify-2024": ["low_stock"],
+    "square": ["backorder_limit", "brand", "compare_at_price", "image_urls", "low_stock", "tags", "taxable"],
     "woocommerce": [],
     "medusa": ["brand", "category", "compare_at_price", "low_stock", "requires_shipping", "taxable"],
     "bigcommerce": ["backorder_limit", "weight_grams"],

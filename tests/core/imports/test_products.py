@@ -163,8 +163,8 @@ def test_nothing_changes_where_everything_is_there_already(shop: Shop) -> None:
 
 
 def test_what_a_reader_notes_is_in_the_report(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def noting(lines: Any, wanted: str | None = None) -> Any:
-        found = open_source(lines, wanted)
+    def noting(lines: Any, *how: Any) -> Any:
+        found = open_source(lines, *how)
         found.notes["prices in DKK were kept but are not used"] = None
         return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shopctl.core import catalog
-from shopctl.core.imports.shopify import CLASSIC, SINCE_2024, Layout
+from shopctl.core.imports.platforms.shopify import CLASSIC, SINCE_2024, Layout
 from shopctl.core.shop import Shop
 
 from .conftest import NewShop

@@ -21,6 +21,7 @@ from .helpers import accepted, catalogue, refused
         ("title,price\nA,1\n", "csv"),
         ("TITLE;PRICE\nA;1\n", "csv"),
         ("handle,title,variant price\na,A,1\n", "shopify"),
+        ("Token,ITEM name,Price\nx,A,1\n", "square"),
         ("TITLE,url HANDLE,price\nA,a,1\n", "shopify-2024"),
     ],
 )
@@ -33,7 +34,6 @@ def test_the_format_is_told_from_the_start(shop: Shop, file: str, format: str) -
     ("header", "code", "what"),
     [
         ("Name,Email,Financial Status,Lineitem sku", "orders_export", "file of orders"),
-        ("Token,Item Name,SKU", "unsupported_format", "Square"),
         ("Item,Name,Options,Inventory Tracking", "unsupported_format", "BigCommerce"),
         ("Handle,Title,SKU,HS Code,COO,Berlin", "inventory_file", "inventory file"),
         ("SKU,Location,On hand (new)", "inventory_file", "inventory file"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shopctl.core.imports.platforms.shopify import CLASSIC, OF_IMAGE, OF_VARIANT
 from shopctl.core.imports.read import shopify_rows
 from shopctl.core.imports.rows import Source
-from shopctl.core.imports.shopify import CLASSIC, OF_IMAGE, OF_VARIANT
 from shopctl.core.imports.table import Table
 
 _ITS_OWN = frozenset(

@@ -6,49 +6,15 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from shopctl.core.catalog import STATUSES
-from shopctl.core.imports import cells, shopify
-from shopctl.core.imports.rows import OPENING, Refusal, shown
-from shopctl.core.imports.shopify import BLANK, LAST, OPTIONS
-from shopctl.core.imports.table import Row, Table
+from shopctl.core.imports import cells
+from shopctl.core.imports.kept import BLANK
+from shopctl.core.imports.platforms import shopify
+from shopctl.core.imports.platforms.shopify import LAST
+from shopctl.core.imports.read.roles import Cells
+from shopctl.core.imports.rows import OPENING
 
 Image: TypeAlias = tuple[int, int, str]
 """Position, line, address."""
-
-
-class Columns:
-    """Where a file has the columns of each role, and the roles of the options that it can say."""
-
-    def __init__(self, table: Table, at: Mapping[str, int]) -> None:
-        self.header, self.at = table.header, at
-        self.options = [(name, value) for name, value in OPTIONS if name in at or value in at]
-
-
-class Cells:
-    """One row's cells by role; problems are noted with the file's own spelling of the column.
-
-    `kept` has, by role, cells that are used and still worth keeping as they are.
-    """
-
-    def __init__(self, columns: Columns, row: Row) -> None:
-        self.columns, self._at, self._cells = columns, columns.at, row.cells
-        self.line = row.line
-        self.problems: list[Refusal] = []
-        self.kept: dict[str, str] = {}
-
-    def has(self, role: str) -> bool:
-        return role in self._at
-
-    def __getitem__(self, role: str) -> str:
-        return self._cells[self._at[role]] if role in self._at else ""
-
-    def refuse(self, role: str, reason: str) -> None:
-        column = self.columns.header[self._at[role]] if role in self._at else role
-        self.problems.append(Refusal(self.line, column, shown(self[role]), reason))
-
-    def take(self, role: str, words: shopify.Words) -> Any:
-        """What the cell means; a spelling that is not ours is kept."""
-        value, self.kept[role] = shopify.taken(words, self[role])
-        return value
 
 
 def option_names(head: Cells) -> dict[str, str]:
@@ -93,10 +59,7 @@ def _status(head: Cells) -> str | None:
     status = shopify.status(published, word)
     if status not in (*STATUSES, None):
         return word  # for validation to refuse
-    for role, cell, ours in zip(
-        ("published", "status"), (published, word), shopify.STATUSES[status or "active"], strict=True
-    ):
-        head.kept[role] = "" if cell.strip().casefold() == ours.casefold() else cell or BLANK
+    head.take_all(("published", "status"), shopify.STATUS)
     return status
 
 

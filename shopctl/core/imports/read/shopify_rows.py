@@ -15,9 +15,9 @@ from itertools import chain
 
 from shopctl.core.errors import BadInput
 from shopctl.core.imports import cells, extra
+from shopctl.core.imports.platforms.shopify import OF_IMAGE, OF_PRODUCT, OF_VARIANT, OPTIONS, Layout
+from shopctl.core.imports.read.roles import Cells, Columns
 from shopctl.core.imports.read.shopify_cells import (
-    Cells,
-    Columns,
     Image,
     image,
     option_names,
@@ -25,7 +25,6 @@ from shopctl.core.imports.read.shopify_cells import (
     variant_said,
 )
 from shopctl.core.imports.rows import OPENING, ROW, RawProduct, RawVariant, Refusal, Source
-from shopctl.core.imports.shopify import OF_IMAGE, OF_PRODUCT, OF_VARIANT, OPTIONS, Layout
 from shopctl.core.imports.table import Ignored, Names, Row, Table, groups, second_thoughts
 
 _USED = ("handle", *OF_PRODUCT, *OF_VARIANT, "image", "position", *chain.from_iterable(OPTIONS))
@@ -99,7 +98,7 @@ class _Images:
 class _Reader:
     def __init__(self, table: Table, source: Source, layout: Layout, at: Mapping[str, int]) -> None:
         self._table, self._source, self._layout, self._at = table, source, layout, at
-        self._columns = Columns(table, at)
+        self._columns = Columns(table, at, OPTIONS)
         values = [value for _, value in OPTIONS]
         self._of_variant = [i for role, i in at.items() if role in OF_VARIANT or role in values]
         self._once = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shopctl.core.imports.shopify import CLASSIC
+from shopctl.core.imports.platforms.shopify import CLASSIC
 from shopctl.core.imports.write import shopify_rows
 
 HEADER = CLASSIC.header

@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shopctl.core.db.tables import MAX_QUANTITY
-from shopctl.core.imports import cells, extra, shopify
+from shopctl.core.imports import extra
+from shopctl.core.imports.kept import BLANK, harmless
+from shopctl.core.imports.platforms import shopify
+from shopctl.core.imports.platforms.shopify import NO_OPTIONS, OPTIONS, Layout
+from shopctl.core.imports.platforms.words import Words, kept_cell
 from shopctl.core.imports.rows import OPENING
-from shopctl.core.imports.shopify import BLANK, NO_OPTIONS, OPTIONS, Layout
 
 
 def rows(layout: Layout, product: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -26,18 +29,14 @@ def rows(layout: Layout, product: Mapping[str, Any], variants: Sequence[Mapping[
         mine = extra.of(variant, layout.format)
         of_product = _repeated(head, mine) if index else kept | head
         own = _variant(layout, variant, mine, names)
-        yield _guarded({**mine, **of_product, **own, **beside[index], layout.columns["handle"]: product["handle"]})
+        yield harmless({**mine, **of_product, **own, **beside[index], layout.columns["handle"]: product["handle"]})
     for row in alone:
-        yield _guarded({**row, **_repeated(head, row), layout.columns["handle"]: product["handle"]})
+        yield harmless({**row, **_repeated(head, row), layout.columns["handle"]: product["handle"]})
 
 
 def _repeated(head: Mapping[str, str], row: Mapping[str, str]) -> dict[str, str]:
     """The product's cells, in a row that repeated them."""
     return {column: cell if row.get(column) else "" for column, cell in head.items()}
-
-
-def _guarded(row: dict[str, str]) -> dict[str, str]:
-    return {column: cells.guarded_text(cell) for column, cell in row.items()}
 
 
 def _named(layout: Layout, by_role: Mapping[str, str]) -> dict[str, str]:
@@ -46,10 +45,7 @@ def _named(layout: Layout, by_role: Mapping[str, str]) -> dict[str, str]:
 
 def _head(layout: Layout, product: Mapping[str, Any], kept: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     was = {role: kept.get(layout.columns[role], "") for role in (*shopify.OF_PRODUCT, "option1 name")}
-    ours = shopify.STATUSES[product["status"]]
-    published, status = ((was[role] or word).strip() for role, word in zip(("published", "status"), ours, strict=True))
-    if (shopify.status(published, status) or "active") != product["status"]:
-        published, status = ours
+    published, status = shopify.STATUS.spelled(product["status"], (was["published"], was["status"]))
     options = {name: word for (name, _), word in zip(OPTIONS, names, strict=False)}
     if not names:
         options = {"option1 name": "" if was["option1 name"] == BLANK else next(iter(NO_OPTIONS))}
@@ -79,7 +75,7 @@ def _category(category: str, was: Mapping[str, str]) -> dict[str, str]:
 def _variant(
     layout: Layout, variant: Mapping[str, Any], mine: Mapping[str, str], names: Sequence[str]
 ) -> dict[str, str]:
-    def spelled(role: str, words: shopify.Words, field: str) -> str:
+    def spelled(role: str, words: Words, field: str) -> str:
         return words.spelled(variant[field], mine.get(layout.columns[role], ""))
 
     options = variant["options"] or NO_OPTIONS
@@ -108,7 +104,7 @@ def _variant(
 def _quantity(variant: Mapping[str, Any], kept: str) -> str:
     """What is on hand where stock is counted; where it is not, what the file said."""
     on_hand = variant.get(OPENING)
-    return kept.strip() if not variant["tracked"] or (on_hand is None and kept) else str(on_hand or 0)
+    return kept_cell(kept, "") if not variant["tracked"] or (on_hand is None and kept) else str(on_hand or 0)
 
 
 def _images(

@@ -1,20 +1,18 @@
 """Shopify's two product layouts, the classic one and the one since 2024: the same table under other headings.
 
-Here is what reader and writer must agree on: the columns, and what the words in them mean. A cell that says in other
-words what we would write is kept as it is, and written again while it still means what our own field says.
+Here is what reader and writer must agree on: the columns, and what the words in them mean.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
-from typing import Any
 
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.imports import cells
+from shopctl.core.imports.platforms.words import Joint, Words
 
 OF_PRODUCT = ("title", "description", "vendor", "category", "type", "tags", "published", "status")
 """Roles of columns whose cells stand in a product's first row. Other rows may repeat them, and not contradict."""
@@ -40,8 +38,6 @@ LIMIT = "Backorder limit"
 """A column of our own, where a variant may be sold beyond its stock and not without end; Shopify passes over it."""
 LAST = 10**9
 """The position of an image that has none."""
-BLANK = " "
-"""Kept for a blank cell where we would write a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +48,6 @@ class Layout:
     header: Sequence[str]
     columns: Mapping[str, str]
     of_row: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What a cell means, and how we write it."""
-
-    meaning: Callable[[str], Any]
-    written: Callable[[Any], str]
-
-    def spelled(self, value: Any, kept: str) -> str:
-        """The kept cell while it means the value, else our own word for it."""
-        if kept and self.meaning(kept) == value:
-            return "" if kept == BLANK else kept
-        return self.written(value)
-
-
-@lru_cache(maxsize=16_384)
-def taken(words: Words, cell: str) -> tuple[Any, str]:
-    """What a cell means, and the cell to keep if it is written in other words than ours; letter case is no other word."""
-    value = words.meaning(cell)
-    same = words.written(value).casefold() == cell.strip().casefold()
-    return value, "" if same else cell or BLANK
 
 
 _GRAMS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,12})?")
@@ -120,12 +94,15 @@ TAGS = Words(cells.plain_list, ", ".join)
 TRACKER = Words(lambda cell: bool(cell.strip()), lambda tracked: "shopify" if tracked else "")
 POLICY = Words(policy, lambda limit: "continue" if limit else "deny")
 
-STATUSES: Mapping[str | None, tuple[str, str]] = {
+_STATUSES: Mapping[str, tuple[str, str]] = {
     "active": ("TRUE", "active"),
     "draft": ("FALSE", "draft"),
     "archived": ("FALSE", "archived"),
 }
-"""What we write as Published and Status."""
+STATUS = Joint(
+    lambda published, word: status(published, word) or "active", lambda status: _STATUSES.get(status, ("", ""))
+)
+"""Published and Status."""
 
 
 _CLASSIC = (
