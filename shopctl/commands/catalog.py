@@ -218,7 +218,7 @@ def add_category(
 
 
 _NAMES = ("sku", "name", "handle")
-_TOLD = (*_NAMES, "id", "options", "currency", "available")
+_TOLD = (*_NAMES, "id", "options", "currency", "available", "position")
 """What rows of lists tell besides what can be changed."""
 _AMOUNTS = ("price", "compare_at_price")
 
