@@ -83,6 +83,10 @@ def index_all(shop: Shop, progress: Progress) -> None:
         shop.index.find(_ANYTHING)
     except IndexUnusable as error:
         if not isinstance(error, IndexBusy):
+            with shop.read() as tx:
+                products = reads.active_products(tx)
+            if products > SMALL_CATALOGUE:
+                shop.narrate(f"Indexing {products} products for search, which takes longer than importing them.")
             reindex(shop, progress)
         return
     indexed = 0
