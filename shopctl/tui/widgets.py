@@ -28,8 +28,9 @@ PLACES = {
     "reservations": ("5", "Reservations"),
     "carts": ("6", "Carts"),
     "customers": ("7", "Customers"),
+    "events": ("9", "Events"),
 }
-"""Mode → its key and its name. 8 and 9 wait for later screens."""
+"""Mode → its key and its name. 8 waits for flash sales."""
 
 
 def desk(widget: Widget) -> Console:
