@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shopctl.core import catalog, customers, imports, orders, reservations, settlement, stock
+from shopctl.core.domain.safe import json_safe
 from shopctl.core.domain.times import span
 from shopctl.core.shop import Shop
 
@@ -68,7 +69,7 @@ def readdress(number: str, address: Mapping[str, str], *, keep_totals: bool) -> 
         return orders.readdress(shop, number=number, address=customers.parse_address(said), keep_totals=keep_totals)
 
     words = ("orders", "edit", number, "--ship-to", "-", *(("--keep-totals",) if keep_totals else ()))
-    return Deed(words, use_case, f"Order {number} goes to the address", json.dumps(said, ensure_ascii=False))
+    return Deed(words, use_case, f"Order {number} goes to the address", json_safe(json.dumps(said, ensure_ascii=False)))
 
 
 def receive(sku: str, quantity: int, warehouse: str = "", reason: str = "") -> Deed:

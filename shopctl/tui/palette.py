@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.worker import get_current_worker
+from textual.worker import WorkerCancelled, get_current_worker
 
 from shopctl.core.errors import ShopError
 from shopctl.core.queries.naming import Named
@@ -28,6 +28,8 @@ HIDDEN = {"command_palette", "app.command_palette"}
 class ShopProvider(Provider):
     """See the module. Every prompt is a Text, so nothing from data is markup."""
 
+    _query = ""
+
     @property
     def console(self) -> Console:
         return cast("Console", self.app)
@@ -43,6 +45,7 @@ class ShopProvider(Provider):
             if score:
                 yield Hit(score, Text(name), run, name)
         seen: set[tuple[str, str]] = set()
+        self._query = query
         for look in (Reads.named, Reads.described) if query.strip() else ():
             for found in await self._found(look, query):
                 if (found.kind, found.name) not in seen:
@@ -63,11 +66,16 @@ class ShopProvider(Provider):
         return [*screens, *actions.items(), ("Theme", self.app.action_change_theme)]
 
     async def _found(self, look: Look, query: str) -> list[Named]:
-        """What is found, in a worker thread; a newer query ends an older one."""
+        """What is found, in a worker thread; a newer query ends an older one, which finds nothing more."""
+        if query != self._query:
+            return []
         worker = self.app.run_worker(
             partial(self._look_up, look, query), thread=True, exclusive=True, exit_on_error=False, group="palette"
         )
-        return await worker.wait()
+        try:
+            return await worker.wait()
+        except WorkerCancelled:
+            return []
 
     def _look_up(self, look: Look, query: str) -> list[Named]:
         worker = get_current_worker()

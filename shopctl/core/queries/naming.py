@@ -18,6 +18,7 @@ from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.queries.carts import LIST as CARTS
 from shopctl.core.queries.catalog import LIST as VARIANTS
+from shopctl.core.queries.customers import ERASED
 from shopctl.core.queries.customers import LIST as CUSTOMERS
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.orders import LIST as ORDERS
@@ -56,7 +57,11 @@ def _order(tx: UnitOfWork, digits: str) -> list[Named]:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS):
         return []
     here = sa.select(orders.c.number, orders.c.status, orders.c.email).where(orders.c.number == int(digits))
-    return [Named("order", str(row.number), f"{row.status}  {row.email}") for row in tx.rows(here)]
+    return [_named_order(row) for row in tx.rows(here)]
+
+
+def _named_order(row: Any) -> Named:
+    return Named("order", str(row.number), row.status if row.email.endswith(ERASED) else f"{row.status}  {row.email}")
 
 
 def _range(
@@ -78,7 +83,7 @@ def _range(
 
 
 _CONTAINING: Mapping[str, tuple[Listing[Any], Callable[[Any], Named]]] = {
-    "order": (ORDERS, lambda row: Named("order", row.number, f"{row.status}  {row.email}")),
+    "order": (ORDERS, _named_order),
     "SKU": (VARIANTS, lambda row: Named("SKU", row.sku, row.title)),
     "product": (VARIANTS, lambda row: Named("product", row.handle, row.title)),
     "customer": (CUSTOMERS, lambda row: Named("customer", row.email, row.name or "")),
@@ -88,8 +93,9 @@ KINDS = tuple(_CONTAINING)
 
 
 def containing(tx: UnitOfWork, kind: str, typed: str, limit: int) -> list[Named]:
-    """Up to `limit` of a kind whose names, or texts of its list, contain each of the words."""
+    """Up to `limit` of a kind whose names, or texts of its list, contain each of the words; of SKUs only the names."""
     listing, named = _CONTAINING[kind]
     where = [carts.c.state == "open"] if kind == "cart" else []
-    found = [named(row) for row in listing.rows(tx, filters=(typed,), where=where, limit=limit)[:limit]]
+    words = [f"sku:{word}" if kind == "SKU" else word for word in typed.split()]  # a title is the product's
+    found = [named(row) for row in listing.rows(tx, filters=words, where=where, limit=limit)[:limit]]
     return list(dict.fromkeys(found))

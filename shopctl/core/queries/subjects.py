@@ -53,5 +53,5 @@ def _told(event: Event) -> tuple[str, str]:
     if noun == "cart":
         return "cart", str(event.data["into"])
     if noun in ("catalog", "settings", "rates"):
-        return {"catalog": "product", "settings": "setting", "rates": "rate"}[noun], event.subject
+        return {"catalog": "product", "settings": "settings", "rates": "rates"}[noun], event.subject
     return noun, event.subject

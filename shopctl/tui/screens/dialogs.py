@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from shopctl.core.domain.safe import safe
 from shopctl.core.domain.times import span
 from shopctl.core.errors import BadInput
 from shopctl.tui.look import plain_text
@@ -49,13 +50,23 @@ def term(typed: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing to type, and what may be. `exactly` is what a severe deed wants."""
+    """One thing to type, and what may be. `exactly` is what a severe deed wants.
+
+    `value` may be data: it is shown safe, and taken as it is when nobody has changed it.
+    """
 
     name: str
     label: str
     value: str = ""
     check: Check = anything
     exactly: str | None = None
+
+    @property
+    def shown(self) -> str:
+        return safe(self.value, LONGEST)
+
+    def meant(self, typed: str) -> str:
+        return self.value if typed == self.shown else typed
 
     def complaint(self, typed: str) -> str | None:
         if self.exactly is not None and typed.strip() != self.exactly:
@@ -76,6 +87,8 @@ class Plan:
     leave: str = "Cancel"
 
 
+LONGEST = 200
+"""Characters that a field takes."""
 FEW = 4
 """Fields that have room for a blank line between them on a small terminal."""
 Typed = dict[str, str]
@@ -117,7 +130,7 @@ class Dialog(Once[Typed | None]):
                 with Horizontal(classes="field"):
                     yield Label(plain_text(field.label), classes="label")
                     yield Input(
-                        field.value, id=f"field-{field.name}", max_length=200, compact=True, select_on_focus=False
+                        field.shown, id=f"field-{field.name}", max_length=LONGEST, compact=True, select_on_focus=False
                     )
             yield Static(id="complaint")
             with Horizontal(id="buttons"):
@@ -157,7 +170,8 @@ class Dialog(Once[Typed | None]):
                 self.query_one("#complaint", Static).update(_wrapped(f"! {complaint}"))
                 line.focus()
                 return
-        self.leave({field.name: self.query_one(f"#field-{field.name}", Input).value for field in self.plan.fields})
+        typed = {field: self.query_one(f"#field-{field.name}", Input).value for field in self.plan.fields}
+        self.leave({field.name: field.meant(value) for field, value in typed.items()})
 
 
 def _wrapped(text: str) -> Text:

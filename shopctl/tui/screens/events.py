@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shopctl.core.queries.subjects import Subject
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Happened
 from shopctl.tui.look import Cell, cell, when
@@ -17,10 +18,10 @@ class EventsScreen(ListScreen[Happened]):
     EXAMPLE = "topic:order.  actor:ana  subject:TEE  at:today  1001"
     COLUMNS = (
         Column("at", "AT", 12),
-        Column("topic", "TOPIC", 15, grow=True),
+        Column("topic", "TOPIC", 18),
         Column("about", "SUBJECT", 13, grow=True),
         Column("actor", "BY", 8),
-        Column("again", "AGAIN WITH: SHOPCTL …", 20, grow=True),
+        Column("again", "AGAIN: SHOPCTL …", 16, grow=True),
     )
 
     def crumb(self) -> str:
@@ -40,7 +41,7 @@ class EventsScreen(ListScreen[Happened]):
             {
                 "at": cell(when(self.bridge.local(event.at), self.bridge.now()), "dim"),
                 "topic": cell(event.topic, "bold"),
-                "about": _about(row),
+                "about": _subject(row.about),
                 "actor": cell(event.actor, "dim"),
                 "again": cell(event.command.removeprefix("shopctl ")) if event.command else Cell("·", "dim"),
             },
@@ -52,7 +53,7 @@ class EventsScreen(ListScreen[Happened]):
         if detail is not None:
             self.app.push_screen(detail)
         else:
-            self.notify(f"There is no screen for {_about(row).text}", markup=False)
+            self.notify(_why_not(row.about), markup=False)
 
     def record(self) -> object | None:
         row = self.current
@@ -62,8 +63,14 @@ class EventsScreen(ListScreen[Happened]):
         return "shopctl events tail -o jsonl"
 
 
-def _about(row: Happened) -> Cell:
-    kind, name = row.about.kind, row.about.name
-    if name is None:
-        return cell(f"{kind} ∅ {'erased' if kind == 'customer' else 'gone'}", "dim")
-    return cell(name if kind == "SKU" else f"{kind} {name}")
+def _subject(about: Subject) -> Cell:
+    """Its name; with its kind where that is a number or a handle, which might be taken for anything."""
+    if about.name is None:
+        return Cell("∅ erased" if about.kind == "customer" else "∅ gone", "dim")
+    return cell(f"{about.kind} {about.name}" if about.kind in ("order", "cart") else about.name)
+
+
+def _why_not(about: Subject) -> str:
+    if about.name is not None:
+        return f"There is no screen for {about.kind}"
+    return "That customer was erased" if about.kind == "customer" else f"That {about.kind} is not there any more"

@@ -66,10 +66,10 @@ def note_plan(order: Order) -> Plan:
 
 def address_plan(order: Order) -> Plan:
     fields = [Field(name, label, order.shipping_address.get(name) or "") for name, label in ADDRESS.items()]
-    keep = Field("keep", "Charge stays: yes, no", "no", check=dialogs.yes_or_no)
+    keep = Field("keep", "Keep charge? yes, no", "no", check=dialogs.yes_or_no)
     return Plan(
         f"Send order {order.number} elsewhere",
-        "Where tax or shipping would be other it is refused, unless the charge stays.",
+        "Where tax or shipping would be other it is refused, unless what was charged is kept.",
         "Change the address",
         (*fields, keep),
     )

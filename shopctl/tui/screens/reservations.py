@@ -61,7 +61,7 @@ class ReservationsScreen(HoldActions[Reservation]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "everything", "Resolved too", id="reservations.everything")]
     NOUN = "holds"
     EXAMPLE = "owner_kind:cart  left:<60  age:>300  pinned:yes  sku:TEE"
-    SORTS: ClassVar[dict[str, str]] = {"the latest": "", "the first to end": "expires_at", "the oldest": "created_at"}
+    SORTS: ClassVar[dict[str, str]] = {"latest": "", "ending soon": "expires_at", "oldest": "created_at"}
     COLUMNS = (
         Column("id", "HOLD", 9, rank=1),
         Column("state", "STATE", 12),
