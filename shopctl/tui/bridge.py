@@ -17,7 +17,7 @@ from shopctl.core.db.engine import Patience
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import wire
-from shopctl.core.errors import NotFound, ShopError
+from shopctl.core.errors import ShopError
 from shopctl.core.queries import carts as cart_reads
 from shopctl.core.queries import catalog as catalog_reads
 from shopctl.core.queries import customers as customer_reads
@@ -89,9 +89,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A customer and what they ordered; None for one who is not there, or not any more."""
+    """A customer and what they ordered."""
 
-    customer: CustomerDetail | None
+    customer: CustomerDetail
     orders: Page[Order]
 
 
@@ -185,13 +185,9 @@ class Reads:
 
     def customer(self, email: str, place: Place) -> Account:
         with self.shop.read(self.patience) as tx:
-            try:
-                customer = customer_reads.show(tx, email)
-            except NotFound:
-                return Account(None, Page((), None))
             bought = order_reads.which(tx, email=email)
             orders = _page(tx, order_reads.LIST, place, lambda row: (int(row.number),), bought)
-            return Account(customer, orders)
+            return Account(customer_reads.show(tx, email), orders)
 
     def events(self, place: Place) -> Page[Happened]:
         with self.shop.read(self.patience) as tx:

@@ -116,7 +116,8 @@ class KeyBar(Static):
             if binding.show and binding.description not in shown and size <= room + 2:
                 room -= size
                 shown[binding.description] = key
-        shown |= {name: shown.pop(name) for name in list(shown)[:1]}
+        if "Keys" in shown:
+            shown["Keys"] = shown.pop("Keys")
         self.update(
             styled(self, *(part for name, key in shown.items() for part in ((key, "accent"), (f" {name}  ", "dim"))))
         )

@@ -83,8 +83,7 @@ class CustomerScreen(OrdersScreen):
 
     def present(self, value: Any) -> None:
         self.account = value.customer
-        gone = Text("There is no such customer, or not any more.")
-        self.query_one("#facts", Static).update(self._facts(self.account) if self.account else gone)
+        self.query_one("#facts", Static).update(self._facts(value.customer))
         super().present(value)
 
     def page_of(self, value: Account) -> Page[Order]:

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
+from textual.widgets import Static
 
 from shopctl.tui.bridge import PAGE, Key, Page, Place
 from shopctl.tui.look import Cell, counted
@@ -113,6 +114,12 @@ class ListScreen(LiveScreen, Generic[T]):
             self.table.move_cursor(row=0)
         self._shown = self.place
         self.refresh_bindings()
+
+    def clear(self) -> None:
+        self._rows, self._next = {}, None
+        self.table.present([])
+        for facts in self.query("#facts").results(Static):
+            facts.update("")
 
     def note(self) -> Cell:
         if not self._rows:
