@@ -12,7 +12,7 @@ app = noun("The console.")
 
 @app.command(cls=Reading)
 def dashboard(ctx: typer.Context) -> None:
-    """Open the console: overview, orders, stock, reservations; live."""
+    """Open the console: orders, catalogue, stock, reservations, carts, customers, events; live."""
     me = face(ctx)
     with me.shop() as shop:
         from shopctl.tui.app import run

@@ -17,7 +17,7 @@ from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
-from shopctl.core.queries.customers import addresses, customer_id, unknown_address
+from shopctl.core.queries.customers import ERASED, addresses, customer_id, unknown_address
 from shopctl.core.shop import Shop
 
 c, a = customers.c, customer_addresses.c
@@ -111,7 +111,7 @@ def address_by_id(tx: UnitOfWork, address_id: str) -> dict[str, str]:
 
 def forget(tx: UnitOfWork, account: str) -> str:
     """Erase an account: what is left is a number without a person; the address that stands for theirs from now on."""
-    placeholder = f"{account}@erased.invalid"  # RFC 2606: no mail ever goes there
+    placeholder = f"{account}{ERASED}"
     tx.execute(sa.delete(customer_addresses).where(a.customer_id == account))
     nobody = {"email": placeholder, "email_folded": placeholder, "name": None, "registered": False}
     tx.execute(sa.update(customers).where(c.id == account).values(**nobody, erased_at=tx.now, updated_at=tx.now))

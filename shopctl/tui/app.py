@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,13 +23,15 @@ from shopctl.core.domain.safe import safe
 from shopctl.core.errors import BadInput, ShopError
 from shopctl.core.shop import Shop
 from shopctl.tui.asking import as_shop_error
-from shopctl.tui.bridge import Bridge, Deed
+from shopctl.tui.bridge import Bridge
+from shopctl.tui.deeds import Deed
 from shopctl.tui.look import plain_text
 from shopctl.tui.palette import ShopProvider
-from shopctl.tui.screens.carts import CartsScreen
-from shopctl.tui.screens.catalog import CatalogScreen
-from shopctl.tui.screens.customers import CustomersScreen
+from shopctl.tui.screens.carts import CartScreen, CartsScreen
+from shopctl.tui.screens.catalog import CatalogScreen, ProductScreen
+from shopctl.tui.screens.customers import CustomerScreen, CustomersScreen
 from shopctl.tui.screens.dialogs import Dialog, Plan, Typed, View, keys_view
+from shopctl.tui.screens.events import EventsScreen
 from shopctl.tui.screens.lists import ListScreen
 from shopctl.tui.screens.live import LiveScreen
 from shopctl.tui.screens.order import OrderScreen
@@ -77,7 +79,16 @@ class Console(App[None], inherit_bindings=False):
         "reservations": ReservationsScreen,
         "carts": CartsScreen,
         "customers": CustomersScreen,
+        "events": EventsScreen,
     }
+    DETAILS: ClassVar[Mapping[str, tuple[str, Callable[[str], LiveScreen]]]] = {
+        "order": ("orders", OrderScreen),
+        "SKU": ("stock", SkuScreen),
+        "product": ("catalog", ProductScreen),
+        "cart": ("carts", CartScreen),
+        "customer": ("customers", CustomerScreen),
+    }
+    """What can be asked for by its name → the screen that lists it, and its own."""
     DEFAULT_MODE = "overview"
     COMMANDS: ClassVar[set[Any]] = {ShopProvider}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -88,6 +99,7 @@ class Console(App[None], inherit_bindings=False):
         Binding("5", "go('reservations')", "Reservations", show=False, id="app.reservations"),
         Binding("6", "go('carts')", "Carts", show=False, id="app.carts"),
         Binding("7", "go('customers')", "Customers", show=False, id="app.customers"),
+        Binding("9", "go('events')", "Events", show=False, id="app.events"),
         Binding("p", "pause", "Pause", id="app.pause"),
         Binding("a", "log", "Action log", show=False, id="app.log"),
         Binding("?", "keys", "Keys", id="app.keys"),
@@ -118,13 +130,16 @@ class Console(App[None], inherit_bindings=False):
             else:
                 screen.filter = filter
 
-    def open_order(self, number: str) -> None:
-        self._to_list("orders")
-        self.push_screen(OrderScreen(number))
+    def detail(self, kind: str, name: str) -> LiveScreen | None:
+        """A new screen about one thing; None for a kind that has none."""
+        known = self.DETAILS.get(kind)
+        return known and known[1](name)
 
-    def open_sku(self, sku: str) -> None:
-        self._to_list("stock")
-        self.push_screen(SkuScreen(sku))
+    def visit(self, kind: str, name: str) -> None:
+        """To the list of such things, and in front of it the screen of this one."""
+        mode, screen = self.DETAILS[kind]
+        self._to_list(mode)
+        self.push_screen(screen(name))
 
     def _to_list(self, mode: str) -> None:
         self.switch_mode(mode)

@@ -1,44 +1,51 @@
-"""The one door to the core, and the only file of the console that imports its use cases and queries.
+"""The door to the core: what may be asked, one method a question, each in a snapshot of its own. deeds.py: what may be done.
 
-`Reads` is what may be asked: one method a question, each in a snapshot of its own. A `Deed` is what may be done: it carries
-the command line that would do the same. Both are for worker threads; `asking` and the app bring them there.
+Both are for worker threads; `asking` and the app bring them there.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from shopctl.core import catalog, housekeeping, imports, orders, reservations, settlement, stock
+from shopctl.core import housekeeping
 from shopctl.core.db.engine import Patience
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import wire
+from shopctl.core.errors import ShopError
 from shopctl.core.queries import carts as cart_reads
 from shopctl.core.queries import catalog as catalog_reads
 from shopctl.core.queries import customers as customer_reads
+from shopctl.core.queries import events as event_reads
+from shopctl.core.queries import naming, overview, subjects
 from shopctl.core.queries import orders as order_reads
-from shopctl.core.queries import overview
 from shopctl.core.queries import reservations as hold_reads
 from shopctl.core.queries import stock as stock_reads
 from shopctl.core.queries.carts import CartSummary, CartView
 from shopctl.core.queries.catalog import Product, VariantRow
 from shopctl.core.queries.customers import Customer, CustomerDetail
+from shopctl.core.queries.events import Event
 from shopctl.core.queries.listing import Listing
+from shopctl.core.queries.naming import Named
 from shopctl.core.queries.orders import HoldRow, Order, OrderDetail
 from shopctl.core.queries.overview import Overview
-from shopctl.core.queries.reservations import Reservation
+from shopctl.core.queries.reservations import Reservation, WhyHeld
 from shopctl.core.queries.stock import Movement, StockRow
+from shopctl.core.queries.subjects import Subject
 from shopctl.core.shop import Shop
+from shopctl.tui.deeds import Deed
 
 READ_SECONDS = 15.0
 """How long a screen's question may take; threads cannot be cancelled, statements can."""
 PAGE = 200
 """Rows of one page: what a DataTable takes without a pause."""
+FOUND = 5
+"""Of each kind, what the palette offers."""
 
 T = TypeVar("T")
 Key = tuple[Any, ...]
@@ -46,15 +53,16 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a list: which filter, and behind which row."""
+    """Where in a list: which filter, and behind which row; or the beginning of another order."""
 
     filter: str = ""
     after: Key = ()
+    sort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Part of a list; `next` is where it goes on, None at its end."""
+    """Part of a list; `next` is where it goes on, None at its end, and for an order that has no keys to go on by."""
 
     rows: Sequence[T]
     next: Key | None
@@ -85,6 +93,22 @@ class Account:
 
     customer: CustomerDetail
     orders: Page[Order]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A product, and which of its SKUs are at their threshold or below."""
+
+    product: Product
+    low: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event, and what it is about."""
+
+    event: Event
+    about: Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +144,10 @@ class Reads:
             movements = _page(tx, stock_reads.HISTORY, place, lambda found: (found.seq,), [stock_reads.m.sku == sku])
             return Sku(sku, row.title, row.status, stock_reads.show(tx, sku), movements)
 
+    def why(self, sku: str) -> WhyHeld:
+        with self.shop.read(self.patience) as tx:
+            return hold_reads.why(tx, sku, PAGE)
+
     def reservations(self, place: Place, *, everything: bool) -> Page[Reservation]:
         with self.shop.read(self.patience) as tx:
             where = [] if everything else [hold_reads.LIVE]
@@ -136,9 +164,12 @@ class Reads:
         with self.shop.read(self.patience) as tx:
             return _page(tx, catalog_reads.LIST, place, lambda row: (row.handle, row.position))
 
-    def product(self, handle: str) -> Product:
+    def product(self, handle: str) -> Shelf:
         with self.shop.read(self.patience) as tx:
-            return catalog_reads.show(tx, handle)
+            product = catalog_reads.show(tx, handle)
+            levels = stock_reads.thresholds(tx, [variant.sku for variant in product.variants])
+            low = frozenset(sku for sku, level in levels.items() if level.units <= level.threshold)
+            return Shelf(product, low)
 
     def carts(self, place: Place) -> Page[CartSummary]:
         with self.shop.read(self.patience) as tx:
@@ -158,21 +189,33 @@ class Reads:
             orders = _page(tx, order_reads.LIST, place, lambda row: (int(row.number),), bought)
             return Account(customer_reads.show(tx, email), orders)
 
-    def find(self, words: str, limit: int = 5) -> tuple[list[Order], list[StockRow]]:
-        """Orders and stock levels that a few typed characters may mean; for the palette."""
+    def events(self, place: Place) -> Page[Happened]:
         with self.shop.read(self.patience) as tx:
-            return (
-                order_reads.LIST.rows(tx, filters=(words,), limit=limit)[:limit],
-                stock_reads.LIST.rows(tx, filters=(words,), limit=limit)[:limit],
-            )
+            page = _page(tx, event_reads.LIST, place, lambda row: (row.at, row.id))
+            about = subjects.subjects(tx, page.rows)
+            return Page([Happened(*pair) for pair in zip(page.rows, about, strict=True)], page.next)
+
+    def named(self, typed: str) -> list[Named]:
+        """What has a name that begins like that."""
+        with self.shop.read(self.patience) as tx:
+            return naming.beginning(tx, typed, FOUND)
+
+    def described(self, typed: str) -> list[Named]:
+        """What has a name or text that contains that. Each kind gets a share of the patience: a large one may have none."""
+        share = Patience(self.patience.seconds / len(naming.KINDS), self.patience.unwanted)
+        found: list[Named] = []
+        for kind in naming.KINDS:
+            with suppress(ShopError), self.shop.read(share) as tx:
+                found += naming.containing(tx, kind, typed, FOUND)
+        return found
 
 
 def _page(
     tx: UnitOfWork, listing: Listing[T], place: Place, key: Callable[[T], Key], where: Sequence[Any] = ()
 ) -> Page[T]:
-    rows = listing.rows(tx, filters=(place.filter,), limit=PAGE, where=where, after=place.after)
+    rows = listing.rows(tx, filters=(place.filter,), sort=place.sort, limit=PAGE, where=where, after=place.after)
     shown = rows[:PAGE]
-    return Page(shown, key(shown[-1]) if len(rows) > PAGE else None)
+    return Page(shown, key(shown[-1]) if len(rows) > PAGE and not place.sort else None)
 
 
 def json_of(row: object) -> str:
@@ -215,88 +258,3 @@ class Bridge:
         deed.use_case(shop)
         if not shop.dry_run:
             housekeeping.after_command(shop)
-
-
-# --- deeds ------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """One change: the words of its command line, the use case, and the sentence to say when it is done."""
-
-    words: tuple[str, ...]
-    use_case: Callable[[Shop], object]
-    sentence: str
-
-    @property
-    def command(self) -> str:
-        return shlex.join(("shopctl", *self.words))
-
-
-def ship(number: str, tracking: str = "") -> Deed:
-    words = ("orders", "ship", number, *_option("--tracking", tracking))
-    return Deed(
-        words, lambda shop: orders.ship(shop, number=number, tracking=tracking or None), f"Order {number} is shipped"
-    )
-
-
-def deliver(number: str) -> Deed:
-    return Deed(
-        ("orders", "deliver", number),
-        lambda shop: orders.deliver(shop, number=number),
-        f"Order {number} is delivered",
-    )
-
-
-def cancel(number: str) -> Deed:
-    return Deed(
-        ("orders", "cancel", number, "--yes"),
-        lambda shop: settlement.cancel(shop, number=number),
-        f"Order {number} is cancelled",
-    )
-
-
-def receive(sku: str, quantity: int, warehouse: str = "", reason: str = "") -> Deed:
-    words = ("stock", "receive", sku, str(quantity), *_option("--warehouse", warehouse), *_option("--reason", reason))
-
-    def use_case(shop: Shop) -> object:
-        return stock.receive(
-            shop, sku=sku, quantity=quantity, warehouse=warehouse or None, reason=reason.strip() or None
-        )
-
-    return Deed(words, use_case, f"{quantity} of {sku} received")
-
-
-def adjust(sku: str, quantity: int, reason: str, warehouse: str = "") -> Deed:
-    words = ("stock", "adjust", sku, f"{quantity:+d}", "--reason", reason, *_option("--warehouse", warehouse))
-
-    def use_case(shop: Shop) -> object:
-        return stock.adjust(shop, sku=sku, quantity=quantity, reason=reason, warehouse=warehouse or None)
-
-    return Deed(words, use_case, f"{sku} adjusted by {quantity:+d}")
-
-
-def reprice(sku: str, price: str) -> Deed:
-    return Deed(
-        ("catalog", "edit", sku, "--price", price),
-        lambda shop: catalog.edit(shop, name=sku, said=imports.entry.changes(shop, {"price": price})),
-        f"{sku} costs {price}",
-    )
-
-
-def release(reservation_id: str) -> Deed:
-    return Deed(
-        ("reservations", "release", reservation_id),
-        lambda shop: reservations.release(shop, reservation_id=reservation_id),
-        "The hold is released",
-    )
-
-
-def extend(reservation_id: str) -> Deed:
-    return Deed(
-        ("reservations", "extend", reservation_id),
-        lambda shop: reservations.extend(shop, reservation_id=reservation_id),
-        "The hold has a new term",
-    )
-
-
-def _option(name: str, value: str) -> tuple[str, ...]:
-    return (name, value) if value.strip() else ()

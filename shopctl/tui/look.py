@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from shopctl.core.domain.safe import safe
+from shopctl.core.queries.customers import ERASED
 
 CELL = 200
 """Characters that any one fact may have on a screen."""
@@ -62,6 +63,11 @@ def product_status(status: str) -> Cell:
 
 def cart_state(state: str, in_checkout: bool) -> Cell:
     return Cell("◆ in checkout", "primary") if in_checkout else CART.get(state) or cell(f"? {state}")
+
+
+def person(email: str | None) -> Cell:
+    """A customer by their address; one who is erased has none any more."""
+    return Cell("∅ erased", "dim") if email and email.endswith(ERASED) else cell(email)
 
 
 def order_status(status: str) -> Cell:

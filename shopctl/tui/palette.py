@@ -1,4 +1,4 @@
-"""What ctrl+p finds: screens, the actions of this screen, orders and SKUs."""
+"""What ctrl+p finds: screens, the actions of this screen; orders, SKUs, products, customers and carts by name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.worker import WorkerCancelled, get_current_worker
 
 from shopctl.core.errors import ShopError
-from shopctl.tui.look import cell, order_status
+from shopctl.core.queries.naming import Named
+from shopctl.tui.bridge import Reads
+from shopctl.tui.look import cell
 from shopctl.tui.widgets import PLACES
 
 if TYPE_CHECKING:
@@ -18,11 +21,14 @@ if TYPE_CHECKING:
 
 FIND_SECONDS = 1.5
 """How long the store may look for typed characters."""
+Look = Callable[[Reads, str], list[Named]]
 HIDDEN = {"command_palette", "app.command_palette"}
 
 
 class ShopProvider(Provider):
     """See the module. Every prompt is a Text, so nothing from data is markup."""
+
+    _query = ""
 
     @property
     def console(self) -> Console:
@@ -38,10 +44,18 @@ class ShopProvider(Provider):
             score = matcher.match(name)
             if score:
                 yield Hit(score, Text(name), run, name)
-        if query.strip():
-            for i, (name, run) in enumerate(await self._found(query)):
-                literal = any(word.startswith(query.strip().casefold()) for word in name.casefold().split()[:2])
-                yield Hit((1000 if literal else 0.1) - i / 100, Text(name), run, name)
+        seen: set[tuple[str, str]] = set()
+        self._query = query
+        for look in (Reads.named, Reads.described) if query.strip() else ():
+            for found in await self._found(look, query):
+                if (found.kind, found.name) not in seen:
+                    seen.add((found.kind, found.name))
+                    yield self._hit(found, len(seen), begins=look is Reads.named)
+
+    def _hit(self, found: Named, place: int, *, begins: bool) -> Hit:
+        words = cell(f"{found.kind[0].upper()}{found.kind[1:]} {found.name}  {found.about}", limit=100).text
+        run = partial(self.console.visit, found.kind, found.name)
+        return Hit((1000 if begins else 0.1) - place / 1000, Text(words), run, words)
 
     def _commands(self) -> list[tuple[str, Callable[[], Any]]]:
         screens = [(f"Screen: {name}", partial(self.console.action_go, mode)) for mode, (_, name) in PLACES.items()]
@@ -51,24 +65,21 @@ class ShopProvider(Provider):
                 actions[f"Action: {binding.description}"] = partial(self.app.run_action, binding.action, node)
         return [*screens, *actions.items(), ("Theme", self.app.action_change_theme)]
 
-    async def _found(self, query: str) -> list[tuple[str, Callable[[], Any]]]:
-        """Orders and SKUs, looked up in a worker thread; none when the store takes too long."""
+    async def _found(self, look: Look, query: str) -> list[Named]:
+        """What is found, in a worker thread; a newer query ends an older one, which finds nothing more."""
+        if query != self._query:
+            return []
         worker = self.app.run_worker(
-            partial(self._look_up, query), thread=True, exclusive=True, exit_on_error=False, group="palette"
+            partial(self._look_up, look, query), thread=True, exclusive=True, exit_on_error=False, group="palette"
         )
-        return await worker.wait()
-
-    def _look_up(self, query: str) -> list[tuple[str, Callable[[], Any]]]:
         try:
-            orders, levels = self.console.bridge.reads(seconds=FIND_SECONDS).find(query)
+            return await worker.wait()
+        except WorkerCancelled:
+            return []
+
+    def _look_up(self, look: Look, query: str) -> list[Named]:
+        worker = get_current_worker()
+        try:
+            return look(self.console.bridge.reads(lambda: worker.is_cancelled, FIND_SECONDS), query)
         except ShopError:
             return []
-        found: list[tuple[str, Callable[[], Any]]] = [
-            (
-                f"Order {order.number}  {order_status(order.status).text}  {cell(order.email, limit=60).text}",
-                partial(self.console.open_order, order.number),
-            )
-            for order in orders
-        ]
-        skus = dict.fromkeys(level.sku for level in levels)
-        return found + [(f"SKU {cell(sku).text}", partial(self.console.open_sku, sku)) for sku in skus]

@@ -28,8 +28,9 @@ PLACES = {
     "reservations": ("5", "Reservations"),
     "carts": ("6", "Carts"),
     "customers": ("7", "Customers"),
+    "events": ("9", "Events"),
 }
-"""Mode → its key and its name. 8 and 9 wait for later screens."""
+"""Mode → its key and its name. 8 waits for flash sales."""
 
 
 def desk(widget: Widget) -> Console:
@@ -96,7 +97,7 @@ def working(screen: Screen[Any]) -> list[Binding]:
 
 
 class KeyBar(Static):
-    """The keys that work now, as many as there is room for; ? has them all."""
+    """The keys that work now, as many as there is room for; the last one is ?, which has them all."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self.paint)
@@ -109,12 +110,14 @@ class KeyBar(Static):
             return
         shown: dict[str, str] = {}
         room = self.app.size.width - 2
-        for binding in working(screen):
+        for binding in sorted(working(screen), key=lambda binding: binding.action != "keys"):
             key = self.app.get_key_display(binding)
             size = cell_len(key) + cell_len(binding.description) + 3
             if binding.show and binding.description not in shown and size <= room + 2:
                 room -= size
                 shown[binding.description] = key
+        if "Keys" in shown:
+            shown["Keys"] = shown.pop("Keys")
         self.update(
             styled(self, *(part for name, key in shown.items() for part in ((key, "accent"), (f" {name}  ", "dim"))))
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.widgets import Button, Input
 
-from shopctl.core import orders, settlement
+from shopctl.core import orders, settlement, stock
 from shopctl.core.queries import orders as order_reads
 from shopctl.core.queries import reservations as hold_reads
 from shopctl.core.queries import stock as stock_reads
@@ -36,7 +39,7 @@ async def ask(it: Driver, key: str) -> Dialog:
 
 async def test_every_deed_asks_with_the_focus_on_cancel(shop: Shop) -> None:
     async with console(shop) as it:
-        for screen, key in ("2s", "2d", "2c", "3e", "4r", "4u", "5x", "5e"):
+        for screen, key in ("2s", "2d", "2c", "2n", "2h", "3e", "4r", "4u", "4t", "4n", "5x", "5e"):
             await it.go(screen)
             await ask(it, key)
             assert isinstance(it.app.focused, Button)
@@ -84,6 +87,89 @@ async def test_stock_is_adjusted_with_a_reason(shop: Shop) -> None:
         assert it.app.deeds_done[-1].command == "shopctl stock adjust TEE-M -2 --reason broken --warehouse MAIN"
         with shop.read() as tx:
             assert stock_reads.show(tx, "TEE-M")[0].quantity == 96  # two were shipped
+
+
+async def test_units_are_transferred(shop: Shop) -> None:
+    stock.add_warehouse(shop, code="WEST")
+    async with console(shop) as it:
+        await it.go("4", rows=2)
+        await it.select("TEE-M\nMAIN")
+        await ask(it, "t")
+        await it.decide("5", "WEST")
+        await it.until(lambda: "TEE-M\nWEST" in it.keys)
+        assert it.app.deeds_done[-1].command == "shopctl stock transfer TEE-M 5 --from MAIN --to WEST"
+        assert it.table.line("TEE-M\nWEST").cells["quantity"].text == "5"
+        assert it.table.line("TEE-M\nMAIN").cells["quantity"].text == "93"
+        await ask(it, "t")
+        await it.decide("5", "EAST")
+        await it.until(lambda: "no warehouse 'EAST'" in said(it))
+
+
+async def test_stock_is_counted_and_kept_back(shop: Shop) -> None:
+    async with console(shop, size=(120, 40)) as it:
+        await it.go("4", rows=2)
+        await it.select("TEE-M\nMAIN")
+        await ask(it, "n")
+        await it.decide("90", "7")
+        await it.until(lambda: it.app.deeds_done)
+        assert it.app.deeds_done[-1].command == "shopctl stock set TEE-M 90 --safety-stock 7 --warehouse MAIN"
+        await it.until(lambda: it.table.line("TEE-M\nMAIN").cells["quantity"].text == "90")
+        assert it.table.line("TEE-M\nMAIN").cells["safety"].text == "7"
+        dialog = await ask(it, "n")
+        dialog.query_one("#field-safety", Input).value = "3"
+        dialog.query_one("#do", Button).press()
+        await it.until(lambda: len(it.app.deeds_done) == 2)
+        assert it.app.deeds_done[-1].command == "shopctl stock set TEE-M --safety-stock 3 --warehouse MAIN"
+        with shop.read() as tx:
+            level = stock_reads.show(tx, "TEE-M")[0]
+        assert (level.quantity, level.safety_stock) == (90, 3)
+        await ask(it, "n")
+        await it.decide()
+        await it.until(lambda: "Say what was counted, or a safety stock" in said(it))
+
+
+async def test_a_note_is_kept(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.select("1006")
+        await ask(it, "n")
+        await it.type("-")
+        await it.until(lambda: it.app.screen.query_one(Input).value == "-")
+        it.app.screen.query_one(Input).value = ""
+        await it.decide("- gift")
+        await it.until(lambda: it.app.deeds_done)
+        assert it.app.deeds_done[-1].command == "shopctl orders note 1006 -- '- gift'"
+        with shop.read() as tx:
+            assert order_reads.detail(tx, "1006").timeline[-1].note == "- gift"
+
+
+async def test_an_address_is_changed_and_what_was_not_touched_stays_to_the_letter(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.read() as tx:
+        before = order_reads.detail(tx, "1006").shipping_address
+    assert "\u202e" in before["line1"]
+    async with console(shop, size=(80, 24)) as it:
+        await it.go("2", rows=8)
+        await it.select("1006")
+        dialog = await ask(it, "h")
+        await it.until(lambda: "in Tea & Tees" in it.text())
+        assert "\\u202egpj" in dialog.query_one("#field-line1", Input).value
+        assert "\u202e" not in it.text()
+        dialog.query_one("#field-city", Input).value = "Zürich"
+        dialog.query_one("#do", Button).press()
+        await it.until(lambda: it.app.deeds_done)
+        assert it.app.deeds_done[-1].ok, said(it)
+        command = it.app.deeds_done[-1].command
+    with shop.read() as tx:
+        assert order_reads.detail(tx, "1006").shipping_address == {**before, "city": "Zürich"}
+    assert command.startswith("printf %s '{")
+    assert command.endswith("}' | shopctl orders edit 1006 --ship-to -")
+    line = command.replace("| shopctl orders edit 1006", f"| {sys.executable} -m shopctl orders edit 1007")
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with shop.read() as tx:
+        assert order_reads.detail(tx, "1007").shipping_address == {**before, "city": "Zürich"}
 
 
 async def test_a_price_is_edited(shop: Shop) -> None:
@@ -144,6 +230,17 @@ async def test_release_and_extend(shop: Shop) -> None:
         with shop.read() as tx:
             after = {hold.id: hold for hold in hold_reads.LIST.rows(tx)}
         assert after[held[0].id].expires_at > held[0].expires_at
+        await ask(it, "e")
+        await it.decide("2h")
+        await it.until(lambda: len(it.app.deeds_done) == 2)
+        assert it.app.deeds_done[-1].command == f"shopctl reservations extend {held[0].id} --for 2h"
+        with shop.read() as tx:
+            assert (hold_reads.show(tx, held[0].id).left_seconds or 0) > 7000
+        dialog = await ask(it, "e")
+        await it.type("soon")
+        dialog.query_one("#do", Button).press()
+        await it.until(lambda: "a span of time such as" in it.text())
+        await it.press("escape")
         await ask(it, "x")
         await it.decide()
         await it.until(lambda: it.keys == [held[1].id])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from shopctl.core import orders
+from shopctl.core import cart, catalog, erasure, orders, settings, stock
+from shopctl.core.db import tables
 from shopctl.core.shop import Shop
 from shopctl.tui import bridge
 from shopctl.tui.app import Console
@@ -14,12 +16,15 @@ from shopctl.tui.screens.carts import CartScreen, CartsScreen
 from shopctl.tui.screens.catalog import CatalogScreen, PriceActions, ProductScreen
 from shopctl.tui.screens.customers import CustomerScreen, CustomersScreen
 from shopctl.tui.screens.dialogs import Dialog, JsonView, View
+from shopctl.tui.screens.events import EventsScreen
+from shopctl.tui.screens.lists import ListScreen
 from shopctl.tui.screens.live import LiveScreen
 from shopctl.tui.screens.order import OrderHoldsScreen, OrderScreen
-from shopctl.tui.screens.orders import OrdersScreen
+from shopctl.tui.screens.orders import OrderActions, OrdersScreen
 from shopctl.tui.screens.overview import OverviewScreen
-from shopctl.tui.screens.reservations import HoldScreen, ReservationsScreen
+from shopctl.tui.screens.reservations import HoldActions, HoldScreen, ReservationsScreen
 from shopctl.tui.screens.stock import SkuScreen, StockActions, StockScreen
+from shopctl.tui.screens.why import WhyScreen
 from shopctl.tui.table import Table
 from shopctl.tui.widgets import FilterLine
 from tests.tui.conftest import HOME
@@ -147,7 +152,7 @@ async def test_pages_follow_each_other_by_key(shop: Shop, monkeypatch: pytest.Mo
         await it.until(lambda: it.keys == ["1002", "1001"])
         await it.press("[", "[")
         await it.until(lambda: it.keys == ["1008", "1007", "1006"])
-        for key in "34567":
+        for key in "345679":
             monkeypatch.setattr(bridge, "PAGE", 1)
             await it.go(key)
             first = it.keys
@@ -192,9 +197,11 @@ async def test_vim_keys_move(shop: Shop) -> None:
         assert it.table.cursor_row == 0
 
 
-async def test_the_palette_finds_orders_screens_and_actions(shop: Shop) -> None:
+async def test_the_palette_finds_screens_actions_and_names(shop: Shop) -> None:
+    names = (("tee-shi", ProductScreen), ("buyer3@", CustomerScreen), ("cart7", CartScreen))
+    catalog.edit(shop, name="tee", said={"title": "Tee-shirt"})
     async with console(shop) as it:
-        for typed, wanted in (("1003", OrderScreen), ("TEE", SkuScreen), ("reservations", ReservationsScreen)):
+        for typed, wanted in (("1003", OrderScreen), ("TEE", SkuScreen), ("reservations", ReservationsScreen), *names):
             await it.press("ctrl+p")
             await it.type(typed)
             await it.until(lambda: it.app.screen.query("CommandList"))
@@ -219,7 +226,8 @@ async def test_it_fits_and_resizes(shop: Shop, size: tuple[int, int]) -> None:
 def test_every_binding_of_ours_has_an_id() -> None:
     kinds: list[Any] = [Console, Table, FilterLine, Dialog, View, LiveScreen, OverviewScreen, OrdersScreen, OrderScreen]
     kinds += [StockScreen, SkuScreen, ReservationsScreen, HoldScreen, OrderHoldsScreen, CatalogScreen, ProductScreen]
-    kinds += [CartsScreen, CartScreen, CustomersScreen, CustomerScreen, PriceActions, StockActions]
+    kinds += [CartsScreen, CartScreen, CustomersScreen, CustomerScreen, PriceActions, StockActions, EventsScreen]
+    kinds += [OrderActions, HoldActions, WhyScreen, ListScreen]
     bindings = [binding for kind in kinds for binding in kind.__dict__.get("BINDINGS", ())]
     assert bindings
     assert all(binding.id for binding in bindings)
@@ -240,3 +248,119 @@ async def test_an_order_shows_its_notes_and_what_its_address_was(shop: Shop) -> 
         assert '"X" → "Y"' in text
         story = next(line for line in text.splitlines() if "story" in line)
         assert story.count("confirmed") == 1
+
+
+async def test_an_imported_order_says_what_it_was_called_there(shop: Shop) -> None:
+    with shop.engine.begin() as connection:
+        imported = sa.update(tables.orders).where(tables.orders.c.number == 1004)
+        connection.execute(imported.values(source="import", reference="#77 [/x] \u202e"))
+    async with console(shop, size=(120, 40)) as it:
+        await it.go("2", rows=8)
+        assert it.table.line("1005").cells["source"].text == "checkout"
+        assert it.table.line("1004").cells["source"].text == "import #77 [/x] \\u202e"
+        await it.select("1004")
+        await it.press("enter")
+        await it.until(lambda: "from      import #77 [/x] \\u202e" in it.text())
+
+
+async def test_a_merged_cart_leads_to_the_one_that_has_its_lines(shop: Shop) -> None:
+    cart.login(shop, handle="left", email="ana@example.com")
+    cart.add(shop, handle="phone", sku="TEE-M", quantity=1)
+    cart.login(shop, handle="phone", email="ana@example.com")
+    async with console(shop, size=(80, 24)) as it:
+        await it.go("6", rows=11)
+        line = next(line for line in it.text().splitlines() if "phone" in line)
+        assert "phone → left" in line
+        assert "→ merged" in line
+        assert any("left" in line and "ana@example.com" in line for line in it.text().splitlines())
+        await it.select(next(key for key in it.keys if it.table.line(key).cells["cart"].text == "phone → left"))
+        await it.press("enter")
+        await it.until(lambda: "Cart left" in it.text() and "ana@example.com" in it.text())
+
+
+async def test_who_is_erased_has_no_name_left_anywhere(shop: Shop) -> None:
+    orders.note(shop, number="1001", note="secret")
+    orders.deliver(shop, number="1001")
+    async with console(shop) as it:
+        await it.go("7", rows=8)
+        await it.select(next(key for key in it.keys if "buyer0@" in it.table.line(key).cells["email"].text))
+        await it.press("enter")
+        await it.until(lambda: "1 placed" in it.text())
+        erasure.erase(shop, email="buyer0@example.com")
+        await it.until(lambda: "There is no customer" in it.note())
+        assert it.keys == []
+        assert "1 placed" not in it.text()
+        assert "1001" not in it.text()
+        await it.press("y")
+        assert isinstance(it.app.screen, CustomerScreen)
+        await it.go("7", rows=7)
+        await it.until(lambda: len(it.keys) == 7)
+        await it.go("2", rows=8)
+        assert it.table.line("1001").cells["email"].text == "∅ erased"
+        await it.select("1001")
+        await it.press("enter")
+        await it.until(lambda: "customer  ∅ erased" in it.text())
+        assert "(erased)" in it.text()
+        assert "secret" not in it.text()
+        assert "erased.invalid" not in it.text()
+
+
+async def test_a_product_is_low_by_its_own_threshold_or_the_shops(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("3", rows=2)
+        await it.select("TEE-M")
+        await it.press("enter")
+        await it.until(lambda: "✓ ok" in it.text())
+        settings.set_value(shop, key="low_stock", value="500")
+        shop.engine.dispose()
+    reopened = shop.but(facts=type(shop.facts)(**{**_facts(shop), "low_stock": 500}))
+    async with console(reopened, size=(80, 24)) as it:
+        await it.go("3", rows=2)
+        await it.select("TEE-M")
+        await it.press("enter")
+        await it.until(lambda: "! low" in it.text())
+        await it.go("4", rows=2)
+        assert it.table.line("TEE-M\nMAIN").cells["state"].text == "! low"
+        assert it.table.line("TEE-M\nMAIN").cells["low_stock"].text == "500"
+        await it.press("enter")
+        await it.until(lambda: "low at 500 together" in it.text())
+
+
+def _facts(shop: Shop) -> dict[str, Any]:
+    return {name: getattr(shop.facts, name) for name in type(shop.facts).__slots__}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_why_a_sku_is_held(shop: Shop, size: tuple[int, int]) -> None:
+    stock.set_level(shop, sku="CUP-M", safety_stock=7)
+    async with console(shop, size=size) as it:
+        await it.go("4", rows=2)
+        await it.select("CUP-M\nMAIN")
+        await it.press("w")
+        await it.until(lambda: isinstance(it.app.screen, WhyScreen))
+        await it.rows()
+        text = it.text()
+        assert "86 units can be had by a new buyer" in text
+        assert "3 reserved" in text
+        assert "7 units of safety stock" in text
+        assert "[b]bold[/b]" in text
+        assert "in a cart" in text
+        await it.press("y")
+        assert isinstance(it.app.screen, JsonView)
+        assert '"can_be_had": 86' in it.app.screen.encoded
+        await it.press("escape", "enter")
+        await it.until(lambda: isinstance(it.app.screen, HoldScreen))
+
+
+async def test_reservations_come_in_other_orders_too(shop: Shop) -> None:
+    async with console(shop) as it:
+        await it.go("5", rows=2)
+        latest = it.keys
+        assert it.table.line(latest[0]).cells["kind"].text == "cart"
+        assert it.table.line(latest[0]).cells["age"].text.endswith(" s")
+        for words, keys in (("ending soon first · 2", latest[::-1]), ("oldest first · 2", latest[::-1]), ("2", latest)):
+            await it.press("o")
+            await it.until(lambda: it.note() == f"{words} holds" and it.keys == keys)  # noqa: B023
+        await it.press("/")
+        await it.type("owner_kind:order")
+        await it.until(lambda: not it.keys)

@@ -55,6 +55,8 @@ class MergedCart(CartView):
 
 @dataclass(frozen=True, slots=True)
 class CartSummary:
+    """A cart as a line of their list. `merged_into` is the handle of the cart that took its lines."""
+
     cart: str
     id: str
     state: str
@@ -64,6 +66,7 @@ class CartSummary:
     in_checkout: bool
     updated_at: datetime
     expires_at: datetime
+    merged_into: str | None
 
 
 LINES = (
@@ -191,6 +194,7 @@ def _summaries(_: UnitOfWork, rows: Sequence[Row]) -> list[CartSummary]:
             in_checkout=row.in_checkout,
             updated_at=row.updated_at,
             expires_at=row.expires_at,
+            merged_into=row.merged_into,
         )
         for row in rows
     ]
@@ -204,6 +208,7 @@ def which(tx: UnitOfWork, *, state: str | None = None, email: str | None = None)
     return conditions
 
 
+_into = carts.alias()
 _in_checkout = sa.type_coerce(carts.c.claimed_by.is_not(None), types.Flag())
 _lines = sa.select(sa.func.count()).where(cart_lines.c.cart_id == carts.c.id).scalar_subquery()
 _units = (
@@ -222,7 +227,10 @@ LIST: Listing[CartSummary] = Listing(
         _in_checkout.label("in_checkout"),
         carts.c.updated_at,
         carts.c.expires_at,
-    ).outerjoin(customers, customers.c.id == carts.c.customer_id),
+        _into.c.handle.label("merged_into"),
+    )
+    .outerjoin(customers, customers.c.id == carts.c.customer_id)
+    .outerjoin(_into, _into.c.id == carts.c.merged_into),
     {
         "cart": carts.c.handle,
         "state": carts.c.state,
@@ -232,6 +240,7 @@ LIST: Listing[CartSummary] = Listing(
         "in_checkout": _in_checkout,
         "updated_at": carts.c.updated_at,
         "expires_at": carts.c.expires_at,
+        "merged_into": _into.c.handle,
     },
     ("cart", "customer"),
     (carts.c.updated_at.desc(), carts.c.id.desc()),

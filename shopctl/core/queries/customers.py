@@ -17,6 +17,9 @@ from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
 from shopctl.core.queries.listing import Listing
 
+ERASED = "@erased.invalid"
+"""How the address ends that stands for a customer who is erased. RFC 2606: no mail ever goes there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Customer:

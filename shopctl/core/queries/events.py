@@ -79,8 +79,9 @@ LIST: Listing[Event] = Listing(
         "subject": outbox.c.subject,
         "actor": outbox.c.actor,
         "request_id": outbox.c.request_id,
+        "data": outbox.c.payload,
     },
-    ("topic", "subject"),
+    ("topic", "subject", "data"),  # an order is known by the number in its data
     (outbox.c.created_at.desc(), outbox.c.id.desc()),
     _build,
 )

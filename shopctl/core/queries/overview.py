@@ -80,7 +80,6 @@ def figures(tx: UnitOfWork) -> Overview:
     available = sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed)
     per_sku = sa.select(available.label("units")).group_by(stock_levels.c.sku).subquery()
     out = tx.execute(sa.select(sa.func.count()).select_from(per_sku).where(per_sku.c.units <= 0)).scalar_one()
-    low = sa.select(sa.func.count(sa.distinct(stock_levels.c.sku))).where(stock.IS_LOW)
     r = reservations.c
     holds = tx.rows(
         sa.select(
@@ -97,7 +96,7 @@ def figures(tx: UnitOfWork) -> Overview:
             row[0]: row[1] for row in tx.rows(sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status))
         },
         skus_out_of_stock=out,
-        skus_low=tx.execute(low, stock.given(tx)).scalar_one(),
+        skus_low=tx.execute(stock.LOW_SKUS, stock.given(tx)).scalar_one(),
         live_holds=holds[0],
         units_held=int(holds[1]),
         overdue_holds=holds[2],

@@ -166,24 +166,31 @@ def detail(tx: UnitOfWork, reservation_id: str) -> ReservationView:
     return ReservationView(**asdict(found), movements=HISTORY.rows(tx, where=[stock.m.reservation_id == found.id]))
 
 
-def why(tx: UnitOfWork, sku: str) -> WhyHeld:
-    """Why units of a SKU cannot be had: what is sold, held for whom, kept back; NotFound(unknown_sku)."""
+def why(tx: UnitOfWork, sku: str, limit: int = -1) -> WhyHeld:
+    """Why units of a SKU cannot be had: what is sold, held for whom, kept back; NotFound(unknown_sku).
+
+    At most `limit` of the holds, those that end first; -1 is all.
+    """
     tracked = find_variant(tx, sku).tracked
     levels = stock.show(tx, sku)
-    live = LIST.rows(tx, where=[LIVE, r.sku == sku], sort="expires_at")
+    here = (LIVE, r.sku == sku)
+    live = LIST.rows(tx, where=here, sort="expires_at", limit=limit)
+    overdue = sa.select(sa.func.coalesce(sa.func.sum(r.quantity), 0)).where(
+        *here, sa.not_(r.pinned), r.expires_at <= tx.now
+    )
     return WhyHeld(
         sku=sku,
         tracked=tracked,
         quantity=sum(level.quantity for level in levels),
         committed=sum(level.committed for level in levels),
         reserved=sum(level.reserved for level in levels),
-        expired=sum(hold.quantity for hold in live if hold.left_seconds is not None and hold.expires_at <= tx.now),
+        expired=int(tx.execute(overdue).scalar_one()),
         available=sum(level.available for level in levels),
         safety_stock=sum(level.safety_stock for level in levels),
         backorder_limit=sum(level.backorder_limit for level in levels),
         can_be_had=stock.can_be_had(tx, [sku]).get(sku, 0) if tracked else None,
         levels=levels,
-        holds=[_hold(tx, found) for found in live],
+        holds=[_hold(tx, found) for found in (live if limit < 0 else live[:limit])],
     )
 
 

@@ -62,6 +62,8 @@ _UNSOLD = _unsold()
 _UNSOLD_OF = _UNSOLD.where(v.sku.in_(sa.bindparam("skus", expanding=True)))
 _CHUNK = 500
 _LOW = _UNSOLD.having(_UNSOLD.selected_columns.units <= THRESHOLD).subquery("low")
+LOW_SKUS = sa.select(sa.func.count()).select_from(_LOW)
+"""How many SKUs are low; it needs the values of `given`."""
 IS_LOW: sa.ColumnElement[bool] = sa.type_coerce(c.sku.in_(sa.select(_LOW.c.sku)), Flag())
 """Whether the SKU of a level is low; it needs the values of `given`."""
 

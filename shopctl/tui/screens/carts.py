@@ -11,7 +11,7 @@ from textual.widgets import Static
 from shopctl.core.queries.carts import CartLine, CartSummary, CartView
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Page
-from shopctl.tui.look import cart_state, cell, when
+from shopctl.tui.look import cart_state, cell, person, when
 from shopctl.tui.screens.lists import ListScreen
 from shopctl.tui.screens.stock import SkuScreen
 from shopctl.tui.table import Column, Line
@@ -22,7 +22,7 @@ class CartsScreen(ListScreen[CartSummary]):
     """Everybody's carts."""
 
     NOUN = "carts"
-    EXAMPLE = "state:open  units:>3  customer:ana@  updated_at:today"
+    EXAMPLE = "state:open  units:>3  customer:ana@  merged_into:c1"
     COLUMNS = (
         Column("cart", "CART", 16, grow=True),
         Column("state", "STATE", 13),
@@ -48,9 +48,9 @@ class CartsScreen(ListScreen[CartSummary]):
         return Line(
             row.id,
             {
-                "cart": cell(row.cart, "bold"),
+                "cart": cell(f"{row.cart} → {row.merged_into}" if row.merged_into else row.cart, "bold"),
                 "state": cart_state(row.state, row.in_checkout),
-                "customer": cell(row.customer),
+                "customer": person(row.customer),
                 "lines": cell(row.lines),
                 "units": cell(row.units),
                 "updated": cell(when(local(row.updated_at), now), "dim"),
@@ -59,8 +59,8 @@ class CartsScreen(ListScreen[CartSummary]):
         )
 
     def open_row(self, row: CartSummary) -> None:
-        if row.state == "open":
-            self.app.push_screen(CartScreen(row.cart))
+        if handle := row.cart if row.state == "open" else row.merged_into:
+            self.app.push_screen(CartScreen(handle))
 
     def command(self) -> str:
         return "shopctl cart list -o jsonl"
@@ -135,7 +135,7 @@ class CartScreen(ListScreen[CartLine]):
         now, local = self.bridge.now(), self.bridge.local
         text = styled(self, cell(f"Cart {cart.cart}", "bold"), ("  ", ""), cart_state("open", cart.in_checkout))
         for label, value in (
-            ("customer", cell(cart.customer or "a guest")),
+            ("customer", person(cart.customer) if cart.customer else cell("a guest")),
             ("subtotal", cell(f"{cart.subtotal} {cart.currency}")),
             ("until", cell(when(local(cart.expires_at), now))),
         ):

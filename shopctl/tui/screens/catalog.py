@@ -11,10 +11,11 @@ from textual.widgets import Static
 
 from shopctl.core.domain.money import Money
 from shopctl.core.queries.catalog import Product, Variant, VariantRow
-from shopctl.tui import bridge
+from shopctl.tui import deeds
 from shopctl.tui.asking import Question
-from shopctl.tui.bridge import Page
+from shopctl.tui.bridge import Page, Shelf
 from shopctl.tui.look import Cell, cell, counted, product_status, stock_status
+from shopctl.tui.screens import dialogs
 from shopctl.tui.screens.dialogs import Field, Plan
 from shopctl.tui.screens.lists import ListScreen, T
 from shopctl.tui.screens.stock import SkuScreen
@@ -27,7 +28,7 @@ def price_plan(sku: str, price: Money, currency: str) -> Plan:
         f"Price of {sku}",
         f"It is {price} {currency}. Carts show the change; orders keep what they were charged.",
         "Change the price",
-        (Field("price", "New price", amount=True),),
+        (Field("price", "New price", check=dialogs.amount),),
     )
 
 
@@ -43,7 +44,7 @@ class PriceActions(ListScreen[T]):
     def action_price(self) -> None:
         if found := self.variant():
             plan = price_plan(*found)
-            desk(self).consider(plan, lambda typed: bridge.reprice(found[0], typed["price"].strip()))
+            desk(self).consider(plan, lambda typed: deeds.reprice(found[0], typed["price"].strip()))
 
 
 class CatalogScreen(PriceActions[VariantRow]):
@@ -114,6 +115,7 @@ class ProductScreen(PriceActions[Variant]):
         super().__init__()
         self.handle = handle
         self.product: Product | None = None
+        self.low: frozenset[str] = frozenset()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "filter" and super().check_action(action, parameters)
@@ -128,12 +130,12 @@ class ProductScreen(PriceActions[Variant]):
         return lambda reads: reads.product(self.handle)
 
     def present(self, value: Any) -> None:
-        self.product = value
-        self.query_one("#facts", Static).update(self._facts(value))
+        self.product, self.low = value.product, value.low
+        self.query_one("#facts", Static).update(self._facts(value.product))
         super().present(value)
 
-    def page_of(self, value: Any) -> Page[Variant]:
-        return Page(value.variants, None)
+    def page_of(self, value: Shelf) -> Page[Variant]:
+        return Page(value.product.variants, None)
 
     def key(self, row: Variant) -> str:
         return row.sku
@@ -146,7 +148,9 @@ class ProductScreen(PriceActions[Variant]):
                 "options": cell(", ".join(f"{name} {value}" for name, value in row.options.items())),
                 "price": cell(f"{row.price} {row.currency}"),
                 "before": cell(row.compare_at_price, "dim"),
-                "state": Cell("·", "dim") if row.available is None else stock_status(row.available, low=False),
+                "state": Cell("·", "dim")
+                if row.available is None
+                else stock_status(row.available, row.sku in self.low),
                 "available": _available(row.available),
                 "barcode": cell(row.barcode, "dim"),
             },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -15,36 +15,64 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from shopctl.core.domain.safe import safe
+from shopctl.core.domain.times import span
+from shopctl.core.errors import BadInput
 from shopctl.tui.look import plain_text
 from shopctl.tui.widgets import desk
 
-_CHANGE = re.compile(r"[+-]?0*[1-9][0-9]{0,8}")
-_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+Check = Callable[[str], str | None]
+"""What is wrong with something typed, said of it; None for nothing."""
+
+
+# --- what may be typed -------------------------------------------------------------------------------------------------
+def _check(pattern: str, wanted: str) -> Check:
+    fits = re.compile(pattern).fullmatch
+    return lambda typed: None if fits(typed) else wanted
+
+
+anything = _check(r"(?s).*", "")
+needed = _check(r"(?s).+", "is needed")
+units = _check(r"0*[1-9][0-9]{0,8}", "is a whole number, 1 or more")
+change = _check(r"[+-]?0*[1-9][0-9]{0,8}", "is a change such as -2 or +5")
+counted = _check(r"[0-9]{0,10}", "is a whole number, 0 or more, or nothing")
+amount = _check(r"[0-9]{1,12}(\.[0-9]{1,4})?", "is an amount such as 19.99")
+yes_or_no = _check(r"yes|no", "is yes or no")
+
+
+def term(typed: str) -> str | None:
+    try:
+        span(typed or "1s")
+    except BadInput:
+        return "is a span of time such as 30s, 5m, 2h or 7d"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing to type: units (`whole`), a change of units (`signed`), money, text. `exactly` is what a severe deed wants."""
+    """One thing to type, and what may be. `exactly` is what a severe deed wants.
+
+    `value` may be data: it is shown safe, and taken as it is when nobody has changed it.
+    """
 
     name: str
     label: str
     value: str = ""
-    whole: bool = False
-    signed: bool = False
-    amount: bool = False
-    needed: bool = False
+    check: Check = anything
     exactly: str | None = None
+
+    @property
+    def shown(self) -> str:
+        return safe(self.value, LONGEST)
+
+    def meant(self, typed: str) -> str:
+        return self.value if typed == self.shown else typed
 
     def complaint(self, typed: str) -> str | None:
         if self.exactly is not None and typed.strip() != self.exactly:
             return f"Type {self.exactly} to go on"
-        if self.whole and not (typed.isascii() and typed.isdigit() and 0 < int(typed) < 10**9):
-            return f"{self.label} is a whole number, 1 or more"
-        if self.signed and not _CHANGE.fullmatch(typed.strip()):
-            return f"{self.label} is a change such as -2 or +5"
-        if self.amount and not _AMOUNT.fullmatch(typed.strip()):
-            return f"{self.label} is an amount such as 19.99"
-        return f"{self.label} is needed" if self.needed and not typed.strip() else None
+        wrong = self.check(typed.strip())
+        return f"{self.label} {wrong}" if wrong else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +87,10 @@ class Plan:
     leave: str = "Cancel"
 
 
+LONGEST = 200
+"""Characters that a field takes."""
+FEW = 4
+"""Fields that have room for a blank line between them on a small terminal."""
 Typed = dict[str, str]
 R = TypeVar("R")
 
@@ -90,14 +122,15 @@ class Dialog(Once[Typed | None]):
     def compose(self) -> ComposeResult:
         bridge = desk(self).bridge
         mode = " · READ-ONLY" if bridge.read_only else ""
-        with Vertical(id="box", classes="severe" if self.plan.severe else ""):
+        form = "dense" if len(self.plan.fields) > FEW else ""
+        with Vertical(id="box", classes=f"{'severe' if self.plan.severe else ''} {form}"):
             yield Static(plain_text(self.plan.title), id="title")
             yield Static(_wrapped(self.plan.effect), id="effect")
             for field in self.plan.fields:
                 with Horizontal(classes="field"):
                     yield Label(plain_text(field.label), classes="label")
                     yield Input(
-                        field.value, id=f"field-{field.name}", max_length=200, compact=True, select_on_focus=False
+                        field.shown, id=f"field-{field.name}", max_length=LONGEST, compact=True, select_on_focus=False
                     )
             yield Static(id="complaint")
             with Horizontal(id="buttons"):
@@ -137,7 +170,8 @@ class Dialog(Once[Typed | None]):
                 self.query_one("#complaint", Static).update(_wrapped(f"! {complaint}"))
                 line.focus()
                 return
-        self.leave({field.name: self.query_one(f"#field-{field.name}", Input).value for field in self.plan.fields})
+        typed = {field: self.query_one(f"#field-{field.name}", Input).value for field in self.plan.fields}
+        self.leave({field.name: field.meant(value) for field, value in typed.items()})
 
 
 def _wrapped(text: str) -> Text:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
+from textual.widgets import Static
 
 from shopctl.tui.bridge import PAGE, Key, Page, Place
 from shopctl.tui.look import Cell, counted
@@ -29,15 +30,19 @@ class ListScreen(LiveScreen, Generic[T]):
         Binding("/", "filter", "Filter", id="list.filter"),
         Binding("]", "next_page", "Next page", id="list.next-page"),
         Binding("[", "previous_page", "Page back", id="list.previous-page"),
+        Binding("o", "sort", "Order", id="list.sort"),
     ]
     COLUMNS: ClassVar[Sequence[Column]] = ()
     NOUN: ClassVar[str] = "rows"
     OPENS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = ""
+    SORTS: ClassVar[Mapping[str, str]] = {}
+    """What may come first, and the field that sorts it so; the first one is the list's own order, the only one with pages."""
 
     def __init__(self, filter: str = "") -> None:
         super().__init__()
         self.filter = filter
+        self._sorts = [*self.SORTS.items()] or [("", "")]
         self._trail: list[Key] = [()]
         self._shown: Place | None = None
         self._next: Key | None = None
@@ -79,7 +84,7 @@ class ListScreen(LiveScreen, Generic[T]):
 
     @property
     def place(self) -> Place:
-        return Place(self.filter, self._trail[-1])
+        return Place(self.filter, self._trail[-1], self._sorts[0][1])
 
     @property
     def current(self) -> T | None:
@@ -91,6 +96,8 @@ class ListScreen(LiveScreen, Generic[T]):
         return self.current
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "sort":
+            return len(self._sorts) > 1
         if action == "next_page":
             return self._next is not None
         if action == "previous_page":
@@ -108,10 +115,17 @@ class ListScreen(LiveScreen, Generic[T]):
         self._shown = self.place
         self.refresh_bindings()
 
+    def clear(self) -> None:
+        self._rows, self._next = {}, None
+        self.table.present([])
+        for facts in self.query("#facts").results(Static):
+            facts.update("")
+
     def note(self) -> Cell:
         if not self._rows:
             return Cell("Reading…" if self._answered is None else f"No {self.NOUN} here", "dim")
-        page = f"page {len(self._trail)} · " if len(self._trail) > 1 else ""
+        words, sort = self._sorts[0]
+        page = f"page {len(self._trail)} · " if len(self._trail) > 1 else f"{words} first · " if sort else ""
         if self._next is not None:
             return Cell(f"{page}{PAGE} {self.NOUN} shown, more follow: ] next page", "dim")
         return Cell(f"{page}{counted(len(self._rows), self.NOUN)}", "dim")
@@ -127,6 +141,10 @@ class ListScreen(LiveScreen, Generic[T]):
         line = self.query_one(FilterLine)
         line.display = True
         line.focus()
+
+    def action_sort(self) -> None:
+        self._sorts.append(self._sorts.pop(0))
+        self.first_page()
 
     def action_back(self) -> None:
         if self.filter:

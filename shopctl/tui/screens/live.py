@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from shopctl.core.domain.safe import safe
-from shopctl.core.errors import ShopError
+from shopctl.core.errors import NotFound, ShopError
 from shopctl.tui.asking import Answer, Asker, Failure, Question
 from shopctl.tui.bridge import Bridge, json_of
 from shopctl.tui.look import Cell, span
@@ -68,6 +68,9 @@ class LiveScreen(Asker, inherit_bindings=False):
         """What `y` shows as JSON."""
         raise NotImplementedError
 
+    def clear(self) -> None:
+        """Show nothing any more."""
+
     def note(self) -> Cell:
         """One line about what is shown; problems come before it."""
         return Cell("")
@@ -100,7 +103,7 @@ class LiveScreen(Asker, inherit_bindings=False):
         self.app.pop_screen()
 
     def action_json(self) -> None:
-        record = self.record()
+        record = None if self.vanished else self.record()
         if record is not None:
             self.app.push_screen(JsonView(self.command(), json_of(record)))
 
@@ -129,7 +132,14 @@ class LiveScreen(Asker, inherit_bindings=False):
     def _on_failure(self, failure: Failure) -> None:
         if self.is_wanted(failure):
             self._settled(failure.seconds, failure.error)
+            if self.vanished:
+                self.clear()
             self.paint()
+
+    @property
+    def vanished(self) -> bool:
+        """Whether what the screen is about is not there, or not any more: then none of it stays to be read."""
+        return isinstance(self._problem, NotFound)
 
     def _settled(self, seconds: float, problem: ShopError | None) -> None:
         self._asked, self._problem = None, problem

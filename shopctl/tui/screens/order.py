@@ -12,8 +12,8 @@ from shopctl.core.domain.lifecycle import REMARKS
 from shopctl.core.queries.orders import HoldRow, Order, OrderDetail, OrderLine
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Page
-from shopctl.tui.look import Cell, cell, hold_state, order_status, short_id, when
-from shopctl.tui.screens.orders import OrderActions
+from shopctl.tui.look import Cell, cell, hold_state, order_status, person, short_id, when
+from shopctl.tui.screens.orders import OrderActions, origin
 from shopctl.tui.screens.reservations import HoldActions, HoldScreen
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import styled
@@ -98,13 +98,14 @@ class OrderScreen(OrderActions[OrderLine]):
         sent = [f"{s.tracking or 'no tracking'} from {s.warehouse or 'nowhere'}" for s in order.shipments]
         story = [f"{e.to_status} {when(self.bridge.local(e.at), now)}" for e in order.timeline if e.verb not in REMARKS]
         remarks = [
-            f"{e.verb} {when(self.bridge.local(e.at), now)} {e.actor}: {e.note}"
+            f"{e.verb} {when(self.bridge.local(e.at), now)} {e.actor}: {e.note or '(erased)'}"
             for e in order.timeline
             if e.verb in REMARKS
         ]
         address = ", ".join(part for part in order.shipping_address.values() if part)
         rows = [
-            ("customer", cell(order.email)),
+            ("customer", person(order.email)),
+            *([] if order.source == "checkout" else [("from", origin(order))]),
             ("total", cell(f"{order.total} {order.currency}  =  {sums}")),
             ("payment", cell(" · ".join([paid, *back]))),
             ("to", cell(address)),

@@ -7,13 +7,25 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from shopctl.core.queries.orders import Order
-from shopctl.tui import bridge
+from shopctl.tui import deeds
 from shopctl.tui.asking import Question
-from shopctl.tui.look import cell, counted, order_status, when
-from shopctl.tui.screens.dialogs import Field, Plan
+from shopctl.tui.deeds import Deed
+from shopctl.tui.look import Cell, cell, counted, order_status, person, when
+from shopctl.tui.screens import dialogs
+from shopctl.tui.screens.dialogs import Field, Plan, Typed
 from shopctl.tui.screens.lists import ListScreen, T
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import desk
+
+ADDRESS = {
+    "name": "Name",
+    "line1": "Street",
+    "line2": "Second line",
+    "city": "City",
+    "region": "State or province",
+    "postal_code": "Postal code",
+    "country": "Country (DE, US)",
+}
 
 
 def ship_plan(order: Order) -> Plan:
@@ -43,6 +55,26 @@ def cancel_plan(order: Order) -> Plan:
     )
 
 
+def note_plan(order: Order) -> Plan:
+    return Plan(
+        f"Note on order {order.number}",
+        "It is kept in the order's history, with who wrote it and when.",
+        "Keep the note",
+        (Field("note", "Note", check=dialogs.needed),),
+    )
+
+
+def address_plan(order: Order) -> Plan:
+    fields = [Field(name, label, order.shipping_address.get(name) or "") for name, label in ADDRESS.items()]
+    keep = Field("keep", "Keep charge? yes, no", "no", check=dialogs.yes_or_no)
+    return Plan(
+        f"Send order {order.number} elsewhere",
+        "Where tax or shipping would be other it is refused, unless what was charged is kept.",
+        "Change the address",
+        (*fields, keep),
+    )
+
+
 class OrderActions(ListScreen[T]):
     """The deeds of an order, wherever one is at hand."""
 
@@ -50,6 +82,8 @@ class OrderActions(ListScreen[T]):
         Binding("s", "ship", "Ship", id="orders.ship"),
         Binding("d", "deliver", "Deliver", id="orders.deliver"),
         Binding("c", "cancel", "Cancel", id="orders.cancel"),
+        Binding("n", "note", "Note", id="orders.note"),
+        Binding("h", "address", "Address", id="orders.address"),
     ]
 
     def order(self) -> Order | None:
@@ -57,22 +91,30 @@ class OrderActions(ListScreen[T]):
 
     def action_ship(self) -> None:
         if order := self.order():
-            desk(self).consider(ship_plan(order), lambda typed: bridge.ship(order.number, typed["tracking"]))
+            desk(self).consider(ship_plan(order), lambda typed: deeds.ship(order.number, typed["tracking"]))
 
     def action_deliver(self) -> None:
         if order := self.order():
-            desk(self).consider(deliver_plan(order), lambda _: bridge.deliver(order.number))
+            desk(self).consider(deliver_plan(order), lambda _: deeds.deliver(order.number))
 
     def action_cancel(self) -> None:
         if order := self.order():
-            desk(self).consider(cancel_plan(order), lambda _: bridge.cancel(order.number))
+            desk(self).consider(cancel_plan(order), lambda _: deeds.cancel(order.number))
+
+    def action_note(self) -> None:
+        if order := self.order():
+            desk(self).consider(note_plan(order), lambda typed: deeds.note(order.number, typed["note"].strip()))
+
+    def action_address(self) -> None:
+        if order := self.order():
+            desk(self).consider(address_plan(order), lambda typed: _readdressed(order.number, typed))
 
 
 class OrdersScreen(OrderActions[Order]):
     """The latest orders."""
 
     NOUN = "orders"
-    EXAMPLE = "status:confirmed  !status:cancelled  total:>50  ana@"
+    EXAMPLE = "status:confirmed  !status:cancelled  total:>50  source:import  ana@"
     COLUMNS = (
         Column("number", "ORDER", 8),
         Column("status", "STATUS", 12),
@@ -81,6 +123,7 @@ class OrdersScreen(OrderActions[Order]):
         Column("total", "TOTAL", 13, right=True),
         Column("created", "PLACED", 12, rank=1),
         Column("method", "SHIPPING", 16, rank=3),
+        Column("source", "FROM", 14, rank=4),
     )
 
     def crumb(self) -> str:
@@ -99,11 +142,12 @@ class OrdersScreen(OrderActions[Order]):
             {
                 "number": cell(row.number, "bold"),
                 "status": order_status(row.status),
-                "email": cell(row.email),
+                "email": person(row.email),
                 "units": cell(units_of(row)),
                 "total": cell(f"{row.total} {row.currency}"),
                 "created": cell(when(self.bridge.local(row.created_at), self.bridge.now()), "dim"),
                 "method": cell(row.shipping_method, "dim"),
+                "source": origin(row),
             },
         )
 
@@ -111,10 +155,20 @@ class OrdersScreen(OrderActions[Order]):
         return self.current
 
     def open_row(self, row: Order) -> None:
-        desk(self).open_order(row.number)
+        desk(self).visit("order", row.number)
 
     def command(self) -> str:
         return "shopctl orders list -o jsonl"
+
+
+def _readdressed(number: str, typed: Typed) -> Deed:
+    address = {name: typed[name] for name in ADDRESS}
+    return deeds.readdress(number, address, keep_totals=typed["keep"].strip() == "yes")
+
+
+def origin(order: Order) -> Cell:
+    """Where an order comes from; of an imported one, what it was called there."""
+    return Cell("checkout", "dim") if order.source == "checkout" else cell(f"{order.source} {order.reference or ''}")
 
 
 def units_of(order: Order) -> int:

@@ -10,15 +10,25 @@ from textual.widgets import Static
 
 from shopctl.core.queries.reservations import Reservation
 from shopctl.core.queries.stock import Movement
-from shopctl.tui import bridge
+from shopctl.tui import deeds
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Held, Page
-from shopctl.tui.look import Cell, cell, hold_state, left, short_id, when
-from shopctl.tui.screens.dialogs import Plan
+from shopctl.tui.look import Cell, cell, hold_state, left, short_id, span, when
+from shopctl.tui.screens import dialogs
+from shopctl.tui.screens.dialogs import Field, Plan
 from shopctl.tui.screens.lists import ListScreen, T
 from shopctl.tui.screens.movements import MovementList
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import desk, styled
+
+
+def extend_plan(key: str, words: str) -> Plan:
+    return Plan(
+        f"Extend hold {short_id(key)}",
+        f"{words}: it gets a new term from now, never a shorter one. Without one it is the shop's own.",
+        "Extend",
+        (Field("term", "Term (90s, 15m, 2h)", check=dialogs.term),),
+    )
 
 
 class HoldActions(ListScreen[T]):
@@ -37,13 +47,12 @@ class HoldActions(ListScreen[T]):
         if found := self.hold():
             key, words = found
             plan = Plan(f"Release hold {short_id(key)}", f"{words}: the units can be had by others again.", "Release")
-            desk(self).consider(plan, lambda _: bridge.release(key))
+            desk(self).consider(plan, lambda _: deeds.release(key))
 
     def action_extend(self) -> None:
         if found := self.hold():
             key, words = found
-            plan = Plan(f"Extend hold {short_id(key)}", f"{words}: it gets a new full term from now.", "Extend")
-            desk(self).consider(plan, lambda _: bridge.extend(key))
+            desk(self).consider(extend_plan(key, words), lambda typed: deeds.extend(key, typed["term"]))
 
 
 class ReservationsScreen(HoldActions[Reservation]):
@@ -51,16 +60,18 @@ class ReservationsScreen(HoldActions[Reservation]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "everything", "Resolved too", id="reservations.everything")]
     NOUN = "holds"
-    EXAMPLE = "sku:TEE  warehouse:MAIN  pinned:yes  order 1001"
+    EXAMPLE = "owner_kind:cart  left:<60  age:>300  pinned:yes  sku:TEE"
+    SORTS: ClassVar[dict[str, str]] = {"latest": "", "ending soon": "expires_at", "oldest": "created_at"}
     COLUMNS = (
         Column("id", "HOLD", 9, rank=1),
         Column("state", "STATE", 12),
-        Column("owner", "FOR", 16, grow=True),
-        Column("sku", "SKU", 20, grow=True),
+        Column("kind", "KIND", 5),
+        Column("owner", "FOR", 12, grow=True),
+        Column("sku", "SKU", 14, grow=True),
         Column("warehouse", "WAREHOUSE", 10, rank=2),
         Column("quantity", "UNITS", 5, right=True),
+        Column("age", "AGE", 6, right=True),
         Column("left", "LEFT", 10, right=True),
-        Column("created", "SINCE", 12, rank=3),
     )
 
     def __init__(self, filter: str = "") -> None:
@@ -71,7 +82,7 @@ class ReservationsScreen(HoldActions[Reservation]):
         return "Reservations, resolved too" if self.everything else "Reservations"
 
     def question(self) -> Question:
-        place, everything = self.place, self.everything
+        place, everything = self.place, self.everything or "state:" in self.filter
         return lambda reads: reads.reservations(place, everything=everything)
 
     def key(self, row: Reservation) -> str:
@@ -83,12 +94,13 @@ class ReservationsScreen(HoldActions[Reservation]):
             {
                 "id": Cell(short_id(row.id), "bold"),
                 "state": hold_state(row.state, row.pinned, row.left_seconds),
-                "owner": cell(f"{row.owner_kind} {row.owner}"),
+                "kind": cell(row.owner_kind, "dim"),
+                "owner": cell(row.owner),
                 "sku": cell(row.sku),
                 "warehouse": cell(row.warehouse),
                 "quantity": cell(row.quantity),
+                "age": cell(span(row.age_seconds), "dim"),
                 "left": left(row.left_seconds),
-                "created": cell(when(self.bridge.local(row.created_at), self.bridge.now()), "dim"),
             },
         )
 

@@ -1,7 +1,8 @@
-"""Stock levels → a SKU's movements. Receiving on the way."""
+"""Stock levels → a SKU's movements, and why it is held. Receiving, adjusting, transferring and counting on the way."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -10,13 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from shopctl.core.queries.stock import Movement, StockRow
-from shopctl.tui import bridge
+from shopctl.tui import deeds
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Page, Sku
-from shopctl.tui.look import cell, stock_status, when
+from shopctl.tui.look import Cell, cell, stock_status, when
+from shopctl.tui.screens import dialogs
 from shopctl.tui.screens.dialogs import Field, Plan
 from shopctl.tui.screens.lists import ListScreen, T
 from shopctl.tui.screens.movements import MovementList
+from shopctl.tui.screens.why import WhyScreen
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import desk, styled
 
@@ -27,7 +30,7 @@ def receive_plan(sku: str, warehouse: str) -> Plan:
         "Goods arrived: the units are on hand from now on.",
         "Receive",
         (
-            Field("quantity", "Quantity", whole=True),
+            Field("quantity", "Quantity", check=dialogs.units),
             Field("warehouse", "Warehouse", warehouse),
             Field("reason", "Reason (optional)"),
         ),
@@ -40,9 +43,37 @@ def adjust_plan(sku: str, warehouse: str) -> Plan:
         "Corrects what is on hand, never below what is reserved and committed. The ledger keeps the reason.",
         "Adjust",
         (
-            Field("quantity", "Change (-2, +5)", signed=True),
-            Field("reason", "Reason", needed=True),
+            Field("quantity", "Change (-2, +5)", check=dialogs.change),
+            Field("reason", "Reason", check=dialogs.needed),
             Field("warehouse", "Warehouse", warehouse),
+        ),
+    )
+
+
+def transfer_plan(sku: str, warehouse: str) -> Plan:
+    return Plan(
+        f"Transfer {sku}",
+        "From one warehouse to another, both at once, and never what is reserved or committed there.",
+        "Transfer",
+        (
+            Field("quantity", "Quantity", check=dialogs.units),
+            Field("target", "To warehouse", check=dialogs.needed),
+            Field("source", "From warehouse", warehouse, check=dialogs.needed),
+            Field("reason", "Reason (optional)"),
+        ),
+    )
+
+
+def count_plan(sku: str, warehouse: str) -> Plan:
+    return Plan(
+        f"Count {sku}",
+        "Says what is on hand, how many units no shopper gets, or both; a difference is booked. Nothing typed: it stays.",
+        "Set",
+        (
+            Field("counted", "Counted on hand", check=dialogs.counted),
+            Field("safety", "Safety stock", check=dialogs.counted),
+            Field("warehouse", "Warehouse", warehouse),
+            Field("reason", "Reason (optional)"),
         ),
     )
 
@@ -53,6 +84,9 @@ class StockActions(ListScreen[T]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "receive", "Receive", id="stock.receive"),
         Binding("u", "adjust", "Adjust", id="stock.adjust"),
+        Binding("t", "transfer", "Transfer", id="stock.transfer"),
+        Binding("n", "count", "Count", id="stock.count"),
+        Binding("w", "why", "Why held", id="stock.why"),
     ]
 
     def level(self) -> tuple[str, str] | None:
@@ -64,7 +98,7 @@ class StockActions(ListScreen[T]):
             sku, warehouse = found
             desk(self).consider(
                 receive_plan(sku, warehouse),
-                lambda typed: bridge.receive(sku, int(typed["quantity"]), typed["warehouse"], typed["reason"]),
+                lambda typed: deeds.receive(sku, int(typed["quantity"]), typed["warehouse"], typed["reason"]),
             )
 
     def action_adjust(self) -> None:
@@ -72,24 +106,54 @@ class StockActions(ListScreen[T]):
             sku, warehouse = found
             desk(self).consider(
                 adjust_plan(sku, warehouse),
-                lambda typed: bridge.adjust(sku, int(typed["quantity"]), typed["reason"], typed["warehouse"]),
+                lambda typed: deeds.adjust(sku, int(typed["quantity"]), typed["reason"], typed["warehouse"]),
             )
+
+    def action_transfer(self) -> None:
+        if found := self.level():
+            sku, warehouse = found
+            desk(self).consider(
+                transfer_plan(sku, warehouse),
+                lambda typed: deeds.transfer(
+                    sku, int(typed["quantity"]), typed["source"], typed["target"], typed["reason"]
+                ),
+            )
+
+    def action_count(self) -> None:
+        if found := self.level():
+            sku, warehouse = found
+            desk(self).consider(
+                count_plan(sku, warehouse),
+                lambda typed: deeds.count(
+                    sku, _units(typed["counted"]), _units(typed["safety"]), typed["warehouse"], typed["reason"]
+                ),
+            )
+
+    def action_why(self) -> None:
+        if found := self.level():
+            self.app.push_screen(WhyScreen(found[0]))
+
+
+def _units(typed: str) -> int | None:
+    return int(typed) if typed.strip() else None
 
 
 class StockScreen(StockActions[StockRow]):
     """What is where: a row per SKU and warehouse."""
 
     NOUN = "levels"
-    EXAMPLE = "low:yes  available:<4  warehouse:MAIN  committed:>0  TEE"
+    EXAMPLE = "low:yes  available:<4  warehouse:MAIN  safety_stock:>0  TEE"
     COLUMNS = (
-        Column("sku", "SKU", 20, grow=True),
+        Column("sku", "SKU", 16, grow=True),
         Column("warehouse", "WAREHOUSE", 10),
         Column("state", "STATE", 6),
         Column("available", "AVAILABLE", 9, right=True),
         Column("quantity", "ON HAND", 8, rank=1, right=True),
-        Column("reserved", "RESERVED", 8, rank=2, right=True),
-        Column("committed", "COMMITTED", 9, rank=3, right=True),
-        Column("updated", "CHANGED", 12, rank=4),
+        Column("reserved", "RESERVED", 8, rank=3, right=True),
+        Column("committed", "COMMITTED", 9, rank=5, right=True),
+        Column("low_stock", "LOW AT", 6, rank=2, right=True),
+        Column("safety", "SAFETY", 6, rank=4, right=True),
+        Column("updated", "CHANGED", 12, rank=6),
     )
 
     def crumb(self) -> str:
@@ -111,8 +175,10 @@ class StockScreen(StockActions[StockRow]):
                 "state": stock_status(row.available, row.low),
                 "available": cell(row.available, "bold"),
                 "quantity": cell(row.quantity),
-                "reserved": cell(row.reserved or "·", "" if row.reserved else "dim"),
-                "committed": cell(row.committed or "·", "" if row.committed else "dim"),
+                "reserved": _some(row.reserved),
+                "committed": _some(row.committed),
+                "low_stock": cell("–" if row.low_stock is None else row.low_stock, "dim"),
+                "safety": _some(row.safety_stock),
                 "updated": cell(when(self.bridge.local(row.updated_at), self.bridge.now()), "dim"),
             },
         )
@@ -174,4 +240,16 @@ class SkuScreen(MovementList, StockActions[Movement]):
             )
         if len(found.levels) > 4:
             text.append("\n").append_text(styled(self, (f"and {len(found.levels) - 4} more warehouses", "dim")))
-        return text
+        limits = _limits(found.levels)
+        return text.append("\n").append_text(styled(self, cell(limits, "dim"))) if limits else text
+
+
+def _some(units: int) -> Cell:
+    return cell(units) if units else Cell("·", "dim")
+
+
+def _limits(levels: Sequence[StockRow]) -> str:
+    """At how many units together the SKU is low, and what each warehouse keeps back."""
+    low = [f"low at {level.low_stock} together" for level in levels[:1] if level.low_stock is not None]
+    safe = [f"safety stock {level.safety_stock} in {level.warehouse}" for level in levels if level.safety_stock]
+    return " · ".join([*low, *safe])

@@ -1,0 +1,161 @@
+"""What may be done: each deed is a use case with the command line that would do the same, and a sentence for its end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from shopctl.core import catalog, customers, imports, orders, reservations, settlement, stock
+from shopctl.core.domain.safe import json_safe
+from shopctl.core.domain.times import span
+from shopctl.core.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One change: the words of its command line, the use case, and the sentence to say when it is done.
+
+    `given` is what the command line would read from a pipe.
+    """
+
+    words: tuple[str, ...]
+    use_case: Callable[[Shop], object]
+    sentence: str
+    given: str = ""
+
+    @property
+    def command(self) -> str:
+        line = shlex.join(("shopctl", *self.words))
+        return f"printf %s {shlex.quote(self.given)} | {line}" if self.given else line
+
+
+def ship(number: str, tracking: str = "") -> Deed:
+    words = ("orders", "ship", number, *_option("--tracking", tracking))
+    return Deed(
+        words, lambda shop: orders.ship(shop, number=number, tracking=tracking or None), f"Order {number} is shipped"
+    )
+
+
+def deliver(number: str) -> Deed:
+    return Deed(
+        ("orders", "deliver", number),
+        lambda shop: orders.deliver(shop, number=number),
+        f"Order {number} is delivered",
+    )
+
+
+def cancel(number: str) -> Deed:
+    return Deed(
+        ("orders", "cancel", number, "--yes"),
+        lambda shop: settlement.cancel(shop, number=number),
+        f"Order {number} is cancelled",
+    )
+
+
+def note(number: str, text: str) -> Deed:
+    return Deed(
+        ("orders", "note", number, *_words(text)),
+        lambda shop: orders.note(shop, number=number, note=text),
+        f"Order {number} has the note",
+    )
+
+
+def readdress(number: str, address: Mapping[str, str], *, keep_totals: bool) -> Deed:
+    said = {name: value.strip() for name, value in address.items() if value.strip()}
+
+    def use_case(shop: Shop) -> object:
+        return orders.readdress(shop, number=number, address=customers.parse_address(said), keep_totals=keep_totals)
+
+    words = ("orders", "edit", number, "--ship-to", "-", *(("--keep-totals",) if keep_totals else ()))
+    return Deed(words, use_case, f"Order {number} goes to the address", json_safe(json.dumps(said, ensure_ascii=False)))
+
+
+def receive(sku: str, quantity: int, warehouse: str = "", reason: str = "") -> Deed:
+    words = ("stock", "receive", sku, str(quantity), *_option("--warehouse", warehouse), *_option("--reason", reason))
+
+    def use_case(shop: Shop) -> object:
+        return stock.receive(
+            shop, sku=sku, quantity=quantity, warehouse=warehouse or None, reason=reason.strip() or None
+        )
+
+    return Deed(words, use_case, f"{quantity} of {sku} received")
+
+
+def adjust(sku: str, quantity: int, reason: str, warehouse: str = "") -> Deed:
+    words = ("stock", "adjust", sku, f"{quantity:+d}", "--reason", reason, *_option("--warehouse", warehouse))
+
+    def use_case(shop: Shop) -> object:
+        return stock.adjust(shop, sku=sku, quantity=quantity, reason=reason, warehouse=warehouse or None)
+
+    return Deed(words, use_case, f"{sku} adjusted by {quantity:+d}")
+
+
+def transfer(sku: str, quantity: int, source: str, target: str, reason: str = "") -> Deed:
+    source, target = source.strip(), target.strip()
+    words = ("stock", "transfer", sku, str(quantity), "--from", source, "--to", target, *_option("--reason", reason))
+
+    def use_case(shop: Shop) -> object:
+        return stock.transfer(
+            shop, sku=sku, quantity=quantity, source=source, target=target, reason=reason.strip() or None
+        )
+
+    return Deed(words, use_case, f"{quantity} of {sku} went from {source} to {target}")
+
+
+def count(sku: str, counted: int | None, safety_stock: int | None, warehouse: str = "", reason: str = "") -> Deed:
+    words = (
+        *("stock", "set", sku, *(() if counted is None else (str(counted),))),
+        *(() if safety_stock is None else ("--safety-stock", str(safety_stock))),
+        *(*_option("--warehouse", warehouse), *_option("--reason", reason)),
+    )
+
+    def use_case(shop: Shop) -> object:
+        return stock.set_level(
+            shop,
+            sku=sku,
+            warehouse=warehouse.strip() or None,
+            quantity=counted,
+            safety_stock=safety_stock,
+            reason=reason.strip() or None,
+        )
+
+    return Deed(words, use_case, f"{sku} is counted" if safety_stock is None else f"{sku} is set")
+
+
+def reprice(sku: str, price: str) -> Deed:
+    return Deed(
+        ("catalog", "edit", sku, "--price", price),
+        lambda shop: catalog.edit(shop, name=sku, said=imports.entry.changes(shop, {"price": price})),
+        f"{sku} costs {price}",
+    )
+
+
+def release(reservation_id: str) -> Deed:
+    return Deed(
+        ("reservations", "release", reservation_id),
+        lambda shop: reservations.release(shop, reservation_id=reservation_id),
+        "The hold is released",
+    )
+
+
+def extend(reservation_id: str, term: str = "") -> Deed:
+    return Deed(
+        ("reservations", "extend", reservation_id, *_option("--for", term)),
+        lambda shop: reservations.extend(
+            shop, reservation_id=reservation_id, term=span(term) if term.strip() else None
+        ),
+        "The hold has a new term",
+    )
+
+
+def _option(name: str, value: str) -> tuple[str, ...]:
+    """What was typed after an option; a value that looks like an option belongs to it with =."""
+    value = value.strip()
+    return () if not value else (f"{name}={value}",) if value.startswith("-") else (name, value)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Text as an argument, also where it looks like an option."""
+    return ("--", text) if text.startswith("-") else (text,)
