@@ -72,7 +72,7 @@ def reindex(shop: Shop, progress: Progress = lambda _done, _total: None) -> int:
 
 
 def index_all(shop: Shop, progress: Progress) -> None:
-    """Index everything that waits, however much, in bounded memory; anew where there is no usable index.
+    """Index everything that waits, however much, a few facts at a time; anew where there is no usable index.
 
     What cannot be indexed now keeps waiting.
     """
