@@ -141,7 +141,8 @@ class Reads:
     def sku(self, sku: str, place: Place) -> Sku:
         with self.shop.read(self.patience) as tx:
             row = catalog_reads.find_variant(tx, sku)
-            movements = _page(tx, stock_reads.HISTORY, place, lambda found: (found.seq,), [stock_reads.m.sku == sku])
+            moved = stock_reads.history(tx, sku, limit=PAGE, filters=(place.filter,), after=place.after)
+            movements = _cut(moved, lambda found: (found.seq,))
             return Sku(sku, row.title, row.status, stock_reads.show(tx, sku), movements)
 
     def why(self, sku: str) -> WhyHeld:
@@ -214,8 +215,14 @@ def _page(
     tx: UnitOfWork, listing: Listing[T], place: Place, key: Callable[[T], Key], where: Sequence[Any] = ()
 ) -> Page[T]:
     rows = listing.rows(tx, filters=(place.filter,), sort=place.sort, limit=PAGE, where=where, after=place.after)
+    page = _cut(rows, key)
+    return Page(page.rows, None) if place.sort else page
+
+
+def _cut(rows: Sequence[T], key: Callable[[T], Key]) -> Page[T]:
+    """A page of rows, of which there is one more when others follow."""
     shown = rows[:PAGE]
-    return Page(shown, key(shown[-1]) if len(rows) > PAGE and not place.sort else None)
+    return Page(shown, key(shown[-1]) if len(rows) > PAGE else None)
 
 
 def json_of(row: object) -> str:

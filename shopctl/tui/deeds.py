@@ -84,7 +84,7 @@ def receive(sku: str, quantity: int, warehouse: str = "", reason: str = "") -> D
 
 
 def adjust(sku: str, quantity: int, reason: str, warehouse: str = "") -> Deed:
-    words = ("stock", "adjust", sku, f"{quantity:+d}", "--reason", reason, *_option("--warehouse", warehouse))
+    words = ("stock", "adjust", sku, f"{quantity:+d}", *_option("--reason", reason), *_option("--warehouse", warehouse))
 
     def use_case(shop: Shop) -> object:
         return stock.adjust(shop, sku=sku, quantity=quantity, reason=reason, warehouse=warehouse or None)

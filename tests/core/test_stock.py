@@ -360,3 +360,18 @@ def test_sourcing_counts_on_holds_that_are_past_their_time(tmp_path: Path, shop:
     with shop.read() as tx:
         assert sourcing.of_skus(tx, {"TEE": 2}).rows[0].take == 2
     cart.add(shop, handle="c2", sku="TEE", quantity=2)
+
+
+def test_the_history_of_a_sku_is_merged_from_its_levels(shop: Shop) -> None:
+    shops.product(shop, "TEE", units=9)
+    stock.add_warehouse(shop, code="WEST")
+    for units in (1, 2, 3):
+        stock.transfer(shop, sku="TEE", quantity=units, source="MAIN", target="WEST")
+    with shop.read() as tx:
+        whole = [row.seq for row in levels.HISTORY.rows(tx, where=[levels.m.sku == "TEE"])]
+        assert [row.seq for row in levels.history(tx, "TEE", limit=100)] == whole
+        first = levels.history(tx, "TEE", limit=3)
+        assert [row.seq for row in first] == whole[:4]
+        rest = levels.history(tx, "TEE", limit=100, after=(first[2].seq,), filters=["warehouse:WEST"])
+        assert [row.seq for row in rest] == [seq for seq in whole[3:] if seq in {row.seq for row in rest}]
+        assert {row.warehouse for row in rest} == {"WEST"}

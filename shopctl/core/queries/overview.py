@@ -58,6 +58,9 @@ class Counts:
 
 
 MINUTES = 30
+_WAITING = outbox.c.state.in_(
+    sa.bindparam("waiting", ("pending", "taken"), expanding=True, literal_execute=True)  # the words of a partial index
+)
 
 
 def counts(tx: UnitOfWork) -> Counts:
@@ -100,8 +103,8 @@ def figures(tx: UnitOfWork) -> Overview:
         live_holds=holds[0],
         units_held=int(holds[1]),
         overdue_holds=holds[2],
-        in_flight=_count(tx, orders, orders.c.in_flight),
-        outbox_waiting=_count(tx, outbox, outbox.c.state.in_(("pending", "taken"))),
+        in_flight=_count(tx, orders, sa.and_(orders.c.status == "pending", orders.c.in_flight)),  # only those are
+        outbox_waiting=_count(tx, outbox, _WAITING),
         outbox_dead=_count(tx, outbox, outbox.c.state == "dead"),
     )
 

@@ -225,6 +225,21 @@ HISTORY: Listing[Movement] = Listing(
 )
 
 
+def history(
+    tx: UnitOfWork, sku: str, *, limit: int, filters: Iterable[str] = (), after: Sequence[Any] = ()
+) -> list[Movement]:
+    """The latest movements of a SKU, one more than `limit`; `after` as in a Listing.
+
+    Level by level, each from the end of an index: one SKU may have a million.
+    """
+    words = list(filters)
+    found: list[Movement] = []
+    for level in tx.rows(sa.select(c.warehouse, c.pool, c.bucket).where(c.sku == sku)):
+        here = [m.sku == sku, m.warehouse == level.warehouse, m.pool == level.pool, m.bucket == level.bucket]
+        found += HISTORY.rows(tx, filters=words, limit=limit, where=here, after=after)
+    return sorted(found, key=lambda movement: movement.seq, reverse=True)[: limit + 1]
+
+
 def show(tx: UnitOfWork, sku: str) -> list[StockRow]:
     """The levels of a SKU, by warehouse; NotFound(unknown_sku)."""
     find_variant(tx, sku)
