@@ -135,9 +135,13 @@ class _Known:
 @dataclass(slots=True)
 class _Writes:
     new_products: list[dict[str, Any]] = field(default_factory=list)
+    to_index: dict[str, None] = field(default_factory=dict)  # ids of products whose words have changed
     changed_products: dict[str, dict[str, Any]] = field(default_factory=dict)
     new_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     changed_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policies: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # variants, by SKU, whose stock policy has changed
 
 
 class _Place(NamedTuple):
@@ -163,13 +167,12 @@ def put(tx: UnitOfWork, drafts: Sequence[ProductDraft], *, compare: bool = False
         known.paths = _paths(tx, known)
     results = [_put_one(tx, draft, known, writes, paths, compare) for draft in drafts]
     _flush(tx, writes)
-    # A new variant has no level yet, and needs one only to be sold beyond what is there.
-    backordered = [row for row in writes.new_variants.values() if row["tracked"] and row["backorder_limit"]]
-    policies = [*backordered, *writes.changed_variants.values()]
-    stock.follow_policy(tx, {row["sku"]: (row["tracked"], row["backorder_limit"]) for row in policies})
-    touched = [row["id"] for row in writes.new_products] + list(writes.changed_products)
-    if touched:
-        outbox.add(tx, outbox.CATALOG_CHANGED, touched[0], products=touched)
+    stock.follow_policy(tx, {sku: (row["tracked"], row["backorder_limit"]) for sku, row in writes.policies.items()})
+    if writes.to_index:
+        outbox.add(tx, outbox.CATALOG_CHANGED, next(iter(writes.to_index)), products=list(writes.to_index))
+    edited = [key for key in writes.changed_products if key not in writes.to_index]
+    if edited:
+        outbox.add(tx, "catalog.edited", edited[0], products=edited)
     return results
 
 
@@ -333,16 +336,24 @@ def _put_one(
         return result
     if compare:
         result.changes += _changes(tx, draft, None if fresh else product, places, known)
+    words = fresh or any(product[key] != said[key] for key in _SEARCHED if key in said)
+    words = words or any(place.row is None or place.row["options"] != place.options for place in places)
     changed = [_put_variant(tx, place, product, known, writes, result) for place in places]
     known.products[draft.handle] = product
     if fresh:
         writes.new_products.append(product)
         result.outcome = "created"
     elif any(product[key] != value for key, value in said.items()) or any(changed):
-        product |= {**said, "updated_at": tx.now, "version": product["version"] + 1}
+        product |= {**said, "updated_at": tx.now, "version": product["version"] + words}
         writes.changed_products.setdefault(product["id"], product)
         result.outcome = "updated"
+    if words:
+        writes.to_index[product["id"]] = None
     return result
+
+
+_SEARCHED = ("title", "description", "brand", "category_id", "tags", "status")
+"""What the index has of a product, besides the options and SKUs of its variants. Prices and stock it asks the store."""
 
 
 def _new_product(tx: UnitOfWork, handle: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -412,9 +423,13 @@ def _put_variant(
         }
         known.by_sku[place.sku] = row
         writes.new_variants[row["id"]] = row
+        if row["tracked"] and row["backorder_limit"]:  # it has no level yet, and needs one only to be sold beyond it
+            writes.policies[place.sku] = row
         result.made_skus += place.draft.sku is None
     elif changed:
         mine.pop(frozenset(row["options"].items()), None)
+        if any(said.get(name, row[name]) != row[name] for name in ("tracked", "backorder_limit")):
+            writes.policies[place.sku] = row
         row |= {**said, "options": place.options, "updated_at": tx.now}
         if row["id"] not in writes.new_variants:
             writes.changed_variants[row["id"]] = row

@@ -564,6 +564,18 @@ def test_while_another_process_writes_the_changes_wait(shop: Shop) -> None:
     assert handles(find(shop, "zeppelin kit"))[0] == "zeppelin"
 
 
+def test_what_is_not_searched_for_is_not_indexed_again(shop: Shop) -> None:
+    """A price, a stock rule: the index asks the store for them, so their change is no work for it."""
+    assert search.lag(shop) == 0
+    sku = find(shop, "boots").hits[0].sku
+    catalog.edit(shop, name=sku, said={"price": 12345, "backorder_limit": 2})
+    assert search.lag(shop) == 0
+    assert next(hit for hit in find(shop, "boots").hits if hit.sku == sku).price.amount == 12345
+    catalog.edit(shop, name=sku, said={"title": "Zeppelin boots"})
+    assert search.lag(shop) == 1
+    assert find(shop, "zeppelin boots").hits[0].sku == sku
+
+
 def test_whooshs_own_lock_is_respected(shop: Shop) -> None:
     from whoosh import index
 
