@@ -50,7 +50,15 @@ class Face:
     @contextmanager
     def shop(self, *, writes: bool = False) -> Iterator[Shop]:
         """The configured shop; after a command that writes, its own changes are indexed and delivered, bounded."""
-        shop = self.open_shop(self.settings(), read_only=self.read_only, dry_run=self.dry_run, narrate=self.out.say)
+        said: set[str] = set()
+
+        def narrate(sentence: str) -> None:
+            """Once a command: what is so for one row of a pipe is mostly so for all."""
+            if sentence not in said:
+                said.add(sentence)
+                self.out.say(sentence)
+
+        shop = self.open_shop(self.settings(), read_only=self.read_only, dry_run=self.dry_run, narrate=narrate)
         try:
             yield shop
             if writes and not (self.dry_run or self.read_only):

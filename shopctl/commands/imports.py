@@ -141,4 +141,5 @@ def _incomplete(me: Face, count: int, refused: str | None) -> BatchFailed:
     hint = None
     if refused is not None:
         hint = f"They would go to {refused}." if me.dry_run else f"They are in {refused}: mend it and import it."
-    return BatchFailed("rows_refused", f"{count} rows were refused; the others {others}", hint=hint, refused=count)
+    rows = "1 row was" if count == 1 else f"{count} rows were"
+    return BatchFailed("rows_refused", f"{rows} refused; the others {others}", hint=hint, refused=count)

@@ -203,7 +203,8 @@ def _import(ctx: typer.Context, kind: str, file: str, defaults: Mapping[str, Any
         report = core.imports.rates.import_rates(shop, _kind(kind), source, defaults=defaults, on_error=rule)
     me.out.one(report)
     if report.refused:
-        raise BatchFailed("rows_refused", f"{report.refused} rates were refused", refused=report.refused)
+        rates = "1 rate was" if report.refused == 1 else f"{report.refused} rates were"
+        raise BatchFailed("rows_refused", f"{rates} refused", refused=report.refused)
 
 
 _PRINTED = ("id", "currency")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shopctl.commands.output import error_record
+from shopctl.core.domain import text
 from shopctl.core.domain.wire import plain
 from shopctl.core.errors import BadInput, NotFound, NotPermitted, Refused, ShopError
 
@@ -146,6 +147,8 @@ def parsed(line: bytes, needed: Sequence[str]) -> Mapping[str, Any]:
         raise BadInput("bad_row", f"The row is not JSON: {reason}") from None
     if not isinstance(row, dict):
         raise BadInput("bad_row", "A row is a JSON object")
+    if b"\\u" in line and not text.is_text(row):
+        raise BadInput("bad_row", "The row is not valid Unicode text")
     for name in needed:
         if row.get(name) is None:
             raise BadInput("bad_row", f"The row has no {name!r}", field=name)
@@ -178,4 +181,4 @@ def _plain_value(name: str, value: object) -> object:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise BadInput("bad_row", f"{name!r} must be text, not {json.dumps(value)[:60]}", field=name)
+    raise BadInput("bad_row", f"{name!r} is text or a whole number, not {json.dumps(value)[:60]}", field=name)

@@ -60,6 +60,13 @@ def test_a_rehearsal_shows_the_difference(cli: Cli) -> None:
     assert len(cli("catalog", "list", "-o", "jsonl").out.splitlines()) == 2
 
 
+def test_one_row_is_not_rows(cli: Cli) -> None:
+    (cli.directory / "a.csv").write_text("title,sku,price\nA,A,x\nB,B,1\n")
+    assert "1 row was refused; the others went in" in cli("catalog", "import", "a.csv").err
+    (cli.directory / "t.csv").write_text("name,percent\nA,x\nB,1\n")
+    assert "1 rate was refused" in cli("store", "tax", "import", "t.csv").err
+
+
 def test_a_rehearsal_without_a_difference(cli: Cli) -> None:
     file = write(cli, 2)
     cli("catalog", "import", file)

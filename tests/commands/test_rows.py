@@ -133,3 +133,27 @@ def test_together_is_all_or_nothing(tmp_path: Path) -> None:
         adjust(1, group.shop)
         group.commit()
     assert adjust(1, shop) == 13
+
+
+def test_half_a_character_fails_its_row_alone(cli: Cli) -> None:
+    half = '{"sku": "\\ud800", "quantity": 1, "reason": "count"}\n'
+    why = '{"sku": "TEE", "quantity": 1, "reason": "\\ud800"}\n'
+    said = cli("stock", "adjust", "-", stdin=rows(5) + half + why + rows(1))
+    assert said.status == 9
+    assert [row["ok"] for row in results(said.out)] == [True, False, False, True]
+    assert {row["error"]["code"] for row in results(said.out) if not row["ok"]} == {"bad_row"}
+    assert on_hand(cli) == 16
+
+
+def test_what_is_so_for_every_row_is_said_once(cli: Cli) -> None:
+    place = {"email": "a@b.example", "payment": "pm_card_visa"}
+    place["ship_to"] = {"name": "A", "line1": "1", "city": "B", "postal_code": "1", "country": "DE"}  # type: ignore[assignment]
+    for cart in "ab":
+        cli("cart", "add", cart, "TEE", "1")
+    said = cli("checkout", "place", "-", stdin="".join(json.dumps({**place, "cart": c, "key": c}) + "\n" for c in "ab"))
+    assert (said.status, said.err.count("shipping is free")) == (0, 1)
+
+
+def test_a_value_that_cannot_be_is_quoted_once(cli: Cli) -> None:
+    said = cli("catalog", "edit", "-", stdin='{"sku": "TEE", "price": "x"}\n')
+    assert results(said.out)[0]["error"]["message"].count("'x'") == 1

@@ -101,11 +101,21 @@ def test_the_same_file_again_changes_nothing(shop: Shop) -> None:
     assert counts(import_rates(shop, rates.SHIPPING, rows + "\n" + rows)) == (1, 1, 0)
 
 
+def test_a_dry_run_of_a_file_tells_what_the_run_does(shop: Shop) -> None:
+    """A rate that stands twice is added once, and one overlaps another of the same file."""
+    file = OWN + OWN.split("\n", 1)[1] + "VAT,DE,20,2022-01-01,\n"
+    dry = import_rates(shop.but(dry_run=True), rates.TAX, file)
+    assert taxes(shop) == []
+    assert counts(dry) == counts(import_rates(shop, rates.TAX, file)) == (2, 2, 1)
+
+
 def test_what_is_wrong_with_a_row_is_told_and_the_others_go_in(shop: Shop) -> None:
     bad = OWN + "VAT,DE,20,2022-01-01,\nVAT,FR,x,2022-01-01,\nVAT,FR,20\nVAT,FR,20,2022-01-01,\n"
     report = import_rates(shop, rates.TAX, bad)
     assert counts(report) == (3, 0, 3)
     assert [refusal.line for refusal in report.refusals] == [4, 5, 6]
+    worse = '{"name": "A", "percent": 1}\n{"name": "\\ud800", "percent": 1}\n' + '{"a":' * 100_000 + "\n[]\n{\n"
+    assert counts(import_rates(shop.but(dry_run=True), rates.TAX, worse)) == (1, 0, 4)
     with pytest.raises(Refused):
         import_rates(shop, rates.TAX, "name,percent\nA,1\nB,x\nC,1\n", on_error="stop")
     assert len(taxes(shop)) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 
@@ -34,6 +35,15 @@ def storable(value: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("is not valid Unicode text") from None
     return value
+
+
+def is_text(value: object) -> bool:
+    """Whether all text in what a JSON document says is text: an escape can name half of a surrogate pair."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def sku(value: str) -> str:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from shopctl.core.domain import text
+
 _STARTS_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 _NEEDS_QUOTES = re.compile(r'[",;\r\n\t]|^\s|\s$')
@@ -68,11 +70,14 @@ def _json(cell: str) -> dict[str, Any] | list[Any] | None:
     if not cell.lstrip().startswith(("[", "{")):
         return None
     try:
-        return json.loads(cell, object_pairs_hook=_once)  # type: ignore[no-any-return]
+        found: dict[str, Any] | list[Any] = json.loads(cell, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"begins like JSON and is none: {error}") from None
     except RecursionError:
         raise ValueError("nests too deeply") from None
+    if "\\u" in cell and not text.is_text(found):
+        raise ValueError("is not valid Unicode text")
+    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

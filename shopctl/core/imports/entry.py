@@ -23,7 +23,8 @@ def draft(shop: Shop, product: Mapping[str, Any]) -> ProductDraft:
     checked = check(next(found.products), found, shop.facts.currency)
     if checked.draft is None or checked.refusals:
         refusal = checked.refusals[0]
-        said = f"{refusal.column} {refusal.value!r}" if refusal.value else refusal.column
+        quoted = refusal.value and repr(refusal.value) not in refusal.reason
+        said = f"{refusal.column} {refusal.value!r}" if quoted else refusal.column
         raise BadInput("bad_product", f"{said} {refusal.reason}", field=refusal.column, value=refusal.value)
     return checked.draft
 

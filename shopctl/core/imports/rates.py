@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal
 
 from shopctl.core import rates
 from shopctl.core.errors import BadInput, NotFound, Refused, ShopError
+from shopctl.core.imports.read.jsonl import parsed
 from shopctl.core.imports.rows import ROW, Refusal, shown
 from shopctl.core.imports.source import Lines, lines_of
 from shopctl.core.imports.table import Row, Table
@@ -58,16 +59,19 @@ def import_rates(
     """
     report = RatesReport()
     with shop.together() as group:
+        # Each rate is seen by those behind it, also in a dry run: what is taken back then is the whole file.
+        taking = group.shop.but(dry_run=False)
         for found in _rates(lines_of(source), kind):
             report.rows += 1
-            refusal = found.problem or _take(group.shop, kind, {**(defaults or {}), **found.said}, found.line, report)
+            refusal = found.problem or _take(taking, kind, {**(defaults or {}), **found.said}, found.line, report)
             if refusal is None:
                 continue
             if on_error == "stop":
                 raise Refused("import_refused", f"Line {refusal.line}: {refusal.reason}. Nothing was imported")
             report.refused += 1
             report.refusals.append(refusal)
-        group.commit()
+        if not shop.dry_run:
+            group.commit()
     return report
 
 
@@ -119,13 +123,9 @@ def _jsonl(text: str) -> Iterator[_Read]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parsed(line)
         except ValueError as error:
-            row, reason = None, f"is not JSON: {error}"
-        else:
-            reason = "is not a JSON object"
-        if not isinstance(row, dict):
-            yield _Read(number, {}, Refusal(number, ROW, shown(line), reason))
+            yield _Read(number, {}, Refusal(number, ROW, shown(line), str(error)))
         else:
             # What lists print besides what can be said.
             yield _Read(number, {name: value for name, value in row.items() if name not in ("id", "currency")})

@@ -10,6 +10,7 @@ import pytest
 from shopctl.core import catalog
 from shopctl.core.errors import Refused
 from shopctl.core.imports.products import import_products
+from shopctl.core.imports.rows import ROW
 from shopctl.core.shop import Shop
 
 from .conftest import NewShop
@@ -86,10 +87,8 @@ def test_a_line_that_is_no_product(shop: Shop, line: str, column: str, value: st
         ("title", 7, "7", "is not text"),
         ("title", "a\x00b", "a\x00b", "holds a NUL character"),
         ("title", "x" * 100_001, "x" * 199 + "…", "is longer than 100000 characters"),
-        ("title", "\ud800", "\ud800", "is not valid Unicode text"),
         ("handle", "", "", "is empty"),
         ("handle", "h" * 256, "h" * 199 + "…", "is longer than 255 characters"),
-        ("handle", "\udc00", "\udc00", "is not valid Unicode text"),
         ("category", "A > > B", "A > > B", "has an empty part; write A > B"),
         ("category", ">" * 30, ">" * 30, "has an empty part; write A > B"),
         ("category", ">".join("a" * 21), ">".join("a" * 21), "has more than 20 levels"),
@@ -280,3 +279,20 @@ def test_lines_are_counted_through_blanks_and_bom(shop: Shop) -> None:
     report = import_products(shop, file.encode())
     assert [refusal.line for refusal in report.refusals] == [4]
     assert (report.rows, report.rows_refused, report.products_refused) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        tee(title="\ud800"),
+        tee(handle="\udc00"),
+        tee(tags=["\ud800"]),
+        tee(extra={"a": {"b": "\ud800"}}),
+        {**tee(), "\ud800": 1},
+    ],
+)
+def test_half_a_character_refuses_its_row_alone(shop: Shop, bad: dict[str, Any]) -> None:
+    """Nothing of it reaches the store, not even with how far the import has come."""
+    report = import_products(shop, lines(bad, tee(handle="sound", variants=[{"sku": "S", "price": "1.00"}])))
+    assert [(r.line, r.column, r.reason) for r in report.refusals] == [(1, ROW, "is not valid Unicode text")]
+    assert list(catalogue(shop)) == ["sound"]

@@ -180,3 +180,10 @@ def test_formula_cells_come_back_unchanged(cell: str) -> None:
     assert guarded(cell)[:1] not in ("=", "+", "-", "@", "\t", "\r") or not cell
     assert unguarded(guarded(cell)) == cell
     assert guarded(cell) == (cell if cell[:1] not in list("=+-@\t\r'") or cell in ("'", "''", "'x") else "'" + cell)
+
+
+def test_half_a_character_in_a_cell_of_json_refuses_its_row_alone(shop: Shop) -> None:
+    cell = '"{""shopify"":{""a"":""\\ud800""}}"'
+    report = import_products(shop, f"title,sku,price,extra\nA,A,1,{cell}\nB,B,1,\n")
+    assert [(r.line, r.column, r.reason) for r in report.refusals] == [(2, "extra", "is not valid Unicode text")]
+    assert list(catalogue(shop)) == ["b"]

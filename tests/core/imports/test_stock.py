@@ -178,7 +178,7 @@ def test_a_bad_row_is_refused_and_the_others_go_in(shop: Shop, row: str, column:
 @pytest.mark.parametrize(
     ("line", "column", "reason"),
     [
-        ('{"sku": "\\ud800", "quantity": 1}', "SKU", "is not valid Unicode text"),
+        ('{"sku": "\\ud800", "quantity": 1}', "(row)", "is not valid Unicode text"),
         ('{"sku": "TEE-S", "warehouse": "\\u0000", "quantity": 1}', "warehouse", "holds a NUL character"),
         ('{"sku": 5}', "sku", "is not text"),
         ('{"sku": "TEE-S", "quantity": true}', "quantity", "is not a whole number"),

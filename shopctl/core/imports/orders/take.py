@@ -210,7 +210,7 @@ def _decide(
     paid = draft.payment.reference if draft.payment else None
     if paid in store.references:
         why = f"is the reference of the payment of order {store.references[paid]} already"
-        return _refused(job, one, "payments", paid, why)
+        return _refused(job, one, "payments.reference", paid, why)
     strange = [line for line in draft.lines if line.sku not in store.catalogue]
     if strange and job.how.strict_skus:
         return _refused_line(job, one, strange[0].sku, "is no SKU of the catalogue")

@@ -5,13 +5,13 @@ A row is read into what it says of each place. `not stocked`, and a blank, say n
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput
 from shopctl.core.imports.cells import unguarded
+from shopctl.core.imports.read.jsonl import parsed
 from shopctl.core.imports.rows import ROW, Refusal, shown
 from shopctl.core.imports.source import Lines
 from shopctl.core.imports.table import Row, Table
@@ -164,12 +164,9 @@ def _objects(lines: Lines, found: Inventory) -> Iterator[RawRow]:
 
 def _object(line: str, number: int, found: Inventory) -> RawRow:
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        why = "nests too deeply" if isinstance(error, RecursionError) else f"is not JSON: {error}"
-        return RawRow(number, problem=Refusal(number, ROW, shown(line.strip()), why))
-    if not isinstance(data, dict):
-        return RawRow(number, problem=Refusal(number, ROW, shown(line.strip()), "is not a JSON object"))
+        data = parsed(line)
+    except ValueError as error:
+        return RawRow(number, problem=Refusal(number, ROW, shown(line.strip()), str(error)))
     for name, value in data.items():
         if name in OWN_COLUMNS and not _is_cell(value, name):
             return RawRow(number, problem=Refusal(number, name, shown(value), _WRONG[name in _UNITS]))

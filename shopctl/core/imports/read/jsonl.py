@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from shopctl.core.catalog import PRODUCT_DEFAULTS, VARIANT_DEFAULTS
+from shopctl.core.domain import text
 from shopctl.core.imports.rows import (
     OPENING,
     PRODUCT_FIELDS,
@@ -72,6 +73,8 @@ def parsed(line: str) -> dict[str, Any]:
         raise ValueError(f"is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise ValueError("is not a JSON object")
+    if "\\u" in line and not text.is_text(data):
+        raise ValueError("is not valid Unicode text")
     return data
 
 

@@ -104,7 +104,7 @@ def test_a_name_stands_for_one_order(shop: Shop) -> None:
 
 def test_a_payment_is_of_one_order(shop: Shop) -> None:
     file = jsonl(order(payments=[{"reference": "p"}]), order("R2", payments=[{"reference": "p"}]))
-    assert [row[:3] for row in refused(shop, file)] == [(2, "payments", "p")]
+    assert [row[:3] for row in refused(shop, file)] == [(2, "payments.reference", "p")]
 
 
 # --- all or some ---------------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ class _Reader:
             for column in ("Lineitem quantity", "Lineitem price"):
                 cell = row.get(column, "").strip()
                 if not _AMOUNT.fullmatch(cell):
-                    self._raw.problems.append(Refusal(line, column, shown(cell), "is not a number"))
+                    self._raw.problems.append(Refusal(line, column, shown(cell), "is not a number, 0 or more"))
         return len(self._raw.problems) == before
 
     def _amount(self, column: str) -> Decimal:
