@@ -121,3 +121,8 @@ def test_import_and_export(cli: Cli) -> None:
     assert (said.status, said.error["code"]) == (2, "inventory_file")
     assert "stock import" in said.error["hint"]
     assert cli("stock", "import", "-", "-o", "json", stdin=cli("stock", "export").out).json["levels_unchanged"] == 1
+
+
+def test_an_event_says_true_as_everywhere(cli: Cli) -> None:
+    assert cli("customers", "add", "ana@example.com").status == 0
+    assert "registered=true" in cli("events", "tail", "--topic", "customer.added", "-o", "csv").out
