@@ -277,7 +277,7 @@ def _cell(value: Any) -> str:
 
 def _summary(value: list[Any] | dict[str, Any]) -> str:
     if isinstance(value, dict) and all(not isinstance(item, list | dict) for item in value.values()):
-        return "; ".join(f"{key}={item}" for key, item in value.items() if item not in (None, ""))
+        return "; ".join(f"{key}={_cell(item)}" for key, item in value.items() if item not in (None, ""))
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return json.dumps(value, ensure_ascii=False)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands.face import Reading, Writing, face, noun, whole
+from shopctl.commands.face import Listed, Writing, face, noun, whole
 from shopctl.core.errors import BadInput
 
 app = noun("Where stock lies.")
@@ -16,12 +16,10 @@ Code = Annotated[str, typer.Argument(help="MAIN, EAST …, or - to read rows fro
 Name = Annotated[str | None, typer.Option(help="What people call it.")]
 
 
-@app.command("list", cls=Reading)
+@app.command("list", cls=Listed)
 def list_(ctx: typer.Context) -> None:
     """The warehouses in priority order."""
-    me = face(ctx)
-    with me.shop() as shop, shop.read() as tx:
-        me.out.many(core.queries.warehouses.rows(tx))
+    face(ctx).listed(core.queries.warehouses.LIST, ("code", "name", "priority", "active", "skus", "units"))
 
 
 @app.command(cls=Writing)

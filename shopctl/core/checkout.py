@@ -19,7 +19,7 @@ from shopctl.core.domain import money, pricing, text
 from shopctl.core.domain.money import Money
 from shopctl.core.domain.pricing import BasketLine, Totals
 from shopctl.core.errors import BadInput, Refused, StillPending
-from shopctl.core.queries.carts import LINES, open_cart, owner_email, unknown_cart
+from shopctl.core.queries.carts import LINES, open_cart, owner_email, unknown_cart, view
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
@@ -66,12 +66,19 @@ class Placement:
 
 # --- use cases -----------------------------------------------------------------------------------------------------
 def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, method: str | None = None) -> Quote:
-    """What the cart costs now, sent to `address` (the shop's own country without one). Holds nothing."""
+    """What the cart costs now, sent to `address` (the shop's own country without one). Holds nothing.
+
+    What could not be had is narrated, not refused: stock may come before the order does.
+    """
     with shop.read() as tx:
         found = _cart(tx, cart)
+        priced = _priced(shop, tx, found, address or {"country": tx.facts.country}, method)
+        for line in view(tx, found).lines:
+            if line.available is not None and line.available < line.quantity:
+                shop.narrate(f"Only {line.available} of {line.sku} can be had, {line.quantity} asked for.")
         return _quote(
             tx,
-            *_priced(shop, tx, found, address or {"country": tx.facts.country}, method),
+            *priced,
             address or {},
             None,
         )

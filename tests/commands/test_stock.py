@@ -18,6 +18,11 @@ def cli(tmp_path: Path) -> Cli:
     assert run("catalog", "add", "Tee", "--sku", "TEE", "--price", "9", "-q").status == 0
     assert run("stock", "receive", "TEE", 10, "-q").status == 0
     assert run("stock", "warehouses", "add", "EAST", "--name", "Brooklyn").status == 0
+    first = run(
+        "stock", "warehouses", "list", "--filter", "active:yes", "--sort", "-priority", "--limit", "1", "-o", "json"
+    )
+    assert [row["code"] for row in first.json] == ["EAST"]
+    assert "Only the first 1" in first.err
     return run
 
 
@@ -56,7 +61,7 @@ def test_transfer_and_set(cli: Cli) -> None:
         (("stock", "import", "nofile.csv"), 2, "unreadable_file"),
         (("stock", "export", "--format", "xml"), 2, "unknown_format"),
         (("reservations", "show", "nope"), 5, "unknown_reservation"),
-        (("reservations", "extend", "nope", "--for", "soon"), 2, "bad_term"),
+        (("reservations", "extend", "nope", "--for", "soon"), 2, "bad_time"),
         (("reservations", "extend", "nope", "--for", "5m", "--until", "2030-01-01"), 2, "usage"),
         (("reservations", "why", "NOPE"), 5, "unknown_sku"),
         (("store", "set", "low_stock", "few"), 2, "bad_setting"),
@@ -116,3 +121,8 @@ def test_import_and_export(cli: Cli) -> None:
     assert (said.status, said.error["code"]) == (2, "inventory_file")
     assert "stock import" in said.error["hint"]
     assert cli("stock", "import", "-", "-o", "json", stdin=cli("stock", "export").out).json["levels_unchanged"] == 1
+
+
+def test_an_event_says_true_as_everywhere(cli: Cli) -> None:
+    assert cli("customers", "add", "ana@example.com").status == 0
+    assert "registered=true" in cli("events", "tail", "--topic", "customer.added", "-o", "csv").out

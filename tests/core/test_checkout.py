@@ -307,6 +307,17 @@ def test_tax_and_shipping_by_place(shop: Shop) -> None:
     assert refused.value.code == "no_shipping_rate"
 
 
+def test_a_quote_says_what_cannot_be_had(shop: Shop) -> None:
+    product(shop, "TEE", units=5)
+    cart.add(shop, handle="c1", sku="TEE", quantity=4)
+    told: list[str] = []
+    checkout.quote(shop.but(narrate=told.append), cart="c1")
+    assert not any("can be had" in line for line in told)
+    stock.adjust(shop, sku="TEE", quantity=-2, reason="broken")
+    checkout.quote(shop.but(narrate=told.append), cart="c1")
+    assert told[-1] == "Only 3 of TEE can be had, 4 asked for."
+
+
 def test_a_dry_run_quotes_and_leaves_no_trace(shop: Shop) -> None:
     product(shop, "TEE", units=5)
     cart.add(shop, handle="c1", sku="TEE", quantity=1)

@@ -275,5 +275,13 @@ def test_orders_are_found_by_what_is_in_them(busy: Shop) -> None:
     assert numbers("sku:TEE", "sku:CUP") == ["1001"]  # both, in different lines
     assert numbers("source:checkout", "created_at:today", "total:>50") == ["1002", "1001"]
     assert numbers("reference:x") == []
+    everything = numbers()
+    assert numbers("created_at:>=today") == numbers("created_at:<=today") == everything
+    assert numbers("created_at:<today") == numbers("created_at:>today") == []
+    assert numbers("in_flight:NO") == everything
+    assert numbers("in_flight:yes") == []
+    for nonsense in ("status:", "!email:", "total:", "in_flight:maybe", "created_at:=>today"):  # never all, never none
+        with pytest.raises(BadInput):
+            numbers(nonsense)
     with busy.read() as tx, pytest.raises(BadInput, match="not sorted"):
         reads.LIST.rows(tx, sort="-sku")

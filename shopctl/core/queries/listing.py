@@ -1,6 +1,6 @@
 """Lists for people: filtered, sorted and cut in SQL, by names from an allow-list.
 
-A filter is `field:value` (text contains the value, whatever the case; numbers and money also `field:>5`, `field:<5`; a day
+A filter is `field:value` (text contains the value, whatever the case; numbers and money also `field:>5`, `field:<=5`; a day
 for times), `!field:value` for the opposite, or a bare word, looked for in the list's main text fields. Filters add up.
 """
 
@@ -91,6 +91,8 @@ class Listing(Generic[T]):
         if not colon:
             return sa.or_(*(_contains(self.fields[one], name) for one in self.text))
         column, known = self._field(name), self.words(name)
+        if not value:
+            raise BadInput("bad_filter", f"{name}: is followed by no value", value=word)
         if known and not any(value.casefold() in word for word in known):
             hint = did_you_mean(value, known)
             raise BadInput("bad_filter", f"{name} is never {value!r}", hint=hint, field=name, value=value)
@@ -112,12 +114,15 @@ class Listing(Generic[T]):
 
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "": operator.eq}
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def _matches(tx: UnitOfWork, column: sa.ColumnElement[Any], value: str, name: str) -> sa.ColumnElement[bool]:
     kind = column.type
     if isinstance(kind, types.Flag):
-        return column == sa.literal(value.lower() in ("true", "yes", "1"), types.Flag())
+        if value.lower() not in _FLAGS:
+            raise BadInput("bad_filter", f"{name} is yes or no: {name}:yes, {name}:no", value=value)
+        return column == sa.literal(_FLAGS[value.lower()], types.Flag())
     if isinstance(kind, types.Instant):
         return _on_day(tx, column, value, name)
     if isinstance(kind, types.Count | sa.Integer):
@@ -142,8 +147,9 @@ def _whole(text: str, name: str) -> int:
 
 
 def _on_day(tx: UnitOfWork, column: sa.ColumnElement[Any], value: str, name: str) -> sa.ColumnElement[bool]:
-    """A day of the shop's own time zone, or before or after it."""
-    sign, text = (value[0], value[1:]) if value[:1] in ("<", ">") else ("", value)
+    """A day of the shop's own time zone, or before or after it, with that day or without."""
+    sign = next(sign for sign in _COMPARE if value.startswith(sign))
+    text = value.removeprefix(sign)
     zone = ZoneInfo(tx.facts.timezone)
     try:
         day = tx.now.astimezone(zone).date() if text == "today" else date.fromisoformat(text)
@@ -154,5 +160,6 @@ def _on_day(tx: UnitOfWork, column: sa.ColumnElement[Any], value: str, name: str
     start = datetime.combine(day, time.min, zone)
     end = datetime.combine(day + timedelta(days=1), time.min, zone)
     if sign:
-        return column < start if sign == "<" else column >= end
+        edge = end if sign in ("<=", ">") else start
+        return column < edge if sign.startswith("<") else column >= edge
     return sa.and_(column >= start, column < end)

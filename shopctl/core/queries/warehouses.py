@@ -12,6 +12,7 @@ from shopctl.core.db.tables import stock_levels, warehouses
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.errors import NotFound
 from shopctl.core.queries import near
+from shopctl.core.queries.listing import Listing
 
 w = warehouses.c
 DEFAULT = sa.select(w.code).where(w.active).order_by(w.priority, w.code).limit(1)
@@ -27,6 +28,25 @@ class Warehouse:
     active: bool
     skus: int
     units: int
+
+
+def _build(_: UnitOfWork, rows: Sequence[Row]) -> list[Warehouse]:
+    return [Warehouse(row.code, row.name, row.priority, row.active, row.skus, int(row.units)) for row in rows]
+
+
+def _held(what: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+    return sa.select(what).where(stock_levels.c.warehouse == w.code).scalar_subquery()
+
+
+_SKUS = _held(sa.func.count(sa.distinct(stock_levels.c.sku)))
+_UNITS = _held(sa.func.coalesce(sa.func.sum(stock_levels.c.quantity), 0))
+LIST: Listing[Warehouse] = Listing(
+    sa.select(warehouses, _SKUS.label("skus"), _UNITS.label("units")),
+    {"code": w.code, "name": w.name, "priority": w.priority, "active": w.active, "skus": _SKUS, "units": _UNITS},
+    ("code", "name"),
+    (w.priority, w.code),
+    _build,
+)
 
 
 def default_warehouse(tx: UnitOfWork) -> str:
@@ -54,13 +74,3 @@ def unknown_warehouse(tx: UnitOfWork, code: str) -> NotFound:
 def in_order(tx: UnitOfWork) -> Sequence[Row]:
     """Every warehouse's row, by priority."""
     return tx.rows(sa.select(warehouses).order_by(w.priority, stores.binary(tx.connection, w.code)))
-
-
-def rows(tx: UnitOfWork) -> list[Warehouse]:
-    """The warehouses in priority order, with what they hold."""
-    c = stock_levels.c
-    counted = sa.select(c.warehouse, sa.func.count(sa.distinct(c.sku)), sa.func.sum(c.quantity)).group_by(c.warehouse)
-    held = {place: (skus, int(units)) for place, skus, units in tx.rows(counted)}
-    return [
-        Warehouse(row.code, row.name, row.priority, row.active, *held.get(row.code, (0, 0))) for row in in_order(tx)
-    ]
