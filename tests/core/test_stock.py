@@ -283,7 +283,7 @@ def test_the_last_active_warehouse_stays(shop: Shop) -> None:
         stock.edit_warehouse(shop, code="EAST", active=False)
     assert caught.value.code == "last_warehouse"
     with shop.read() as tx:
-        assert [(row.code, row.active) for row in warehouses.rows(tx)] == [("MAIN", False), ("EAST", True)]
+        assert [(row.code, row.active) for row in warehouses.LIST.rows(tx)] == [("MAIN", False), ("EAST", True)]
 
 
 def test_backorders_go_with_the_first_warehouse_but_not_while_it_owes(shop: Shop) -> None:

@@ -274,7 +274,7 @@ def test_unknown_places_are_opened_where_that_is_wanted(shop: Shop) -> None:
     report = import_stock(shop, HEAD + ',"Paris, 3e"\n,,,,,,,,TEE-S,,,4\n', make_warehouses=True)
     assert report.warehouses_made == ["PARIS-3E"]
     with shop.read() as tx:
-        assert [(row.code, row.name) for row in warehouses.rows(tx)][-1] == ("PARIS-3E", "Paris, 3e")
+        assert [(row.code, row.name) for row in warehouses.LIST.rows(tx)][-1] == ("PARIS-3E", "Paris, 3e")
     again = import_stock(shop, HEAD + ',"paris, 3E"\n,,,,,,,,TEE-S,,,4\n')
     assert (again.warehouses_made, again.levels_unchanged) == ([], 1)
 
