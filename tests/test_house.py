@@ -1,4 +1,4 @@
-"""The house in order: format, lint, types, import contracts, the schema's two descriptions, start-up."""
+"""The house in order: format, lint, types, import contracts, start-up."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 
-from shopctl.core.db.tables import metadata
 from shopctl.core.shop import Shop
 from tests import shops
 
@@ -33,20 +29,6 @@ def test_checked(command: list[str]) -> None:
     tool = Path(sys.executable).with_name(command[0])
     done = subprocess.run([str(tool), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_migrations_end_at_the_tables(shop: Shop) -> None:
-    with shop.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": False})
-        assert compare_metadata(context, metadata) == []
-        made: dict[str, str] = dict(
-            connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all()
-        )
-    for table in metadata.tables.values():
-        assert made[table.name].rstrip().endswith("STRICT"), table.name
-        for constraint in table.constraints:
-            if isinstance(constraint, sa.CheckConstraint):
-                assert f"CONSTRAINT {constraint.name} CHECK" in made[table.name]
 
 
 @pytest.mark.parametrize(

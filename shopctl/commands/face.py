@@ -139,7 +139,7 @@ class Face:
         return column(name) if list(given) == ["-"] else list(given)
 
     def must_write(self, what: str) -> None:
-        """For commands that make a store: there is no shop yet that could refuse."""
+        """For commands that make a store or migrate it: there is no shop yet that could refuse."""
         if self.read_only:
             raise NotPermitted("read_only", f"With --read-only, {what} is not possible")
 

@@ -93,4 +93,8 @@ def reindex(ctx: typer.Context) -> None:
 def migrate(ctx: typer.Context) -> None:
     """Bring the store to this release's schema."""
     me = face(ctx)
-    me.out.one(core.store.migrate(me.settings().store.value, dry_run=me.dry_run))
+    me.must_write("store migrate")
+    chosen = me.settings()
+    me.out.one(core.store.migrate(chosen.store.value, lock_wait=chosen.lock_wait_seconds, dry_run=me.dry_run))
+    if me.dry_run:
+        me.out.say("Dry run: nothing was changed.")

@@ -117,13 +117,9 @@ def failed(tx: UnitOfWork, fact: Fact, problem: str) -> None:
 
 
 def forget(tx: UnitOfWork, subjects: Sequence[str]) -> None:
-    """Take e-mail addresses out of the facts about these subjects; letters that are not sent yet never will be."""
+    """Letters about these subjects that are not sent yet never will be, nor is it kept why others failed."""
     for i in range(0, len(subjects), _CHUNK):
         about = outbox.c.subject.in_(subjects[i : i + _CHUNK])
-        for row in tx.rows(sa.select(outbox.c.id, outbox.c.payload).where(about)):
-            if "email" in row.payload:
-                kept = {name: value for name, value in row.payload.items() if name != "email"}
-                tx.execute(sa.update(outbox).where(outbox.c.id == row.id).values(payload=kept))
         tx.execute(sa.update(outbox).where(about).values(problem=None))
         unsent = sa.and_(about, outbox.c.topic == ORDER_CONFIRMED, outbox.c.state != "done")
         tx.execute(sa.update(outbox).where(unsent).values(state="done", done_at=tx.now))

@@ -92,14 +92,14 @@ def info(shop: Shop) -> dict[str, Any]:
     }
 
 
-def migrate(store_url: str, *, dry_run: bool) -> dict[str, Any]:
-    """Bring a store's schema to this release's; what it was and is."""
-    engine = stores.open_engine(stores.parse_url(store_url))
+def migrate(store_url: str, *, lock_wait: float, dry_run: bool) -> dict[str, Any]:
+    """Bring a store's schema to this release's; what it was and is. A dry run does it and takes it back."""
+    engine = stores.open_engine(stores.parse_url(store_url), lock_wait=lock_wait)
     before = schema.version(engine)
     if before is None:
         raise stores.not_a_shop()
-    if before < schema.HEAD and not dry_run:
-        schema.upgrade(engine)
+    if before < schema.HEAD:
+        schema.upgrade(engine, dry_run=dry_run)
     return {"before": before, "after": schema.HEAD, "changed": before < schema.HEAD}
 
 

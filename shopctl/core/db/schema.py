@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from shopctl.core.db import engine as stores
 from shopctl.core.errors import StoreUnusable
 
-HEAD = "0001"
+HEAD = "0002"
 _VERSION: sa.Select[Any] = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
 
 
@@ -43,17 +43,22 @@ def version(engine: sa.Engine) -> str | None:
     return found
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Bring a store to HEAD, creating what is not there."""
+def upgrade(engine: sa.Engine, to: str = HEAD, *, dry_run: bool = False) -> None:
+    """Bring a store to a version, creating what is not there: all of it in one transaction, or nothing."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with (
-        engine.connect().execution_options(writes=True) as connection,
-        stores.writing(connection),
-        connection.begin(),
-    ):
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with (
+            engine.connect().execution_options(writes=True) as connection,
+            stores.writing(connection),
+            connection.begin() as transaction,
+        ):
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+            if dry_run:
+                transaction.rollback()
+    except sa.exc.SQLAlchemyError as error:
+        raise stores.translate(error) or error from None

@@ -180,7 +180,9 @@ stock_levels = _table(
     Column("committed", Count, nullable=False),
     Column("tracked", Flag, nullable=False),
     Column("backorder_limit", Count, nullable=False),
-    Column("safety_stock", Count, nullable=False, default=0),  # never held for a shopper; an operator may use it up
+    Column(
+        "safety_stock", Count, nullable=False, server_default="0"
+    ),  # never held for a shopper; an operator may use it up
     Column("updated_at", Instant, nullable=False),
     _must("quantity_in_range", f"quantity BETWEEN 0 AND {MAX_QUANTITY}"),
     _must("reserved_not_negative", "reserved >= 0"),
@@ -387,7 +389,7 @@ orders = _table(
     Column("shipping_address", Json, nullable=False),
     Column("problem", Json),
     Column("process", Word, nullable=False),
-    Column("source", Word, nullable=False, default="checkout"),
+    Column("source", Word, nullable=False, server_default="checkout"),
     Column("reference", Word),  # what another platform called it
     Column("extra", Json),  # by format: what an orders file said and shopctl does not use
     Column("created_at", Instant, nullable=False),

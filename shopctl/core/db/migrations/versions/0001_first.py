@@ -43,36 +43,11 @@ def upgrade() -> None:
         sa.Column("email_folded", types.Word(), nullable=False),
         sa.Column("name", types.Word(), nullable=True),
         sa.Column("registered", types.Flag(), nullable=False),
-        sa.Column("erased_at", types.Instant(), nullable=True),
         sa.Column("created_at", types.Instant(), nullable=False),
         sa.Column("updated_at", types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
         sa.UniqueConstraint("email_folded", name=op.f("uq_customers_email_folded")),
         sqlite_strict=True,
-    )
-    op.create_index("ix_customers_created_at", "customers", ["created_at", "id"], unique=False)
-    op.create_table(
-        "import_runs",
-        sa.Column("id", types.Id(), nullable=False),
-        sa.Column("kind", types.Word(), nullable=False),
-        sa.Column("fingerprint", types.Word(), nullable=False),
-        sa.Column("target", types.Word(), nullable=True),
-        sa.Column("line", types.Count(), nullable=False),
-        sa.Column("report", types.Json(), nullable=False),
-        sa.Column("started_at", types.Instant(), nullable=False),
-        sa.Column("updated_at", types.Instant(), nullable=False),
-        sa.Column("finished_at", types.Instant(), nullable=True),
-        sa.CheckConstraint("kind IN ('products', 'stock', 'orders')", name=op.f("ck_import_runs_kind_word")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_runs")),
-        sqlite_strict=True,
-    )
-    op.create_index(
-        "uq_import_runs_open",
-        "import_runs",
-        ["kind", "fingerprint"],
-        unique=True,
-        sqlite_where=sa.text("finished_at IS NULL"),
-        postgresql_where=sa.text("finished_at IS NULL"),
     )
     op.create_table(
         "outbox",
@@ -80,8 +55,6 @@ def upgrade() -> None:
         sa.Column("topic", types.Word(), nullable=False),
         sa.Column("subject", types.Word(), nullable=False),
         sa.Column("payload", types.Json(), nullable=False),
-        sa.Column("actor", types.Word(), nullable=False),
-        sa.Column("request_id", types.Id(), nullable=False),
         sa.Column("state", types.Word(), nullable=False),
         sa.Column("attempts", types.Count(), nullable=False),
         sa.Column("due_at", types.Instant(), nullable=False),
@@ -92,7 +65,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sqlite_strict=True,
     )
-    op.create_index("ix_outbox_created_at", "outbox", ["created_at", "id"], unique=False)
     op.create_index("ix_outbox_subject", "outbox", ["subject", "topic"], unique=False)
     op.create_index(
         "ix_outbox_waiting",
@@ -183,37 +155,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_carts_customer_id", "carts", ["customer_id"], unique=False)
     op.create_index(
-        "ix_carts_merged_handle",
-        "carts",
-        ["handle_folded"],
-        unique=False,
-        sqlite_where=sa.text("state = 'merged'"),
-        postgresql_where=sa.text("state = 'merged'"),
-    )
-    op.create_index(
-        "ix_carts_merged_into",
-        "carts",
-        ["merged_into"],
-        unique=False,
-        sqlite_where=sa.text("state = 'merged'"),
-        postgresql_where=sa.text("state = 'merged'"),
-    )
-    op.create_index(
         "ix_carts_open_expiry",
         "carts",
         ["expires_at"],
         unique=False,
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
-    )
-    op.create_index("ix_carts_updated_at", "carts", ["updated_at", "id"], unique=False)
-    op.create_index(
-        "uq_carts_open_customer",
-        "carts",
-        ["customer_id"],
-        unique=True,
-        sqlite_where=sa.text("state = 'open' AND customer_id IS NOT NULL"),
-        postgresql_where=sa.text("state = 'open' AND customer_id IS NOT NULL"),
     )
     op.create_index(
         "uq_carts_open_handle",
@@ -245,7 +192,6 @@ def upgrade() -> None:
         sa.Column("tags", types.Json(), nullable=False),
         sa.Column("image_urls", types.Json(), nullable=False),
         sa.Column("status", types.Word(), nullable=False),
-        sa.Column("extra", types.Json(), nullable=True),
         sa.Column("version", types.Count(), nullable=False),
         sa.Column("created_at", types.Instant(), nullable=False),
         sa.Column("updated_at", types.Instant(), nullable=False),
@@ -281,12 +227,8 @@ def upgrade() -> None:
         sa.Column("shipping_address", types.Json(), nullable=False),
         sa.Column("problem", types.Json(), nullable=True),
         sa.Column("process", types.Word(), nullable=False),
-        sa.Column("source", types.Word(), nullable=False),
-        sa.Column("reference", types.Word(), nullable=True),
-        sa.Column("extra", types.Json(), nullable=True),
         sa.Column("created_at", types.Instant(), nullable=False),
         sa.Column("updated_at", types.Instant(), nullable=False),
-        sa.CheckConstraint("source IN ('checkout', 'import')", name=op.f("ck_orders_source_word")),
         sa.CheckConstraint("status = 'pending' OR NOT in_flight", name=op.f("ck_orders_only_pending_in_flight")),
         sa.CheckConstraint(
             "status IN ('pending', 'confirmed', 'shipped', 'delivered', 'cancelled')",
@@ -307,14 +249,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_orders_created_at", "orders", ["created_at"], unique=False)
     op.create_index("ix_orders_customer_id", "orders", ["customer_id", "number"], unique=False)
-    op.create_index(
-        "ix_orders_reference",
-        "orders",
-        ["reference"],
-        unique=False,
-        sqlite_where=sa.text("reference IS NOT NULL"),
-        postgresql_where=sa.text("reference IS NOT NULL"),
-    )
     op.create_index("ix_orders_status", "orders", ["status", "number"], unique=False)
     op.create_index(
         "uq_orders_open_checkout",
@@ -341,9 +275,7 @@ def upgrade() -> None:
         sa.Column("requires_shipping", types.Flag(), nullable=False),
         sa.Column("tracked", types.Flag(), nullable=False),
         sa.Column("backorder_limit", types.Count(), nullable=False),
-        sa.Column("low_stock", types.Count(), nullable=True),
         sa.Column("hold_at", types.Word(), nullable=True),
-        sa.Column("extra", types.Json(), nullable=True),
         sa.Column("created_at", types.Instant(), nullable=False),
         sa.Column("updated_at", types.Instant(), nullable=False),
         sa.CheckConstraint("hold_at IN ('cart', 'checkout')", name=op.f("ck_variants_hold_at_word")),
@@ -354,7 +286,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "compare_at_price BETWEEN 0 AND 1000000000000000", name=op.f("ck_variants_compare_at_price_in_range")
         ),
-        sa.CheckConstraint("low_stock BETWEEN 0 AND 1000000000", name=op.f("ck_variants_low_stock_in_range")),
         sa.CheckConstraint("price BETWEEN 0 AND 1000000000000000", name=op.f("ck_variants_price_in_range")),
         sa.CheckConstraint("weight_grams BETWEEN 0 AND 1000000000", name=op.f("ck_variants_weight_in_range")),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_variants_product_id")),
@@ -432,7 +363,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", "position", name=op.f("uq_order_lines_order_id_position")),
         sqlite_strict=True,
     )
-    op.create_index("ix_order_lines_sku", "order_lines", ["sku", "order_id"], unique=False)
+    op.create_index("ix_order_lines_sku", "order_lines", ["sku"], unique=False)
     op.create_table(
         "payments",
         sa.Column("id", types.Id(), nullable=False),
@@ -495,7 +426,6 @@ def upgrade() -> None:
         sa.Column("committed", types.Count(), nullable=False),
         sa.Column("tracked", types.Flag(), nullable=False),
         sa.Column("backorder_limit", types.Count(), nullable=False),
-        sa.Column("safety_stock", types.Count(), nullable=False),
         sa.Column("updated_at", types.Instant(), nullable=False),
         sa.CheckConstraint("pool IN ('general', 'sale')", name=op.f("ck_stock_levels_pool_word")),
         sa.CheckConstraint(
@@ -507,7 +437,6 @@ def upgrade() -> None:
             "reserved + committed <= quantity + backorder_limit", name=op.f("ck_stock_levels_not_oversold")
         ),
         sa.CheckConstraint("reserved >= 0", name=op.f("ck_stock_levels_reserved_not_negative")),
-        sa.CheckConstraint("safety_stock BETWEEN 0 AND 1000000000", name=op.f("ck_stock_levels_safety_stock_in_range")),
         sa.ForeignKeyConstraint(["sku"], ["variants.sku"], name=op.f("fk_stock_levels_sku")),
         sa.ForeignKeyConstraint(["warehouse"], ["warehouses.code"], name=op.f("fk_stock_levels_warehouse")),
         sa.PrimaryKeyConstraint("sku", "warehouse", "pool", "bucket", name=op.f("pk_stock_levels")),
@@ -644,7 +573,7 @@ def upgrade() -> None:
         sa.Column("request_id", types.Id(), nullable=False),
         sa.Column("at", types.Instant(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('receive', 'adjust', 'transfer', 'hold', 'release', 'expire', 'commit', 'uncommit', 'ship')",
+            "kind IN ('receive', 'adjust', 'hold', 'release', 'expire', 'commit', 'uncommit', 'ship')",
             name=op.f("ck_stock_movements_kind_word"),
         ),
         sa.CheckConstraint(
