@@ -172,6 +172,7 @@ def test_stock_is_worth_lasts_and_lies(shop: Shop) -> None:
     for sku, units in (("FAST", 20), ("DEAD", 7), ("LOW", 3), ("OUT", 1), ("NEW", 9)):
         shops.product(shop, sku, units=units, price=1000)
     shops.product(shop, "GIFT", tracked=False)
+    catalog.edit(shop, name="LOW", said={"low_stock": 3})
     with shop.work("test") as tx:
         tx.execute(
             sa.text("UPDATE variants SET created_at = :then WHERE sku <> 'NEW'"),
