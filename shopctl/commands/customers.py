@@ -100,7 +100,11 @@ def erase(ctx: typer.Context, email: Many) -> None:
     me = face(ctx)
     whom = "the customers read from stdin" if email == "-" else f"{email}"
     me.confirm(f"Erase {whom} for good?")
-    me.each(email, ("email",), lambda shop, row: core.erasure.erase(shop, email=row["email"]), {"email": email})
+
+    def one(shop: Any, row: Any) -> object:
+        return core.erasure.erase(shop, email=row["email"])
+
+    me.each(email, ("email",), one, {"email": email}, alone=True)
 
 
 @addresses.command("list", cls=Reading)
