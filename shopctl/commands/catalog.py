@@ -189,19 +189,15 @@ def export(
 ) -> None:
     """Write the whole catalogue to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)
-    if me.out.fields:
-        raise BadInput("usage", "An export has every field; --fields is for lists")
-    wanted = format or (me.out.format if me.format_chosen else "jsonl")
+    wanted = imports.export_format(me, format, "jsonl")
     with me.shop() as shop:
         me.out.raw(core.imports.export.export_products(shop, format=wanted))
 
 
-@categories.command("list", cls=Reading)
+@categories.command("list", cls=Listed)
 def list_categories(ctx: typer.Context) -> None:
     """The tree, a path a row."""
-    me = face(ctx)
-    with me.shop() as shop, shop.read() as tx:
-        me.out.many(core.queries.catalog.category_rows(tx))
+    face(ctx).listed(core.queries.catalog.CATEGORIES, ("path", "products"))
 
 
 @categories.command("add", cls=Writing)

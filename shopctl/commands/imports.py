@@ -7,14 +7,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from typing import Annotated, Any, BinaryIO, Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol, TextIO
 
 import typer
 
+from shopctl.commands import progress
 from shopctl.commands.face import Face
 from shopctl.commands.output import unknown
 from shopctl.core.domain.wire import plain
 from shopctl.core.errors import BadInput, BatchFailed
+
+if TYPE_CHECKING:
+    from shopctl.core.shop import Shop
 
 OnError = Annotated[str, typer.Option(metavar="continue|stop", help="Good rows go in, or nothing.")]
 Refused = Annotated[
@@ -27,7 +31,7 @@ Shown = Annotated[
 ]
 
 STOPPED = {
-    "continue": "What went in stays; the same command goes on from there.",
+    "continue": "What went in stays; the same command completes it.",
     "stop": "Nothing was imported.",
     "indexing": "Everything is imported; shopctl store reindex makes it searchable.",
 }
@@ -92,6 +96,25 @@ def if_stopped(me: Face, sentence: str) -> Iterator[None]:
         if not me.dry_run:
             me.out.say(f"Stopped. {sentence}")
         raise
+
+
+@contextmanager
+def taking_in(me: Face, file: str, rule: str) -> Iterator[tuple[Shop, BinaryIO, progress.Step]]:
+    """The shop, the file, and what to tell of how far it has been read; whoever stops it is told what became of it."""
+    with (
+        me.shop(writes=True) as shop,
+        opened(file) as source,
+        if_stopped(me, STOPPED[rule]),
+        progress.reading(me, "Importing", source) as step,
+    ):
+        yield shop, source, step
+
+
+def export_format(me: Face, said: str | None, default: str) -> str:
+    """The format of an export: what --format says, else -o, else the default."""
+    if me.out.fields:
+        raise BadInput("usage", "An export has every field; --fields is for lists")
+    return said or (me.out.format if me.format_chosen else default)
 
 
 def refusals(me: Face) -> Callable[[Any], None] | None:

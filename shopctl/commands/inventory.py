@@ -7,17 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import imports, progress
+from shopctl.commands import imports
 from shopctl.commands.face import face
-from shopctl.core.errors import BadInput
 
-FORMATS = "csv, jsonl, shopify-wide or shopify-tall"
+FORMATS = "csv|jsonl|shopify-wide|shopify-tall"
 
 
 def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-")],
-    format: Annotated[str | None, typer.Option(help=f"{FORMATS}; default: sniffed.")] = None,
+    format: Annotated[str | None, typer.Option(metavar=FORMATS, help="Default: sniffed.")] = None,
     on_error: imports.OnError = "continue",
     make_warehouses: Annotated[
         bool, typer.Option("--make-warehouses", help="Open warehouses for locations that the shop does not know.")
@@ -28,12 +27,7 @@ def import_(
     """Set what is on hand from a file: our own, or Shopify's inventory. The same file again changes nothing."""
     me, rule = face(ctx), imports.policy(on_error)
     with imports.differences() as found:
-        with (
-            me.shop(writes=True) as shop,
-            imports.opened(file) as source,
-            imports.if_stopped(me, imports.STOPPED[rule]),
-            progress.reading(me, "Importing", source) as step,
-        ):
+        with imports.taking_in(me, file, rule) as (shop, source, step):
             report = core.imports.stock.import_stock(
                 shop,
                 source,
@@ -51,13 +45,11 @@ def import_(
 
 def export(
     ctx: typer.Context,
-    format: Annotated[str | None, typer.Option(help=f"{FORMATS} (default csv); -o says csv and jsonl.")] = None,
+    format: Annotated[str | None, typer.Option(metavar=FORMATS, help="Default: csv, or what -o says.")] = None,
 ) -> None:
     """Write all stock to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)
-    if me.out.fields:
-        raise BadInput("usage", "An export has every field; --fields is for lists")
-    wanted = format or (me.out.format if me.format_chosen else "csv")
+    wanted = imports.export_format(me, format, "csv")
     with me.shop() as shop:
         me.out.raw(core.imports.export_stock.export_stock(shop, format=wanted))
 

@@ -63,18 +63,21 @@ def edit(
         bool, typer.Option("--keep-totals", help="Even where it would have cost other tax or shipping.")
     ] = False,
 ) -> None:
-    """Send a confirmed order to another address, until it is shipped. Rows of -: {"number", "ship_to": {…} or an id}.
+    """Send a confirmed order to another address, until it is shipped. Rows of -: {"number", "ship_to": {…} or an id, or "shipping_address" as lists print it}.
 
     What was charged stays as it is. An address where tax or shipping would have been other is refused without --keep-totals.
     """
 
     def one(shop: Any, row: Any) -> object:
-        address = address_of(shop, row["ship_to"])
+        given = row.get("ship_to") or row.get("shipping_address")
+        if given is None:
+            raise BadInput("bad_row", "The row has no 'ship_to'", field="ship_to")
+        address = address_of(shop, given)
         return core.orders.readdress(shop, number=row["number"], address=address, keep_totals=keep_totals)
 
     if number != "-" and ship_to is None:
         raise BadInput("nothing_to_change", "Say what to change", hint="--ship-to FILE|-|ID")
-    face(ctx).each(number, ("number", "ship_to"), one, {"number": number, "ship_to": ship_to})
+    face(ctx).each(number, ("number",), one, {"number": number, "ship_to": ship_to})
 
 
 @app.command(cls=Writing)

@@ -7,15 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import imports, progress
+from shopctl.commands import imports
 from shopctl.commands.face import face
-from shopctl.core.errors import BadInput
 
 
 def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-")],
-    format: Annotated[str | None, typer.Option(help="jsonl, csv or shopify; default: sniffed.")] = None,
+    format: Annotated[str | None, typer.Option(metavar="jsonl|csv|shopify", help="Default: sniffed.")] = None,
     on_error: imports.OnError = "continue",
     refused: imports.Refused = None,
     strict_skus: Annotated[
@@ -26,12 +25,7 @@ def import_(
     """Take in orders that were placed elsewhere: our JSONL or CSV, or Shopify's export. Nothing is charged or mailed."""
     me, rule = face(ctx), imports.policy(on_error)
     with imports.differences() as found:
-        with (
-            me.shop(writes=True) as shop,
-            imports.opened(file) as source,
-            imports.if_stopped(me, imports.STOPPED[rule]),
-            progress.reading(me, "Importing", source) as step,
-        ):
+        with imports.taking_in(me, file, rule) as (shop, source, step):
             take = core.imports.orders.take
             how = take.How(
                 format=format,
@@ -49,13 +43,13 @@ def import_(
 
 def export(
     ctx: typer.Context,
-    format: Annotated[str | None, typer.Option(help="jsonl (default), csv or shopify; -o says the first two.")] = None,
+    format: Annotated[
+        str | None, typer.Option(metavar="jsonl|csv|shopify", help="Default: jsonl, or what -o says.")
+    ] = None,
 ) -> None:
     """Write every order to stdout, losslessly: import takes it back unchanged."""
     me = face(ctx)
-    if me.out.fields:
-        raise BadInput("usage", "An export has every field; --fields is for lists")
-    wanted = format or (me.out.format if me.format_chosen else "jsonl")
+    wanted = imports.export_format(me, format, "jsonl")
     with me.shop() as shop:
         me.out.raw(core.imports.orders.export.export_orders(shop, format=wanted))
 

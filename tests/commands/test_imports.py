@@ -135,7 +135,7 @@ def test_stopped_by_a_signal(cli: Cli, number: int, status: int) -> None:
     started.stdin.close()
     started.stderr.close()
     assert started.wait(30) == status
-    assert err.decode() == "Stopped. What went in stays; the same command goes on from there.\n"
+    assert err.decode() == "Stopped. What went in stays; the same command completes it.\n"
     said = cli("catalog", "import", "-", "-o", "json", stdin=content.decode())
     assert (said.json["rows"], said.json["products_created"]) == (1200, 1200)
     assert "Goes on behind line 500" in said.err

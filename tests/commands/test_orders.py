@@ -78,6 +78,9 @@ def test_an_address_by_file_by_id_and_by_rows(cli: Cli) -> None:
     results = [json.loads(line) for line in said.out.splitlines()]
     assert [row["ok"] for row in results] == [True, True, False, False]
     assert results[3]["error"]["code"] == "bad_address"
+    listed = cli("orders", "list", "--filter", "number:1002", "-o", "jsonl").out
+    moved = cli("orders", "edit", "-", stdin=listed.replace("Hamburg", "Bremen"))
+    assert json.loads(moved.out)["result"]["shipping_address"]["city"] == "Bremen"
     cli("store", "tax", "add", "VAT", "20", "--country", "FR", "--from", "2020-01-01")
     paris = json.dumps({**HAMBURG, "country": "FR"})
     refused = cli("orders", "edit", "1001", "--ship-to", "-", "-o", "json", stdin=paris)

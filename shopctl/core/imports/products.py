@@ -19,7 +19,7 @@ from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.imports import runs
 from shopctl.core.imports.batches import Batches
-from shopctl.core.imports.refused import Kept, RefusedFile
+from shopctl.core.imports.refused import RefusedFile, mending
 from shopctl.core.imports.report import Report
 from shopctl.core.imports.rows import OPENING, Refusal, Source
 from shopctl.core.imports.seen import Seen
@@ -139,14 +139,7 @@ def _imported(shop: Shop, file: BinaryIO, how: How) -> Report:
 
 def _begin(shop: Shop, file: BinaryIO, how: How, stack: ExitStack) -> _Job:
     whole = how.on_error == "stop" or shop.dry_run
-    refused = kept = None
-    if how.refused is not None:
-        if how.on_error == "stop":
-            raise BadInput("usage", "With --on-error stop nothing goes in, so no rows are left to mend")
-        refused = RefusedFile(how.refused)
-        if not shop.dry_run:
-            stack.enter_context(refused)
-            kept = stack.enter_context(Kept())
+    refused, kept = mending(stack, how.refused, how.on_error, dry_run=shop.dry_run)
     lines = Lines(file, kept)
     found = open_source(lines, how.format, shop.facts.currency)
     batches = Batches(found, stack.enter_context(Seen()), shop.facts.currency, how.batch)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -130,3 +131,17 @@ class RefusedFile:
         os.fsync(self._file.fileno())  # before the store says that these rows are done with
         self._size += len(written)
         self._hash.update(written)
+
+
+def mending(
+    stack: ExitStack, path: str | None, on_error: str, *, dry_run: bool
+) -> tuple[RefusedFile | None, Kept | None]:
+    """The file for the rows to mend, where one is asked for, and what keeps rows for it; a dry run writes none."""
+    if path is None:
+        return None, None
+    if on_error == "stop":
+        raise BadInput("usage", "With --on-error stop nothing goes in, so no rows are left to mend")
+    file = RefusedFile(path)
+    if dry_run:
+        return file, None
+    return stack.enter_context(file), stack.enter_context(Kept())

@@ -16,8 +16,24 @@ MAX_SAVED = 1_000
 """Refusals that are saved beside a run with each batch, for the report of an import that was cut."""
 
 
+class Refusing:
+    """What the report of any import counts of its refusals."""
+
+    rows_refused: int
+    refusals_total: int
+    refusals: list[Refusal]
+
+    def refuse(self, refusals: Sequence[Refusal], on_refusal: Callable[[Refusal], None] | None = None) -> None:
+        self.rows_refused += len({refusal.line for refusal in refusals})
+        self.refusals_total += len(refusals)
+        self.refusals += refusals[: max(0, MAX_KEPT - len(self.refusals))]
+        if on_refusal:
+            for refusal in refusals:
+                on_refusal(refusal)
+
+
 @dataclass(slots=True)
-class Report:
+class Report(Refusing):
     """Counts of one import. Rows are JSONL lines or CSV rows below the header; units are pieces of stock."""
 
     format: str = ""
@@ -47,14 +63,6 @@ class Report:
         self.skus_made += written.made_skus
         self.untracked += written.untracked
         self.opening_untracked += written.untracked_openings
-
-    def refuse(self, refusals: Sequence[Refusal], on_refusal: Callable[[Refusal], None] | None) -> None:
-        self.rows_refused += len({refusal.line for refusal in refusals})
-        self.refusals_total += len(refusals)
-        self.refusals += refusals[: max(0, MAX_KEPT - len(self.refusals))]
-        if on_refusal:
-            for refusal in refusals:
-                on_refusal(refusal)
 
     def counts(self) -> dict[str, Any]:
         """The report without the refusals themselves."""

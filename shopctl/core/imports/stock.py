@@ -20,8 +20,8 @@ from shopctl.core.errors import BadInput
 from shopctl.core.imports.places import Places, whose
 from shopctl.core.imports.products import stopped
 from shopctl.core.imports.read.inventory import NOT_STOCKED, Inventory, RawRow, Said, open_inventory
-from shopctl.core.imports.refused import Kept, RefusedFile
-from shopctl.core.imports.report import MAX_KEPT
+from shopctl.core.imports.refused import RefusedFile, mending
+from shopctl.core.imports.report import Refusing
 from shopctl.core.imports.rows import Refusal, shown
 from shopctl.core.imports.seen import Seen
 from shopctl.core.imports.source import Lines, Readable, opened
@@ -46,7 +46,7 @@ class LevelChange:
 
 
 @dataclass(slots=True)
-class StockReport:
+class StockReport(Refusing):
     """Counts of one import of stock. Levels are what rows say of single warehouses."""
 
     format: str = ""
@@ -72,11 +72,6 @@ class StockReport:
         self.levels_unchanged += not result.changed and not made
         self.units_added += max(0, result.difference)
         self.units_removed += max(0, -result.difference)
-
-    def refuse(self, refusals: Sequence[Refusal]) -> None:
-        self.rows_refused += len({refusal.line for refusal in refusals})
-        self.refusals_total += len(refusals)
-        self.refusals += refusals[: max(0, MAX_KEPT - len(self.refusals))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +106,9 @@ def import_stock(
     """
     how = How(on_error, make_warehouses, target, progress, on_refusal, on_change)
     with ExitStack() as stack:
-        mend = kept = None
-        if refused is not None:
-            if on_error == "stop":
-                raise BadInput("usage", "With --on-error stop nothing goes in, so no rows are left to mend")
-            mend = RefusedFile(refused)
+        mend, kept = mending(stack, refused, on_error, dry_run=shop.dry_run)
+        if mend:
             mend.must_be_free()
-            if not shop.dry_run:
-                stack.enter_context(mend)
-                kept = stack.enter_context(Kept())
         lines = Lines(opened(source), kept)
         found = open_inventory(lines, format)
         report = StockReport(found.format, dry_run=shop.dry_run)

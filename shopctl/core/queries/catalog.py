@@ -177,15 +177,18 @@ def show(tx: UnitOfWork, name: str) -> Product:
     )
 
 
-def category_rows(tx: UnitOfWork) -> list[Category]:
-    """The tree, a path a row, with the products directly in each category."""
-    found = tx.rows(
-        sa.select(categories.c.path, sa.func.count(p.id))
-        .outerjoin(products, p.category_id == categories.c.id)
-        .group_by(categories.c.path)
-        .order_by(categories.c.path)
-    )
-    return [Category(*row) for row in found]
+_directly_in = sa.func.count(p.id)
+CATEGORIES: Listing[Category] = Listing(
+    sa.select(categories.c.path, _directly_in.label("products"))
+    .outerjoin(products, p.category_id == categories.c.id)
+    .group_by(categories.c.path),
+    {"path": categories.c.path, "products": _directly_in},
+    ("path",),
+    (categories.c.path,),
+    lambda _, rows: [Category(*row) for row in rows],
+    sums=frozenset({"products"}),
+)
+"""The tree, a path a row, with the products directly in each category."""
 
 
 def _variant(row: Row) -> Variant:

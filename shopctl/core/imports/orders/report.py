@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from shopctl.core.imports.report import MAX_KEPT
+from shopctl.core.imports.report import Refusing
 from shopctl.core.imports.rows import Refusal
 from shopctl.core.orders import NOWHERE, OrderDraft
 
 
 @dataclass(slots=True)
-class Report:
+class Report(Refusing):
     """Counts of one import of orders. Rows are JSONL lines or CSV rows below the header; units are pieces of stock."""
 
     format: str = ""
@@ -50,11 +49,3 @@ class Report:
             (self.lines_untracked, "lines of open orders move no stock: the catalogue does not count their SKU"),
         )
         self.notes = [f"{count} {words}." for count, words in told if count]
-
-    def refuse(self, refusals: Sequence[Refusal], on_refusal: Callable[[Refusal], None] | None) -> None:
-        self.rows_refused += len({refusal.line for refusal in refusals})
-        self.refusals_total += len(refusals)
-        self.refusals += refusals[: max(0, MAX_KEPT - len(self.refusals))]
-        if on_refusal:
-            for refusal in refusals:
-                on_refusal(refusal)

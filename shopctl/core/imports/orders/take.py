@@ -29,7 +29,7 @@ from shopctl.core.imports.orders.report import Report
 from shopctl.core.imports.orders.sniff import open_source
 from shopctl.core.imports.orders.stored import all_orders
 from shopctl.core.imports.products import OnRefusal, Progress, stopped
-from shopctl.core.imports.refused import Kept, RefusedFile
+from shopctl.core.imports.refused import RefusedFile, mending
 from shopctl.core.imports.rows import Refusal, shown
 from shopctl.core.imports.source import Lines, Readable, lines_of
 from shopctl.core.orders import OrderDraft
@@ -95,15 +95,9 @@ def import_orders(shop: Shop, source: Readable, how: How | None = None) -> Repor
 
 
 def _begin(shop: Shop, source: Readable, how: How, stack: ExitStack) -> _Job:
-    refused = kept = None
-    if how.refused is not None:
-        if how.on_error == "stop":
-            raise BadInput("usage", "With --on-error stop nothing goes in, so no rows are left to mend")
-        refused = RefusedFile(how.refused)
+    refused, kept = mending(stack, how.refused, how.on_error, dry_run=shop.dry_run)
+    if refused:
         refused.must_be_free()
-        if not shop.dry_run:
-            stack.enter_context(refused)
-            kept = stack.enter_context(Kept())
     lines = lines_of(source, kept)
     found = open_source(lines, how.format)
     job = _Job(shop, how, lines, found, Report(found.format, dry_run=shop.dry_run), refused=refused)
