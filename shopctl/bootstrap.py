@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from shopctl.config import Settings
@@ -38,7 +37,7 @@ def open_shop(
         gateway=SandboxGateway(home / "gateway" / "sandbox-ledger.jsonl"),
         index=WhooshIndex(home / "index"),
         notifier=MaildirNotifier(home / "maildir"),
-        clock=lambda: datetime.now(UTC),
+        clock=stores.system_clock,
         actor=settings.actor.value,
         request_id=new_id(),
         read_only=read_only,

@@ -1,4 +1,8 @@
-"""Small factories: a real shop in a directory, products in it, carts ready to be bought."""
+"""Small factories: a real shop in a directory, products in it, carts ready to be bought.
+
+A shop is on SQLite, or on Postgres while SHOPCTL_TEST_STORE says so (the `store` fixture of tests/core does): in the
+environment, so that a test's own processes and commands follow it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from shopctl.core.checkout import Placement
 from shopctl.core.db import engine as stores
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
+from tests import servers
 
 HOME = {
     "name": "Ana",
@@ -26,6 +31,13 @@ HOME = {
 }
 
 
+def store_url(directory: Path) -> str:
+    """Where the store of a directory is: in it, or in a database of its name."""
+    if os.environ.get("SHOPCTL_TEST_STORE") == "postgres":
+        return servers.database(directory).render_as_string(hide_password=False)
+    return f"sqlite:///{directory / 'shop.db'}"
+
+
 def settings_for(directory: Path) -> config.Settings:
     """Settings of a store and a data directory inside `directory`, whatever the environment says."""
 
@@ -33,7 +45,7 @@ def settings_for(directory: Path) -> config.Settings:
         return config.Value(text, "test")
 
     return config.Settings(
-        store=value(f"sqlite:///{directory / 'shop.db'}"),
+        store=value(store_url(directory)),
         data_dir=value(str(directory / "data")),
         lock_wait=value("30"),
         actor=value("tester"),
@@ -44,14 +56,28 @@ def settings_for(directory: Path) -> config.Settings:
 def make(directory: Path, **wanted: Any) -> Shop:
     """A new shop, marked as a test store, opened."""
     chosen = settings_for(directory)
+    url = stores.parse_url(chosen.store.value)
     facts = store.check(store.NewShop(**{"name": "Test shop", "test_store": True, **wanted}))
-    store.init(stores.parse_url(chosen.store.value), facts, actor="tester")
-    return bootstrap.open_shop(chosen)
+    if stores.file_of(url) is None:
+        servers.create_database(directory)
+    store.init(url, facts, actor="tester")
+    return reopen(directory)
 
 
 def reopen(directory: Path, **how: Any) -> Shop:
     """The shop of a directory, opened anew."""
-    return bootstrap.open_shop(settings_for(directory), **how)
+    opened = bootstrap.open_shop(settings_for(directory), **how)
+    _opened.append(opened)
+    return opened
+
+
+def close_all() -> None:
+    """Let go of every store that was opened here."""
+    while _opened:
+        _opened.pop().engine.dispose()
+
+
+_opened: list[Shop] = []
 
 
 def rule(shop: Shop, directory: Path, **values: str) -> Shop:

@@ -202,9 +202,14 @@ def _take_turn(handle: Any, seconds: float) -> None:
             raise _busy(seconds)
 
 
+def system_clock() -> datetime:
+    """This machine's clock. On Postgres it stands for the server's, see `now`."""
+    return datetime.now(UTC)
+
+
 def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> datetime:
-    """The time of a unit of work. On Postgres the server's clock; on SQLite never before the latest time written."""
-    if connection.dialect.name == "postgresql":
+    """The time of a unit of work: on Postgres the server's clock, otherwise never before the latest time written."""
+    if clock is system_clock and connection.dialect.name == "postgresql":
         return connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
     written = connection.execute(latest).scalar()
     current = clock()

