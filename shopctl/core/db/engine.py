@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -248,6 +248,34 @@ def fold_log(engine: sa.Engine) -> None:
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
 
 
+def migrating(connection: sa.Connection) -> None:
+    """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
+    briefly, because everybody who comes after it waits behind it: `patiently` tries again."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+
+def patiently(engine: sa.Engine, change: Callable[[], Changed]) -> Changed:
+    """Make a change to the schema; on a server anew, until it gets its locks or the wait is over."""
+    deadline = time.monotonic() + engine.get_execution_options().get("lock_wait", LOCK_WAIT_SECONDS)
+    while True:
+        try:
+            return change()
+        except exc.SQLAlchemyError as error:
+            meaning = translate(error)
+            if isinstance(meaning, TimedOut) and engine.dialect.name == "postgresql" and time.monotonic() < deadline:
+                time.sleep(_LOCK_MILLISECONDS / 1000)  # whoever waited behind it goes first
+                continue
+            raise meaning or error from None
+
+
+_MIGRATING = 0x73686F7063746C
+"""The key of the advisory lock: "shopctl"."""
+_LOCK_MILLISECONDS = 500
+Changed = TypeVar("Changed")
+
+
 @contextmanager
 def scratch() -> Iterator[sa.Connection]:
     """A database of its own in an unnamed temporary file, gone afterwards: for what must not be kept in memory."""
@@ -365,8 +393,10 @@ def translate(error: exc.SQLAlchemyError) -> ShopError | None:
     for prefix, (kind, code, message) in _SQLITE.items():
         if name.startswith(prefix):
             return kind(code, message)
-    if "no such table" in str(original):
+    if "no such table" in str(original) or getattr(original, "sqlstate", "") == "42P01":
         return not_a_shop()
+    if getattr(original, "sqlstate", "") == "55P03":
+        return _busy(LOCK_WAIT_SECONDS)
     if isinstance(error, exc.OperationalError | exc.InterfaceError) and not name:
         return Unavailable("store_unavailable", "The store cannot be reached", hint="A retry is safe.")
     return None
