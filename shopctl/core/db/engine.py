@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -32,7 +32,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from shopctl.core.db import failures
 from shopctl.core.db.types import Count
 from shopctl.core.domain.zones import offsets
-from shopctl.core.errors import BadInput, StillPending, StoreUnusable
+from shopctl.core.errors import BadInput, StillPending, StoreUnusable, TimedOut
 
 try:
     import fcntl
@@ -69,7 +69,7 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     """An engine over an existing store; the first statement may still find that it is none."""
     path = file_of(url)
     if path is None:
-        return _server_engine(url, lock_wait)
+        return _server_engine(url, read_only, lock_wait)
     if not path.is_file():
         raise StoreUnusable(
             "store_missing",
@@ -106,10 +106,11 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     return engine
 
 
-def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
+def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
     engine = sa.create_engine(
         url,
         hide_parameters=True,
+        execution_options={"lock_wait": lock_wait},
         pool_timeout=lock_wait,
         pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
         pool_recycle=3600,
@@ -123,6 +124,7 @@ def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
         connection.execute(
             f"SET lock_timeout = {int(lock_wait * 1000)}; SET statement_timeout = {STATEMENT_SECONDS * 1000};"
             f"SET idle_in_transaction_session_timeout = {STATEMENT_SECONDS * 1000}; SET TIME ZONE 'UTC'"
+            f"; SET default_transaction_read_only = {'on' if read_only else 'off'}"
         )
         connection.autocommit = False
 
@@ -352,6 +354,34 @@ def fold_log(engine: sa.Engine) -> None:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
+
+
+def migrating(connection: sa.Connection) -> None:
+    """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
+    briefly, because everybody who comes after it waits behind it: `patiently` tries again."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+
+def patiently(engine: sa.Engine, change: Callable[[], Changed]) -> Changed:
+    """Make a change to the schema; on a server anew, until it gets its locks or the wait is over."""
+    deadline = time.monotonic() + engine.get_execution_options().get("lock_wait", LOCK_WAIT_SECONDS)
+    while True:
+        try:
+            return change()
+        except exc.SQLAlchemyError as error:
+            meaning = failures.translate(error)
+            if isinstance(meaning, TimedOut) and engine.dialect.name == "postgresql" and time.monotonic() < deadline:
+                time.sleep(_LOCK_MILLISECONDS / 1000)  # whoever waited behind it goes first
+                continue
+            raise meaning or error from None
+
+
+_MIGRATING = 0x73686F7063746C
+"""The key of the advisory lock: "shopctl"."""
+_LOCK_MILLISECONDS = 500
+Changed = TypeVar("Changed")
 
 
 @contextmanager
