@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,9 @@ def _take_turn(handle: Any, seconds: float) -> None:
             raise _busy(seconds)
 
 
+_SERVER_CLOCK = sa.select(sa.func.clock_timestamp())
+
+
 def system_clock() -> datetime:
     """This machine's clock. On Postgres it stands for the server's, see `now`."""
     return datetime.now(UTC)
@@ -210,7 +214,7 @@ def system_clock() -> datetime:
 def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> datetime:
     """The time of a unit of work: on Postgres the server's clock, otherwise never before the latest time written."""
     if clock is system_clock and connection.dialect.name == "postgresql":
-        return connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+        return connection.execute(_SERVER_CLOCK).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
     written = connection.execute(latest).scalar()
     current = clock()
     return max(current, written) if written else current
@@ -219,13 +223,20 @@ def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> date
 def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
     """The next order numbers: unique, increasing, gaps allowed. A shop's first is 1001."""
     if connection.dialect.name == "postgresql":
-        drawn = sa.select(sa.func.nextval("order_numbers")).select_from(
-            sa.func.generate_series(1, count).table_valued()
-        )
-        return sorted(int(number) for number in connection.execute(drawn).scalars())
+        return sorted(int(number) for number in connection.execute(_DRAWN, {"count": count}).scalars())
     # A writing transaction on SQLite is alone, so the largest number is stable until it ends.
-    last = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one())
+    last = int(connection.execute(_largest(numbers)).scalar() or 1000)
     return range(last + 1, last + 1 + count)
+
+
+_DRAWN = sa.select(sa.func.nextval("order_numbers")).select_from(
+    sa.func.generate_series(1, sa.bindparam("count", type_=Count())).table_valued()
+)
+
+
+@cache
+def _largest(numbers: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.max(numbers))
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
