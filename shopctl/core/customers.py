@@ -66,9 +66,10 @@ def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: b
     folded = text.fold(email)
     new = {"email": email, "email_folded": folded, "name": name, "registered": registered}
     insert = stores.insert_new(tx.connection, customers).on_conflict_do_nothing(index_elements=["email_folded"])
-    account = new_id()
-    if not tx.execute(insert.inline(), {"id": account, **new, "created_at": tx.now, "updated_at": tx.now}).rowcount:
+    made = tx.row(insert.returning(c.id), {"id": new_id(), **new, "created_at": tx.now, "updated_at": tx.now})
+    if made is None:
         return str(tx.execute(_BY_EMAIL, {"folded": folded}).scalar_one())
+    account = str(made.id)
     outbox.add(tx, "customer.added", account, registered=registered)
     return account
 
