@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import shops
+
 
 @dataclass(frozen=True)
 class Said:
@@ -39,7 +41,7 @@ class Cli:
     def environment(self, **extra: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SHOPCTL_")}
         mine = {
-            "SHOPCTL_STORE": f"sqlite:///{self.directory / 'shop.db'}",
+            "SHOPCTL_STORE": shops.store_url(self.directory),
             "SHOPCTL_DATA_DIR": str(self.directory / "data"),
         }
         return {**kept, "HOME": str(self.directory), "XDG_CONFIG_HOME": str(self.directory / "config"), **mine, **extra}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, DateTime, Dialect, Integer, Text, TypeDecorator, Uuid
 from sqlalchemy.types import TypeEngine
 
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps makes an encoder per call
@@ -47,10 +49,13 @@ class _StrictType(TypeDecorator[Any]):
 
 
 class Id(_StrictType):
-    """A UUIDv7 as its canonical text."""
+    """A UUIDv7 as its canonical text. What is no UUID may be asked for, and is nobody's: on Postgres it becomes NULL."""
 
     impl = Text
     strict, native = Text(), Uuid(as_uuid=False)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value if value is None or dialect.name == "sqlite" or _UUID.fullmatch(value) else None
 
 
 class Word(_StrictType):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -144,7 +143,7 @@ LIST: Listing[Reservation] = Listing(
 
 def find(tx: UnitOfWork, reservation_id: str) -> Row:
     """A reservation's row, or NotFound(unknown_reservation)."""
-    row = tx.row(sa.select(reservations).where(r.id == reservation_id)) if _is_id(reservation_id) else None
+    row = tx.row(sa.select(reservations).where(r.id == reservation_id))
     if row is None:
         raise NotFound(
             "unknown_reservation",
@@ -213,10 +212,3 @@ def _hold(tx: UnitOfWork, found: Reservation) -> Hold:
         found.pinned,
         why,
     )
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
