@@ -65,8 +65,8 @@ def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: b
     """The id of the account of an e-mail address, made when it is new."""
     folded = text.fold(email)
     new = {"email": email, "email_folded": folded, "name": name, "registered": registered}
-    insert = stores.insert_new(tx.connection, customers).on_conflict_do_nothing(index_elements=["email_folded"])
-    made = tx.row(insert.returning(c.id), {"id": new_id(), **new, "created_at": tx.now, "updated_at": tx.now})
+    insert = stores.insert_once(tx.connection, customers, "email_folded")
+    made = tx.row(insert, {"id": new_id(), **new, "created_at": tx.now, "updated_at": tx.now})
     if made is None:
         return str(tx.execute(_BY_EMAIL, {"folded": folded}).scalar_one())
     account = str(made.id)
@@ -91,11 +91,8 @@ def known(tx: UnitOfWork, emails: Iterable[str]) -> dict[str, str]:
 
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:
     """Keep an address with its customer, once."""
-    insert = stores.insert_new(tx.connection, customer_addresses)
-    tx.execute(
-        insert.on_conflict_do_nothing(index_elements=["customer_id", "address"]).inline(),
-        {"id": new_id(), "customer_id": customer_id, "address": dict(address), "created_at": tx.now},
-    )
+    insert = stores.insert_once(tx.connection, customer_addresses, "customer_id", "address")
+    tx.execute(insert, {"id": new_id(), "customer_id": customer_id, "address": dict(address), "created_at": tx.now})
 
 
 def address_by_id(tx: UnitOfWork, address_id: str) -> dict[str, str]:

@@ -79,8 +79,9 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         sa.URL.create("sqlite+pysqlite", database=f"file:{_quoted(path)}", query={"uri": "true", "mode": mode}),
         hide_parameters=True,
         connect_args={"timeout": lock_wait},
+        # Given here and not by `engine.execution_options()`, whose engine costs each statement a tour of event listeners.
+        execution_options={"writer_lock": str(path) + "-writer", "lock_wait": lock_wait},
     )
-    engine = engine.execution_options(writer_lock=str(path) + "-writer", lock_wait=lock_wait)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -241,8 +242,23 @@ def _largest(numbers: sa.Column[Any]) -> sa.Select[Any]:
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that can say `on_conflict_do_nothing` / `on_conflict_do_update`, alike on both stores."""
+    return _insert(connection.dialect.name, table)
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, *unique: str) -> sa.Insert:
+    """An INSERT that leaves alone a row with the same `unique` columns, and returns the ids of the rows that it made."""
+    return _insert_once(connection.dialect.name, table, *unique)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
     # Only the dialect in use is loaded: the other costs a one-shot command 20 ms.
-    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
+@cache
+def _insert_once(dialect: str, table: sa.Table, *unique: str) -> sa.Insert:
+    made: sa.Insert = _insert(dialect, table).on_conflict_do_nothing(index_elements=unique).returning(table.c.id)
+    return made
 
 
 def overwrite_deleted(connection: sa.Connection) -> None:

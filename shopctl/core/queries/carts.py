@@ -89,12 +89,14 @@ LINES = (
     .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
-_LINE = tuple(LINES.selected_columns)
+_OF_CART = (carts.c.id, carts.c.handle, carts.c.version, carts.c.customer_id, carts.c.claimed_by, carts.c.expires_at)
 _holds = sa.exists().where(
     reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", reservations.c.state == "held"
 )
 _BASKET = (
-    sa.select(carts, customers.c.email, sa.type_coerce(_holds, types.Flag()).label("holds"), *_LINE)
+    sa.select(
+        *_OF_CART, customers.c.email, sa.type_coerce(_holds, types.Flag()).label("holds"), *LINES.selected_columns
+    )
     .outerjoin(customers, customers.c.id == carts.c.customer_id)
     .outerjoin(cart_lines, cart_lines.c.cart_id == carts.c.id)
     .outerjoin(variants, variants.c.sku == cart_lines.c.sku)
