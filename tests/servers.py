@@ -1,7 +1,7 @@
 """Real servers for the tests, started from wheels: Postgres and Valkey. An URL in the environment takes their place.
 
-    SHOPCTL_TEST_POSTGRES=postgresql+psycopg://user@host/postgres   a role that may create databases
-    SHOPCTL_TEST_REDIS=redis://host:6379/0                          a database that the tests may empty
+SHOPCTL_TEST_POSTGRES=postgresql+psycopg://user@host/postgres   a role that may create databases
+SHOPCTL_TEST_REDIS=redis://host:6379/0                          a database that the tests may empty
 """
 
 from __future__ import annotations

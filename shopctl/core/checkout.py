@@ -25,7 +25,7 @@ from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_num
 from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 FAILPOINTS = (
     "checkout.before_reserve",
@@ -109,6 +109,7 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     return _answer(shop, begun)
 
 
+@retried
 def _reserve(shop: Shop, wanted: Placement) -> _Begun | Quote | None:
     """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key. None when the
     key has an order already.

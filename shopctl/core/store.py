@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from shopctl.core import settings
 from shopctl.core.db import engine as stores
-from shopctl.core.db import schema, tables
+from shopctl.core.db import failures, schema, tables
 from shopctl.core.db.types import new_id
 from shopctl.core.domain import money
 from shopctl.core.domain.facts import DEFAULT_SENDER, Facts
@@ -97,7 +97,7 @@ def migrate(store_url: str, *, lock_wait: float, dry_run: bool) -> dict[str, Any
     engine = stores.open_engine(stores.parse_url(store_url), lock_wait=lock_wait)
     before = schema.version(engine)
     if before is None:
-        raise stores.not_a_shop()
+        raise failures.not_a_shop()
     if before < schema.HEAD:
         schema.upgrade(engine, dry_run=dry_run)
     return {"before": before, "after": schema.HEAD, "changed": before < schema.HEAD}

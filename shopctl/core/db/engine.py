@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
@@ -28,9 +30,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from shopctl.core.db import failures
 from shopctl.core.db.types import Count
 from shopctl.core.domain.zones import offsets
-from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
+from shopctl.core.errors import BadInput, StillPending, StoreUnusable
 
 try:
     import fcntl
@@ -44,10 +47,10 @@ Clock = Callable[[], datetime]
 def parse_url(text: str) -> sa.URL:
     """A store URL, or BadInput. Passwords never reach the message."""
     try:
-        url = sa.make_url(text)
+        url = sa.make_url(re.sub("^postgres(ql)?://", "postgresql+psycopg://", text))
     except exc.ArgumentError:
         url = None
-    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
+    if url is None or url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise BadInput(
             "bad_store_url",
             "The store must be a URL: sqlite:///shop.db or postgresql+psycopg://user@host/name",
@@ -67,7 +70,7 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     """An engine over an existing store; the first statement may still find that it is none."""
     path = file_of(url)
     if path is None:
-        return sa.create_engine(url, hide_parameters=True)
+        return _server_engine(url, lock_wait)
     if not path.is_file():
         raise StoreUnusable(
             "store_missing",
@@ -103,6 +106,47 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
+
+
+def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_timeout=lock_wait,
+        pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
+        pool_recycle=3600,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "shopctl", **_KEEPALIVES},
+    )
+    # Many rows travel as one INSERT … VALUES (…), (…); psycopg would send each on its own.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        """Nothing waits for good. One round trip a connection; a pooler in transaction mode can pass it on."""
+        connection.autocommit = True
+        connection.execute(
+            f"SET lock_timeout = {int(lock_wait * 1000)}; SET statement_timeout = {STATEMENT_SECONDS * 1000};"
+            f"SET idle_in_transaction_session_timeout = {STATEMENT_SECONDS * 1000}; SET TIME ZONE 'UTC'"
+        )
+        connection.autocommit = False
+
+    return engine
+
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 300
+"""The longest statement on a server, unless its reader has another patience."""
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""A connection whose other end is gone without a word is noticed within a minute."""
+
+
+def pauses(seconds: float) -> Iterator[float]:
+    """How long to wait before each new attempt: longer each time, with jitter, until `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    step = 0.02
+    while time.monotonic() < deadline:
+        yield step * random.uniform(0.5, 1.5)
+        step = min(step * 2, 1.0)
 
 
 def create_file(url: sa.URL) -> None:
@@ -201,7 +245,7 @@ def _take_turn(handle: Any, seconds: float) -> None:
     with decided:
         if not outcome:
             outcome.append("gave up")
-            raise _busy(seconds)
+            raise failures.busy(seconds)
 
 
 _SERVER_CLOCK = sa.select(sa.func.clock_timestamp())
@@ -219,6 +263,75 @@ def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> date
     written = connection.execute(latest).scalar()
     current = clock()
     return max(current, written) if written else current
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """By what a server's transaction can be recognised after its end: its audit row, and its own number."""
+
+    seq: int
+    request_id: str
+    transaction: str
+
+
+_RECEIPT = sa.literal_column("pg_current_xact_id()::text", sa.Text)
+
+
+def append_audit(connection: sa.Connection, insert: sa.Insert, entry: Mapping[str, Any]) -> Receipt | None:
+    """Write the audit row of a transaction; on a server, its receipt."""
+    if connection.dialect.name != "postgresql":
+        connection.execute(insert, entry)
+        return None
+    seq, transaction = connection.execute(_with_receipt(insert), entry).one()
+    return Receipt(seq, entry["request_id"], transaction)
+
+
+@cache
+def _with_receipt(insert: sa.Insert) -> sa.Insert:
+    return insert.returning(insert.table.c.seq, _RECEIPT)
+
+
+def commit(engine: sa.Engine, transaction: sa.Transaction, receipt: Receipt | None) -> None:
+    """Commit. When a server's answer is lost, find out whether it was done: the audit row is there, or will never be."""
+    try:
+        transaction.commit()
+    except exc.DBAPIError as error:
+        if receipt is None or not error.connection_invalidated or not _came_true(engine, receipt):
+            raise
+
+
+_OUTCOME = sa.text("""
+    SELECT EXISTS (SELECT FROM audit_log WHERE seq = :seq AND request_id = CAST(:request_id AS uuid)) AS written,
+           CASE WHEN CAST(:transaction AS xid8) < pg_snapshot_xmax(pg_current_snapshot())
+                THEN pg_xact_status(CAST(:transaction AS xid8)) END AS status
+""")
+COMMIT_SECONDS = 15.0
+
+
+def _came_true(engine: sa.Engine, receipt: Receipt) -> bool:
+    """Whether a transaction was committed. Its session may still be at it: while it is, nothing is decided.
+
+    A number that the server has forgotten in a crash may be another transaction's by now; the audit row tells.
+    """
+    undecided = 0
+    for pause in pauses(COMMIT_SECONDS):
+        try:
+            with engine.connect() as connection:
+                found = connection.execute(_OUTCOME, asdict(receipt)).one()
+        except exc.DBAPIError:
+            found = None
+        if found is not None:
+            if found.written:
+                return True
+            undecided += found.status == "committed"  # just now, after the look for its row; or it is another's
+            if found.status in (None, "aborted") or undecided > 1:
+                return False
+        time.sleep(pause)
+    raise StillPending(
+        "commit_unknown",
+        "The connection was lost while the change was being made: it was made whole, or not at all",
+        hint="Look before you repeat it; a checkout is repeated with its key.",
+    )
 
 
 def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
@@ -351,64 +464,6 @@ def local_day(
     offset = sa.case(*((moment < until, seconds) for until, seconds in changes), else_=last[1]) if changes else last[1]
     seconds = sa.type_coerce(moment, sa.BigInteger) // 1_000_000
     return sa.func.strftime("%Y-%m-%d", seconds + offset, "unixepoch", type_=sa.Text)
-
-
-# --- failures ------------------------------------------------------------------------------------------------------
-_SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
-    "SQLITE_NOTADB": (StoreUnusable, "not_a_database", "The store's file is not an SQLite database"),
-    "SQLITE_CORRUPT": (StoreUnusable, "store_damaged", "The store's file is damaged"),
-    "SQLITE_READONLY": (StoreUnusable, "store_read_only", "The store is read-only"),
-    "SQLITE_CANTOPEN": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_PERM": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_AUTH": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_FULL": (Unavailable, "disk_full", "The disk is full; nothing was changed"),
-    "SQLITE_IOERR": (
-        Unavailable,
-        "disk_error",
-        "The disk failed while the store was used; nothing was changed",
-    ),
-}
-_CONSTRAINTS: dict[str, tuple[str, str]] = {
-    "not_oversold": ("insufficient_stock", "There is not enough stock for that"),
-    "quantity_in_range": ("quantity_out_of_range", "That is more than one level can hold"),
-    "uq_orders_open_checkout": ("cart_in_checkout", "This cart is already in a checkout"),
-    "orders.cart_id": ("cart_in_checkout", "This cart is already in a checkout"),
-}
-
-
-def translate(error: exc.SQLAlchemyError) -> ShopError | None:
-    """The ShopError that a driver's failure stands for, or None when it is a defect of ours."""
-    original = getattr(error, "orig", None)
-    if isinstance(error, exc.IntegrityError):
-        for name, (code, message) in _CONSTRAINTS.items():
-            if name in str(original):
-                return Refused(code, message)
-        return None
-    name = getattr(original, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return _busy(LOCK_WAIT_SECONDS)
-    if name == "SQLITE_INTERRUPT" or getattr(original, "sqlstate", "") == "57014":
-        return TimedOut("too_slow", "The store took too long to answer", hint="Narrow the question, or try again.")
-    for prefix, (kind, code, message) in _SQLITE.items():
-        if name.startswith(prefix):
-            return kind(code, message)
-    if "no such table" in str(original):
-        return not_a_shop()
-    if isinstance(error, exc.OperationalError | exc.InterfaceError) and not name:
-        return Unavailable("store_unavailable", "The store cannot be reached", hint="A retry is safe.")
-    return None
-
-
-def not_a_shop() -> StoreUnusable:
-    return StoreUnusable("not_initialised", "The store holds no shop", hint="Run `shopctl init` to make one.")
-
-
-def _busy(seconds: float) -> TimedOut:
-    return TimedOut(
-        "store_busy",
-        f"Another process kept the store locked for {seconds:g} seconds",
-        hint="Nothing was changed; try again.",
-    )
 
 
 def _quoted(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
+from shopctl.core.db import failures
 from shopctl.core.errors import StoreUnusable
 
 HEAD = "0002"
@@ -18,7 +19,7 @@ def check(engine: sa.Engine) -> None:
     """Raise StoreUnusable unless the store holds a shop of this release's schema."""
     found = version(engine)
     if found is None:
-        raise stores.not_a_shop()
+        raise failures.not_a_shop()
     if found < HEAD:
         raise StoreUnusable(
             "older_schema",
@@ -33,7 +34,7 @@ def version(engine: sa.Engine) -> str | None:
         with engine.connect() as connection:
             found = connection.execute(_VERSION).scalar()
     except sa.exc.SQLAlchemyError as error:
-        raise stores.translate(error) or error from None
+        raise failures.translate(error) or error from None
     if found is not None and found > HEAD:
         raise StoreUnusable(
             "newer_schema",
@@ -61,4 +62,4 @@ def upgrade(engine: sa.Engine, to: str = HEAD, *, dry_run: bool = False) -> None
             if dry_run:
                 transaction.rollback()
     except sa.exc.SQLAlchemyError as error:
-        raise stores.translate(error) or error from None
+        raise failures.translate(error) or error from None
