@@ -117,8 +117,6 @@ def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
         pool_recycle=3600,
         connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "shopctl", **_KEEPALIVES},
     )
-    # Many rows travel as one INSERT … VALUES (…), (…); psycopg would send each on its own.
-    engine.dialect.use_insertmanyvalues_wo_returning = True
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
