@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,8 +82,9 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         sa.URL.create("sqlite+pysqlite", database=f"file:{_quoted(path)}", query={"uri": "true", "mode": mode}),
         hide_parameters=True,
         connect_args={"timeout": lock_wait},
+        # Given here and not by `engine.execution_options()`, whose engine costs each statement a tour of event listeners.
+        execution_options={"writer_lock": str(path) + "-writer", "lock_wait": lock_wait},
     )
-    engine = engine.execution_options(writer_lock=str(path) + "-writer", lock_wait=lock_wait)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -246,6 +248,9 @@ def _take_turn(handle: Any, seconds: float) -> None:
             raise failures.busy(seconds)
 
 
+_SERVER_CLOCK = sa.select(sa.func.clock_timestamp())
+
+
 def system_clock() -> datetime:
     """This machine's clock. On Postgres it stands for the server's, see `now`."""
     return datetime.now(UTC)
@@ -254,7 +259,7 @@ def system_clock() -> datetime:
 def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> datetime:
     """The time of a unit of work: on Postgres the server's clock, otherwise never before the latest time written."""
     if clock is system_clock and connection.dialect.name == "postgresql":
-        return connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+        return connection.execute(_SERVER_CLOCK).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
     written = connection.execute(latest).scalar()
     current = clock()
     return max(current, written) if written else current
@@ -277,8 +282,13 @@ def append_audit(connection: sa.Connection, insert: sa.Insert, entry: Mapping[st
     if connection.dialect.name != "postgresql":
         connection.execute(insert, entry)
         return None
-    seq, transaction = connection.execute(insert.returning(insert.table.c.seq, _RECEIPT), entry).one()
+    seq, transaction = connection.execute(_with_receipt(insert), entry).one()
     return Receipt(seq, entry["request_id"], transaction)
+
+
+@cache
+def _with_receipt(insert: sa.Insert) -> sa.Insert:
+    return insert.returning(insert.table.c.seq, _RECEIPT)
 
 
 def commit(engine: sa.Engine, transaction: sa.Transaction, receipt: Receipt | None) -> None:
@@ -327,19 +337,41 @@ def _came_true(engine: sa.Engine, receipt: Receipt) -> bool:
 def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
     """The next order numbers: unique, increasing, gaps allowed. A shop's first is 1001."""
     if connection.dialect.name == "postgresql":
-        drawn = sa.select(sa.func.nextval("order_numbers")).select_from(
-            sa.func.generate_series(1, count).table_valued()
-        )
-        return sorted(int(number) for number in connection.execute(drawn).scalars())
+        return sorted(int(number) for number in connection.execute(_DRAWN, {"count": count}).scalars())
     # A writing transaction on SQLite is alone, so the largest number is stable until it ends.
-    last = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one())
+    last = int(connection.execute(_largest(numbers)).scalar() or 1000)
     return range(last + 1, last + 1 + count)
+
+
+_DRAWN = sa.select(sa.func.nextval("order_numbers")).select_from(
+    sa.func.generate_series(1, sa.bindparam("count", type_=Count())).table_valued()
+)
+
+
+@cache
+def _largest(numbers: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.max(numbers))
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that can say `on_conflict_do_nothing` / `on_conflict_do_update`, alike on both stores."""
+    return _insert(connection.dialect.name, table)
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, *unique: str) -> sa.Insert:
+    """An INSERT that leaves alone a row with the same `unique` columns, and returns the ids of the rows that it made."""
+    return _insert_once(connection.dialect.name, table, *unique)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
     # Only the dialect in use is loaded: the other costs a one-shot command 20 ms.
-    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
+@cache
+def _insert_once(dialect: str, table: sa.Table, *unique: str) -> sa.Insert:
+    made: sa.Insert = _insert(dialect, table).on_conflict_do_nothing(index_elements=unique).returning(table.c.id)
+    return made
 
 
 def overwrite_deleted(connection: sa.Connection) -> None:
