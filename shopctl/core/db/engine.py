@@ -191,6 +191,13 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         handle.close()
 
 
+def snapshot(connection: sa.Connection) -> sa.Connection:
+    """The connection, its next transaction a read of one moment, as it is on SQLite anyway; said in its BEGIN, at no cost."""
+    if connection.dialect.name != "postgresql":
+        return connection
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long one read may take, and whether anybody still waits for it."""
@@ -439,6 +446,29 @@ def integrity(connection: sa.Connection, limit: int) -> Iterator[str]:
         broken[child, parent] = broken.get((child, parent), 0) + 1
     for (child, parent), count in broken.items():
         yield f"{count} rows of {child} refer to no row of {parent}"
+
+
+def enforced(connection: sa.Connection) -> set[str]:
+    """The names of all constraints and indexes of the store; on a server those that are valid, for it keeps others, too."""
+    if connection.dialect.name == "postgresql":
+        return set(connection.exec_driver_sql(_VALID).scalars())
+    made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
+    return {name for name, _ in made} | {name for _, sql in made for name in re.findall(r"CONSTRAINT (\w+)", sql)}
+
+
+_VALID = """
+SELECT conname FROM pg_constraint WHERE convalidated AND connamespace = current_schema()::regnamespace
+UNION SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indisvalid AND relnamespace = current_schema()::regnamespace
+"""
+
+
+def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | None:
+    """The types of a server's columns, by table and name; None on SQLite, where each value has its own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    tables = sa.inspect(connection).get_multi_columns()
+    return {(name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found}
 
 
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:
