@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -33,7 +33,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from shopctl.core.db import failures
 from shopctl.core.db.types import Count
 from shopctl.core.domain.zones import offsets
-from shopctl.core.errors import BadInput, StillPending, StoreUnusable
+from shopctl.core.errors import BadInput, StillPending, StoreUnusable, TimedOut
 
 try:
     import fcntl
@@ -70,7 +70,7 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     """An engine over an existing store; the first statement may still find that it is none."""
     path = file_of(url)
     if path is None:
-        return _server_engine(url, lock_wait)
+        return _server_engine(url, read_only, lock_wait)
     if not path.is_file():
         raise StoreUnusable(
             "store_missing",
@@ -108,10 +108,11 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     return engine
 
 
-def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
+def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
     engine = sa.create_engine(
         url,
         hide_parameters=True,
+        execution_options={"lock_wait": lock_wait},
         pool_timeout=lock_wait,
         pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
         pool_recycle=3600,
@@ -125,6 +126,7 @@ def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
         connection.execute(
             f"SET lock_timeout = {int(lock_wait * 1000)}; SET statement_timeout = {STATEMENT_SECONDS * 1000};"
             f"SET idle_in_transaction_session_timeout = {STATEMENT_SECONDS * 1000}; SET TIME ZONE 'UTC'"
+            f"; SET default_transaction_read_only = {'on' if read_only else 'off'}"
         )
         connection.autocommit = False
 
@@ -187,6 +189,13 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         yield
     finally:
         handle.close()
+
+
+def snapshot(connection: sa.Connection) -> sa.Connection:
+    """The connection, its next transaction a read of one moment, as it is on SQLite anyway; said in its BEGIN, at no cost."""
+    if connection.dialect.name != "postgresql":
+        return connection
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +395,34 @@ def fold_log(engine: sa.Engine) -> None:
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
 
 
+def migrating(connection: sa.Connection) -> None:
+    """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
+    briefly, because everybody who comes after it waits behind it: `patiently` tries again."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+
+def patiently(engine: sa.Engine, change: Callable[[], Changed]) -> Changed:
+    """Make a change to the schema; on a server anew, until it gets its locks or the wait is over."""
+    deadline = time.monotonic() + engine.get_execution_options().get("lock_wait", LOCK_WAIT_SECONDS)
+    while True:
+        try:
+            return change()
+        except exc.SQLAlchemyError as error:
+            meaning = failures.translate(error)
+            if isinstance(meaning, TimedOut) and engine.dialect.name == "postgresql" and time.monotonic() < deadline:
+                time.sleep(_LOCK_MILLISECONDS / 1000)  # whoever waited behind it goes first
+                continue
+            raise meaning or error from None
+
+
+_MIGRATING = 0x73686F7063746C
+"""The key of the advisory lock: "shopctl"."""
+_LOCK_MILLISECONDS = 500
+Changed = TypeVar("Changed")
+
+
 @contextmanager
 def scratch() -> Iterator[sa.Connection]:
     """A database of its own in an unnamed temporary file, gone afterwards: for what must not be kept in memory."""
@@ -409,6 +446,29 @@ def integrity(connection: sa.Connection, limit: int) -> Iterator[str]:
         broken[child, parent] = broken.get((child, parent), 0) + 1
     for (child, parent), count in broken.items():
         yield f"{count} rows of {child} refer to no row of {parent}"
+
+
+def enforced(connection: sa.Connection) -> set[str]:
+    """The names of all constraints and indexes of the store; on a server those that are valid, for it keeps others, too."""
+    if connection.dialect.name == "postgresql":
+        return set(connection.exec_driver_sql(_VALID).scalars())
+    made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
+    return {name for name, _ in made} | {name for _, sql in made for name in re.findall(r"CONSTRAINT (\w+)", sql)}
+
+
+_VALID = """
+SELECT conname FROM pg_constraint WHERE convalidated AND connamespace = current_schema()::regnamespace
+UNION SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indisvalid AND relnamespace = current_schema()::regnamespace
+"""
+
+
+def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | None:
+    """The types of a server's columns, by table and name; None on SQLite, where each value has its own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    tables = sa.inspect(connection).get_multi_columns()
+    return {(name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found}
 
 
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:
