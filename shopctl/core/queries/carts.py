@@ -89,10 +89,11 @@ LINES = (
     .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
+# Conditions of partial indexes are written out: given as parameters, SQLite would plan the statement anew each time.
+_OPEN = carts.c.state == sa.literal_column("'open'")
+_HELD = reservations.c.state == sa.literal_column("'held'")
 _OF_CART = (carts.c.id, carts.c.handle, carts.c.version, carts.c.customer_id, carts.c.claimed_by, carts.c.expires_at)
-_holds = sa.exists().where(
-    reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", reservations.c.state == "held"
-)
+_holds = sa.exists().where(reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", _HELD)
 _BASKET = (
     sa.select(
         *_OF_CART, customers.c.email, sa.type_coerce(_holds, types.Flag()).label("holds"), *LINES.selected_columns
@@ -101,13 +102,13 @@ _BASKET = (
     .outerjoin(cart_lines, cart_lines.c.cart_id == carts.c.id)
     .outerjoin(variants, variants.c.sku == cart_lines.c.sku)
     .outerjoin(products, products.c.id == variants.c.product_id)
-    .where(carts.c.state == "open")
+    .where(_OPEN)
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
 _BASKET_BY_HANDLE = _BASKET.where(carts.c.handle_folded == sa.bindparam("folded"))
 _BASKET_BY_ID = _BASKET.where(carts.c.id == sa.bindparam("cart_id"))
-_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), carts.c.state == "open")
-_BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), carts.c.state == "open")
+_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), _OPEN)
+_BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), _OPEN)
 _signpost = carts.alias()
 _BY_SIGNPOST = (
     sa.select(carts)
