@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -246,6 +246,74 @@ def fold_log(engine: sa.Engine) -> None:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
+
+
+@contextmanager
+def referring_later(connection: sa.Connection, references: Collection[sa.ForeignKeyConstraint]) -> Iterator[None]:
+    """While rows are written into a store in the making, these references may lead to rows that are still to come."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")  # until the transaction ends
+        yield
+        return
+
+    def alter(how: str) -> None:
+        for reference in references:
+            connection.exec_driver_sql(f"ALTER TABLE {reference.table.name} ALTER CONSTRAINT {reference.name} {how}")
+
+    alter("DEFERRABLE INITIALLY DEFERRED")
+    yield
+    connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+    alter("NOT DEFERRABLE")
+
+
+def count_on(connection: sa.Connection, counted: Collection[sa.Column[Any]], numbers: sa.Column[Any]) -> None:
+    """After rows were written with their numbers, the next number is the one after; and the planner knows the tables.
+
+    SQLite looks for the largest number itself.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    for column in counted:
+        sequence = sa.func.pg_get_serial_sequence(column.table.name, column.name)
+        connection.execute(sa.select(sa.func.setval(sequence, _next(column, 1), sa.false())))
+    connection.execute(sa.select(sa.func.setval("order_numbers", _next(numbers, 1001), sa.false())))
+    connection.exec_driver_sql("ANALYZE")
+
+
+def _next(column: sa.Column[Any], first: int) -> sa.ScalarSelect[Any]:
+    return sa.select(sa.func.coalesce(sa.func.max(column) + 1, first)).scalar_subquery()
+
+
+def copy_file(source: Path, target: Path, step: Callable[[int, int], None]) -> None:
+    """A whole SQLite store as a new file of its own, private to its owner, while others write to it: one snapshot."""
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with (
+        closing(sqlite3.connect(f"file:{_quoted(source)}?mode=ro", uri=True, isolation_level=None)) as reader,
+        closing(sqlite3.connect(target, isolation_level=None)) as writer,
+    ):
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM sqlite_master").fetchone()  # the snapshot: without it each commit of others starts it anew
+        reader.backup(writer, pages=_PAGES, progress=lambda _, left, total: step(total - left, total))
+        writer.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other beside it
+
+
+_PAGES = 4096
+
+
+def must_be_empty(connection: sa.Connection) -> None:
+    """Refuse to make a store in a database where there are tables; in a file, there are none yet."""
+    found = sorted(sa.inspect(connection).get_table_names())
+    if "alembic_version" in found:
+        raise StoreUnusable(
+            "store_exists", "The database already holds a shop", hint="Use the shop that is there, or another --store."
+        )
+    if found:
+        some = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
+        raise StoreUnusable(
+            "database_not_empty",
+            f"The database holds tables that are not a shop's: {some}",
+            hint="A shop wants a database of its own: make an empty one with createdb, and name it with --store.",
+        )
 
 
 def migrating(connection: sa.Connection) -> None:
