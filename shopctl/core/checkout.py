@@ -23,7 +23,7 @@ from shopctl.core.queries.carts import LINES, open_cart, owner_email, unknown_ca
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 FAILPOINTS = (
     "checkout.before_reserve",
@@ -119,6 +119,7 @@ def _resume(shop: Shop, wanted: Placement) -> Order | None:
     return order
 
 
+@retried
 def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
     """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key."""
     with shop.work("checkout.reserve") as tx:

@@ -18,7 +18,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries.customers import ERASED, addresses, customer_id, unknown_address
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 c, a = customers.c, customer_addresses.c
 
@@ -120,6 +120,7 @@ def forget(tx: UnitOfWork, account: str) -> str:
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+@retried
 def add(shop: Shop, *, email: str, name: str | None = None, places: Sequence[object] = ()) -> Account:
     """Open an account, with addresses (`places`) if there are; a guest's account becomes a registered one."""
     address, called = email_address(email), _checked_name(name)
@@ -137,6 +138,7 @@ def add(shop: Shop, *, email: str, name: str | None = None, places: Sequence[obj
     return Account(account, row.email, row.name)
 
 
+@retried
 def edit(shop: Shop, *, email: str, name: str | None = None, new_email: str | None = None) -> Account:
     """Rename a customer ("" takes the name away), or give them another e-mail address. Orders stay as they were placed."""
     if name is None and new_email is None:
@@ -156,6 +158,7 @@ def edit(shop: Shop, *, email: str, name: str | None = None, new_email: str | No
     return changed
 
 
+@retried
 def add_address(shop: Shop, *, email: str, data: object) -> dict[str, str]:
     """Keep an address for later orders; the address with its id."""
     address = parse_address(data)
@@ -168,6 +171,7 @@ def add_address(shop: Shop, *, email: str, data: object) -> dict[str, str]:
     return kept
 
 
+@retried
 def edit_address(shop: Shop, *, email: str, address_id: str, data: object) -> dict[str, str]:
     """Put another address in the place of one; orders already placed keep theirs. The address with its id."""
     address = parse_address(_without_id(data))
@@ -182,6 +186,7 @@ def edit_address(shop: Shop, *, email: str, address_id: str, data: object) -> di
     return {"id": address_id, **address}
 
 
+@retried
 def remove_address(shop: Shop, *, email: str, address_id: str) -> dict[str, str]:
     """Forget an address; the address that it was."""
     with shop.work("customers.addresses.remove") as tx:

@@ -23,7 +23,7 @@ from shopctl.core.errors import BadInput, Refused
 from shopctl.core.ports import Charge, ChargeRequest, NoAnswer
 from shopctl.core.queries.orders import PaymentRow
 from shopctl.core.queries.orders import payment as payment_named
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 EXTERNAL = "external"
 """The gateway of money that was taken elsewhere, before its order was imported. Nobody here can ask it for anything."""
@@ -265,6 +265,7 @@ _PENDING = (
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+@retried
 def refunded(shop: Shop, *, name: str, reference: str | None = None) -> PaymentRow:
     """The money of an imported order was given back where it was charged; the payment (by number, id or reference)."""
     if reference is not None and (not reference.isprintable() or not 1 <= len(reference) <= 255):

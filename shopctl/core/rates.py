@@ -26,7 +26,7 @@ from shopctl.core.errors import BadInput, NotFound, Refused
 from shopctl.core.queries import rates as rates_read
 from shopctl.core.queries.rates import ShippingRateRow, TaxRateRow
 from shopctl.core.settings import country_code
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 Said: TypeAlias = Mapping[str, Any]
 Parser: TypeAlias = Callable[[Any, Facts], Any]
@@ -75,6 +75,7 @@ def _in_force(table: sa.Table, country: str, region: str, at: datetime) -> tuple
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+@retried
 def add(shop: Shop, kind: Kind, said: Said) -> TaxRateRow | ShippingRateRow:
     """Add a rate; Refused(rate_exists) when one of its name holds there at the same time."""
     with shop.work(f"store.{kind.name}.add", str(said.get("name"))) as tx:
@@ -86,6 +87,7 @@ def add(shop: Shop, kind: Kind, said: Said) -> TaxRateRow | ShippingRateRow:
     return kind.shown(row)
 
 
+@retried
 def edit(shop: Shop, kind: Kind, *, rate_id: str, said: Said) -> TaxRateRow | ShippingRateRow:
     """Change fields of a rate."""
     if not said:
@@ -99,6 +101,7 @@ def edit(shop: Shop, kind: Kind, *, rate_id: str, said: Said) -> TaxRateRow | Sh
     return kind.shown(changed)
 
 
+@retried
 def remove(shop: Shop, kind: Kind, *, rate_id: str) -> TaxRateRow | ShippingRateRow:
     """Take a rate away, its past too; the rate that it was. To end one, edit its `valid_to`."""
     with shop.work(f"store.{kind.name}.remove", rate_id) as tx:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -27,9 +29,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from shopctl.core.db import failures
 from shopctl.core.db.types import Count
 from shopctl.core.domain.zones import offsets
-from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
+from shopctl.core.errors import BadInput, StillPending, StoreUnusable, TimedOut
 
 try:
     import fcntl
@@ -43,10 +46,10 @@ Clock = Callable[[], datetime]
 def parse_url(text: str) -> sa.URL:
     """A store URL, or BadInput. Passwords never reach the message."""
     try:
-        url = sa.make_url(text)
+        url = sa.make_url(re.sub("^postgres(ql)?://", "postgresql+psycopg://", text))
     except exc.ArgumentError:
         url = None
-    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
+    if url is None or url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise BadInput(
             "bad_store_url",
             "The store must be a URL: sqlite:///shop.db or postgresql+psycopg://user@host/name",
@@ -66,7 +69,7 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     """An engine over an existing store; the first statement may still find that it is none."""
     path = file_of(url)
     if path is None:
-        return sa.create_engine(url, hide_parameters=True)
+        return _server_engine(url, lock_wait)
     if not path.is_file():
         raise StoreUnusable(
             "store_missing",
@@ -101,6 +104,45 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
+
+
+def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_timeout=lock_wait,
+        pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
+        pool_recycle=3600,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "shopctl", **_KEEPALIVES},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        """Nothing waits for good. One round trip a connection; a pooler in transaction mode can pass it on."""
+        connection.autocommit = True
+        connection.execute(
+            f"SET lock_timeout = {int(lock_wait * 1000)}; SET statement_timeout = {STATEMENT_SECONDS * 1000};"
+            f"SET idle_in_transaction_session_timeout = {STATEMENT_SECONDS * 1000}; SET TIME ZONE 'UTC'"
+        )
+        connection.autocommit = False
+
+    return engine
+
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 300
+"""The longest statement on a server, unless its reader has another patience."""
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""A connection whose other end is gone without a word is noticed within a minute."""
+
+
+def pauses(seconds: float) -> Iterator[float]:
+    """How long to wait before each new attempt: longer each time, with jitter, until `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    step = 0.02
+    while time.monotonic() < deadline:
+        yield step * random.uniform(0.5, 1.5)
+        step = min(step * 2, 1.0)
 
 
 def create_file(url: sa.URL) -> None:
@@ -199,7 +241,7 @@ def _take_turn(handle: Any, seconds: float) -> None:
     with decided:
         if not outcome:
             outcome.append("gave up")
-            raise _busy(seconds)
+            raise failures.busy(seconds)
 
 
 def system_clock() -> datetime:
@@ -214,6 +256,70 @@ def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> date
     written = connection.execute(latest).scalar()
     current = clock()
     return max(current, written) if written else current
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """By what a server's transaction can be recognised after its end: its audit row, and its own number."""
+
+    seq: int
+    request_id: str
+    transaction: str
+
+
+_RECEIPT = sa.literal_column("pg_current_xact_id()::text", sa.Text)
+
+
+def append_audit(connection: sa.Connection, insert: sa.Insert, entry: Mapping[str, Any]) -> Receipt | None:
+    """Write the audit row of a transaction; on a server, its receipt."""
+    if connection.dialect.name != "postgresql":
+        connection.execute(insert, entry)
+        return None
+    seq, transaction = connection.execute(insert.returning(insert.table.c.seq, _RECEIPT), entry).one()
+    return Receipt(seq, entry["request_id"], transaction)
+
+
+def commit(engine: sa.Engine, transaction: sa.Transaction, receipt: Receipt | None) -> None:
+    """Commit. When a server's answer is lost, find out whether it was done: the audit row is there, or will never be."""
+    try:
+        transaction.commit()
+    except exc.DBAPIError as error:
+        if receipt is None or not error.connection_invalidated or not _came_true(engine, receipt):
+            raise
+
+
+_OUTCOME = sa.text("""
+    SELECT EXISTS (SELECT FROM audit_log WHERE seq = :seq AND request_id = CAST(:request_id AS uuid)) AS written,
+           CASE WHEN CAST(:transaction AS xid8) < pg_snapshot_xmax(pg_current_snapshot())
+                THEN pg_xact_status(CAST(:transaction AS xid8)) END AS status
+""")
+COMMIT_SECONDS = 15.0
+
+
+def _came_true(engine: sa.Engine, receipt: Receipt) -> bool:
+    """Whether a transaction was committed. Its session may still be at it: while it is, nothing is decided.
+
+    A number that the server has forgotten in a crash may be another transaction's by now; the audit row tells.
+    """
+    undecided = 0
+    for pause in pauses(COMMIT_SECONDS):
+        try:
+            with engine.connect() as connection:
+                found = connection.execute(_OUTCOME, asdict(receipt)).one()
+        except exc.DBAPIError:
+            found = None
+        if found is not None:
+            if found.written:
+                return True
+            undecided += found.status == "committed"  # just now, after the look for its row; or it is another's
+            if found.status in (None, "aborted") or undecided > 1:
+                return False
+        time.sleep(pause)
+    raise StillPending(
+        "commit_unknown",
+        "The connection was lost while the change was being made: it was made whole, or not at all",
+        hint="Look before you repeat it; a checkout is repeated with its key.",
+    )
 
 
 def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
@@ -320,22 +426,28 @@ def migrating(connection: sa.Connection) -> None:
     """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
     briefly, because everybody who comes after it waits behind it: `patiently` tries again."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+        unhurried(connection)
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}")
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+
+def unhurried(connection: sa.Connection) -> None:
+    """The open transaction has long statements, and long pauses between them."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def patiently(engine: sa.Engine, change: Callable[[], Changed]) -> Changed:
     """Make a change to the schema; on a server anew, until it gets its locks or the wait is over."""
-    deadline = time.monotonic() + engine.get_execution_options().get("lock_wait", LOCK_WAIT_SECONDS)
-    while True:
+    for pause in pauses(LOCK_WAIT_SECONDS):
         try:
             return change()
         except exc.SQLAlchemyError as error:
-            meaning = translate(error)
-            if isinstance(meaning, TimedOut) and engine.dialect.name == "postgresql" and time.monotonic() < deadline:
-                time.sleep(_LOCK_MILLISECONDS / 1000)  # whoever waited behind it goes first
-                continue
-            raise meaning or error from None
+            meaning = failures.translate(error)
+            if not isinstance(meaning, TimedOut) or engine.dialect.name != "postgresql":
+                raise meaning or error from None
+        time.sleep(pause)  # whoever waited behind it goes first
+    raise failures.busy(LOCK_WAIT_SECONDS)
 
 
 _MIGRATING = 0x73686F7063746C
@@ -420,66 +532,6 @@ def local_day(
     offset = sa.case(*((moment < until, seconds) for until, seconds in changes), else_=last[1]) if changes else last[1]
     seconds = sa.type_coerce(moment, sa.BigInteger) // 1_000_000
     return sa.func.strftime("%Y-%m-%d", seconds + offset, "unixepoch", type_=sa.Text)
-
-
-# --- failures ------------------------------------------------------------------------------------------------------
-_SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
-    "SQLITE_NOTADB": (StoreUnusable, "not_a_database", "The store's file is not an SQLite database"),
-    "SQLITE_CORRUPT": (StoreUnusable, "store_damaged", "The store's file is damaged"),
-    "SQLITE_READONLY": (StoreUnusable, "store_read_only", "The store is read-only"),
-    "SQLITE_CANTOPEN": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_PERM": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_AUTH": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_FULL": (Unavailable, "disk_full", "The disk is full; nothing was changed"),
-    "SQLITE_IOERR": (
-        Unavailable,
-        "disk_error",
-        "The disk failed while the store was used; nothing was changed",
-    ),
-}
-_CONSTRAINTS: dict[str, tuple[str, str]] = {
-    "not_oversold": ("insufficient_stock", "There is not enough stock for that"),
-    "quantity_in_range": ("quantity_out_of_range", "That is more than one level can hold"),
-    "uq_orders_open_checkout": ("cart_in_checkout", "This cart is already in a checkout"),
-    "orders.cart_id": ("cart_in_checkout", "This cart is already in a checkout"),
-}
-
-
-def translate(error: exc.SQLAlchemyError) -> ShopError | None:
-    """The ShopError that a driver's failure stands for, or None when it is a defect of ours."""
-    original = getattr(error, "orig", None)
-    if isinstance(error, exc.IntegrityError):
-        for name, (code, message) in _CONSTRAINTS.items():
-            if name in str(original):
-                return Refused(code, message)
-        return None
-    name = getattr(original, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return _busy(LOCK_WAIT_SECONDS)
-    if name == "SQLITE_INTERRUPT" or getattr(original, "sqlstate", "") == "57014":
-        return TimedOut("too_slow", "The store took too long to answer", hint="Narrow the question, or try again.")
-    for prefix, (kind, code, message) in _SQLITE.items():
-        if name.startswith(prefix):
-            return kind(code, message)
-    if "no such table" in str(original) or getattr(original, "sqlstate", "") == "42P01":
-        return not_a_shop()
-    if getattr(original, "sqlstate", "") == "55P03":
-        return _busy(LOCK_WAIT_SECONDS)
-    if isinstance(error, exc.OperationalError | exc.InterfaceError) and not name:
-        return Unavailable("store_unavailable", "The store cannot be reached", hint="A retry is safe.")
-    return None
-
-
-def not_a_shop() -> StoreUnusable:
-    return StoreUnusable("not_initialised", "The store holds no shop", hint="Run `shopctl init` to make one.")
-
-
-def _busy(seconds: float) -> TimedOut:
-    return TimedOut(
-        "store_busy",
-        f"Another process kept the store locked for {seconds:g} seconds",
-        hint="Nothing was changed; try again.",
-    )
 
 
 def _quoted(path: Path) -> str:

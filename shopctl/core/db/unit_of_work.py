@@ -10,7 +10,8 @@ savepoint of the group's transaction, and its commit is durable when the group's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,11 +21,15 @@ from typing import Any, Self, TypeAlias
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
+from shopctl.core.db import failures
 from shopctl.core.db.tables import audit_log
 from shopctl.core.domain.facts import Facts
+from shopctl.core.errors import Unavailable
 
 _LATEST = sa.select(audit_log.c.at).order_by(audit_log.c.seq.desc()).limit(1)
 _AUDIT = sa.insert(audit_log)
+RECONNECT_SECONDS = 5.0
+"""How long a unit of work waits at its beginning for a server that is being restarted."""
 
 Rows = Sequence[Mapping[str, Any]]
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -36,8 +41,13 @@ class Group:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self.receipt: stores.Receipt | None = None
 
     def __enter__(self) -> Self:
+        _patiently(self._enter)
+        return self
+
+    def _enter(self) -> None:
         with ExitStack() as opened, _translated():
             connection = opened.enter_context(self._engine.connect())
             opened.enter_context(stores.writing(connection))
@@ -45,7 +55,6 @@ class Group:
             self._transaction = self.connection.begin()
             opened.callback(self._transaction.close)
             self._open = opened.pop_all()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -56,7 +65,7 @@ class Group:
                 raise error
 
     def commit(self) -> None:
-        self._transaction.commit()
+        stores.commit(self._engine, self._transaction, self.receipt)
 
 
 @dataclass(slots=True)
@@ -79,6 +88,13 @@ class UnitOfWork:
     _transaction: sa.Transaction | None = field(init=False)
 
     def __enter__(self) -> Self:
+        if self.group:
+            self._enter()
+        else:
+            _patiently(self._enter)
+        return self
+
+    def _enter(self) -> None:
         with ExitStack() as opened, _translated():
             self._transaction = self._begun(opened)
             if self._transaction:
@@ -86,7 +102,6 @@ class UnitOfWork:
             opened.enter_context(stores.bounded(self.connection, self.patience))
             self.now = stores.now(self.connection, self.clock, _LATEST)
             self._open = opened.pop_all()
-        return self
 
     def _begun(self, opened: ExitStack) -> sa.Transaction | None:
         """The transaction of this unit; None for a read inside a group, which sees what the group has written."""
@@ -131,17 +146,19 @@ class UnitOfWork:
         if self.dry_run:
             self._transaction.rollback()
             return
-        self.execute(
-            _AUDIT,
-            {
-                "at": self.now,
-                "actor": self.actor,
-                "request_id": self.request_id,
-                "action": self.action,
-                "target": self.target,
-            },
-        )
-        self._transaction.commit()
+        entry = {
+            "at": self.now,
+            "actor": self.actor,
+            "request_id": self.request_id,
+            "action": self.action,
+            "target": self.target,
+        }
+        receipt = stores.append_audit(self.connection, _AUDIT, entry)
+        if self.group:
+            self.group.receipt = receipt
+            self._transaction.commit()
+        else:
+            stores.commit(self.engine, self._transaction, receipt)
 
 
 class _translated:
@@ -151,6 +168,17 @@ class _translated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sa.exc.SQLAlchemyError):
-            meaning = stores.translate(error)
+            meaning = failures.translate(error)
             if meaning is not None:
                 raise meaning from error
+
+
+def _patiently(enter: Callable[[], None]) -> None:
+    """Begin a transaction, waiting a little for a server that is away: nothing has happened yet, so nothing can be lost."""
+    for pause in stores.pauses(RECONNECT_SECONDS):
+        try:
+            return enter()
+        except failures.Lost as error:
+            away = error
+            time.sleep(pause)
+    raise Unavailable(away.code, away.message, hint=away.hint)

@@ -15,11 +15,12 @@ from shopctl.core.domain.pricing import BasketLine, Totals
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.orders.record import lines_of, lock, remark, send_to
 from shopctl.core.queries.orders import Order, get, row_by_number
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 LONGEST_NOTE = 2000
 
 
+@retried
 def note(shop: Shop, *, number: str, note: str) -> Order:
     """Keep a note in the order's history, whatever its status."""
     said = _checked(note)
@@ -31,6 +32,7 @@ def note(shop: Shop, *, number: str, note: str) -> Order:
     return shown
 
 
+@retried
 def readdress(shop: Shop, *, number: str, address: Mapping[str, str], keep_totals: bool = False) -> Order:
     """Send a confirmed order elsewhere; the history keeps what was there before. `address` is validated.
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 import sqlalchemy as sa
 
 from shopctl.core import settings
-from shopctl.core.db import engine as stores
+from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
@@ -76,7 +76,7 @@ def _judged(check: int, found: Iterator[Finding]) -> Iterator[Finding]:
     try:
         yield from found
     except (sa.exc.DBAPIError, StoreUnusable) as error:
-        if isinstance(error, sa.exc.DBAPIError) and isinstance(stores.translate(error), Unavailable | TimedOut):
+        if isinstance(error, sa.exc.DBAPIError) and isinstance(failures.translate(error), Unavailable | TimedOut):
             raise
         why = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         yield Violation(check, "not_judged", "the store", f"Check {check} could not be made: {why}")
