@@ -153,11 +153,7 @@ def create_file(url: sa.URL) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
+        use_log(path)
     except FileExistsError:
         raise StoreUnusable(
             "store_exists",
@@ -166,6 +162,12 @@ def create_file(url: sa.URL) -> None:
         ) from None
     except (OSError, sqlite3.Error) as error:
         raise StoreUnusable("store_unwritable", f"Cannot make a store at {path}: {error}") from None
+
+
+def use_log(path: Path) -> None:
+    """Put an SQLite file in WAL mode, in which readers and the writer do not wait for each other."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager
@@ -185,6 +187,13 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         yield
     finally:
         handle.close()
+
+
+def reading(connection: sa.Connection) -> sa.Connection:
+    """A connection whose next transaction reads one snapshot: so it is on SQLite, a server takes a new one each statement."""
+    if connection.dialect.name == "postgresql":
+        return connection.execution_options(isolation_level="REPEATABLE READ")
+    return connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,16 +399,14 @@ def _next(column: sa.Column[Any], first: int) -> sa.ScalarSelect[Any]:
     return sa.select(sa.func.coalesce(sa.func.max(column) + 1, first)).scalar_subquery()
 
 
-def copy_file(source: Path, target: Path, step: Callable[[int, int], None]) -> None:
-    """A whole SQLite store as a new file of its own, private to its owner, while others write to it: one snapshot."""
+def copy_file(engine: sa.Engine, target: Path, step: Callable[[int, int], None]) -> None:
+    """A whole SQLite store as a new file, private to its owner, while others write to the store: one snapshot of it."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    with (
-        closing(sqlite3.connect(f"file:{_quoted(source)}?mode=ro", uri=True, isolation_level=None)) as reader,
-        closing(sqlite3.connect(target, isolation_level=None)) as writer,
-    ):
-        reader.execute("BEGIN")
-        reader.execute("SELECT 1 FROM sqlite_master").fetchone()  # the snapshot: without it each commit of others starts it anew
-        reader.backup(writer, pages=_PAGES, progress=lambda _, left, total: step(total - left, total))
+    with engine.connect() as connection, connection.begin(), closing(sqlite3.connect(target)) as writer:
+        # The snapshot begins with the first read. Without it each commit of others would start the copy anew.
+        connection.exec_driver_sql("SELECT 1 FROM sqlite_master")
+        driver: Any = connection.connection.driver_connection
+        driver.backup(writer, pages=_PAGES, progress=lambda _, left, total: step(total - left, total))
         writer.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other beside it
 
 

@@ -51,6 +51,20 @@ def drafted(path: Path, *, replace: bool = False) -> Iterator[Path]:
             Path(f"{draft}{suffix}").unlink(missing_ok=True)
 
 
+def must_be_possible(url: sa.URL) -> None:
+    """Refuse a place where there is something already, before any work is done for it."""
+    path = stores.file_of(url)
+    if path:
+        must_not_exist(path)
+        return
+    engine = stores.open_engine(url)
+    try:
+        with Group(engine) as group:
+            stores.must_be_empty(group.connection)
+    finally:
+        engine.dispose()
+
+
 def must_not_exist(path: Path) -> None:
     if path.exists():
         raise _exists(path)

@@ -112,6 +112,8 @@ class UnitOfWork:
         if self.action:
             opened.enter_context(stores.writing(self.connection))
             self.connection = self.connection.execution_options(writes=True)
+        else:
+            self.connection = stores.reading(self.connection)
         return self.connection.begin()
 
     def __exit__(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,9 @@ from shopctl.core.errors import BadInput
 from shopctl.core.moving.rows import TABLES, Rows, Values
 
 FORMAT = 1
-_encoded = json.JSONEncoder(separators=(",", ":"), default=lambda moment: moment.isoformat(timespec="microseconds")).encode
+_encoded = json.JSONEncoder(
+    separators=(",", ":"), default=lambda moment: moment.isoformat(timespec="microseconds")
+).encode
 _INSTANTS = {name: [c.name for c in table.c if isinstance(c.type, Instant)] for name, table in TABLES.items()}
 _COLUMNS = {name: frozenset(table.c.keys()) for name, table in TABLES.items()}
 
@@ -72,6 +74,8 @@ class Backup:
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = enumerate(lines, 1)
         self._digest = Digest()
+        self.columns: dict[str, Sequence[str]] = {}
+        """Of each table that has come so far, the columns that its rows have."""
         self.header = self._header()
 
     def rows(self) -> Iterator[tuple[sa.Table, Values]]:
@@ -81,7 +85,10 @@ class Backup:
                 self._ended(number, found["end"])
                 return
             self._digest.add(line.decode("ascii"))
-            yield _row(number, found)
+            table, values = _row(number, found)
+            if self.columns.setdefault(table.name, tuple(values)) != tuple(values):
+                raise damaged(f"has other columns in line {number}")
+            yield table, values
         raise damaged("ends before its last line")
 
     def _header(self) -> Mapping[str, Any]:

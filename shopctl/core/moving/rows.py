@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any, TypeAlias
 
@@ -35,12 +35,16 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     }
 
 
-def read(connection: sa.Connection) -> Iterator[tuple[sa.Table, Values]]:
-    """Every row, in the order of the keys; CHUNK of them are in memory at a time."""
-    for table in TABLES.values():
-        wanted = sa.select(table).order_by(*table.primary_key).execution_options(yield_per=CHUNK)
-        for row in connection.execute(wanted):
-            yield table, row._asdict()
+def read(
+    connection: sa.Connection, columns: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[tuple[sa.Table, Values]]:
+    """Every row, in the order of the keys; CHUNK of them are in memory at a time. `columns`: of these tables these only."""
+    for name, table in TABLES.items():
+        if columns is None or name in columns:
+            wanted = sa.select(*(table.c[column] for column in columns[name])) if columns else sa.select(table)
+            ordered = wanted.order_by(*table.primary_key).execution_options(yield_per=CHUNK)
+            for row in connection.execute(ordered):
+                yield table, row._asdict()
 
 
 def write(connection: sa.Connection, rows: Rows) -> None:

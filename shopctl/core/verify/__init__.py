@@ -43,9 +43,19 @@ class Report:
 
 def verify(shop: Shop) -> Report:
     """Make every check; at most LIMIT violations of each, and one named "more" when there are others."""
-    found = list(find(shop))
+    return _reported(find(shop), CHECKS if shop.engine.dialect.name == "sqlite" else CHECKS - 2)
+
+
+def verify_store(tx: UnitOfWork) -> Report:
+    """Make every check of the store itself, and none of what lies beside it (the gateway's ledger, the index)."""
+    found = (one for check, some in _checks(tx) for one in capped(_judged(check, some)))
+    return _reported(found, CHECKS - 2 if tx.connection.dialect.name == "sqlite" else CHECKS - 4)
+
+
+def _reported(findings: Iterator[Finding], checks: int) -> Report:
+    found = list(findings)
     return Report(
-        checks=CHECKS if shop.engine.dialect.name == "sqlite" else CHECKS - 2,
+        checks=checks,
         violations=[finding for finding in found if isinstance(finding, Violation)],
         notes=[finding for finding in found if isinstance(finding, Note)],
     )
@@ -55,19 +65,18 @@ def find(shop: Shop) -> Iterator[Finding]:
     """What verify finds, as it is found: in bounded memory at any number of orders, one snapshot open meanwhile."""
     with shop.read() as tx:
         yield from waiting.notes(tx)
-        for check, found in _checks(shop, tx):
+        beside = ((across.LEDGER, across.gateway(shop, tx)), (across.INDEX, across.index(shop, tx)))
+        for check, found in chain(_checks(tx), beside):
             yield from capped(_judged(check, found))
 
 
-def _checks(shop: Shop, tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
+def _checks(tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
     swept_at = settings.marked(tx, "last_sweep_at") or _NEVER
     kept_since = settings.marked(tx, "events_kept_since") or _NEVER
     given = {"swept_at": swept_at, "patience": tx.now - orders.PATIENCE, "events_kept_since": kept_since}
     rules = RULES + (schema.SQLITE_RULES if tx.connection.dialect.name == "sqlite" else ())
     for check, same in groupby(rules, attrgetter("check")):
         yield check, chain.from_iterable(rule.find(tx, given) for rule in same)
-    yield across.LEDGER, across.gateway(shop, tx)
-    yield across.INDEX, across.index(shop, tx)
     yield schema.DAMAGE, schema.damage(tx)
 
 
