@@ -35,15 +35,14 @@ def copy(
     """Copy a whole store, of either kind to either kind, from one snapshot while it is at work; both are verified."""
     me = face(ctx)
     me.must_write("store copy")
-    where = core.db.engine.parse_url(target)
     settings = replace(me.settings(), store=Value(source, "argument"))
     shop = me.open_shop(settings, read_only=True, narrate=me.out.say)
     try:
         with progress.counting(me, "Copying") as step:
             if me.dry_run:
-                moved = core.moving.plan(shop, where)
+                moved = core.moving.plan(shop, target)
             else:
-                moved = core.moving.copy(shop, where, progress=step, unverified=unverified)
+                moved = core.moving.copy(shop, target, progress=step, unverified=unverified)
     finally:
         shop.engine.dispose()
     _tell(me, core.store.without_password(source), target, moved)
@@ -73,10 +72,9 @@ def restore(
     me = face(ctx)
     me.must_write("store restore")
     store = me.settings().store.value
-    where = core.db.engine.parse_url(store)
     restored = core.moving.rehearse if me.dry_run else core.moving.restore
     with imports.opened(file) as source, progress.counting(me, "Restoring") as step:
-        moved = restored(source, where, progress=step, unverified=unverified)
+        moved = restored(source, store, progress=step, unverified=unverified)
     _tell(me, file, store, moved)
 
 

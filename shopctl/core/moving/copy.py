@@ -32,19 +32,20 @@ class Moved:
     tables: Mapping[str, int]
 
 
-def plan(shop: Shop, target: sa.URL) -> Moved:
+def plan(shop: Shop, target: str) -> Moved:
     """What a copy would be; errors as of `copy`, as far as they show without making it."""
-    making.must_be_possible(target)
+    making.must_be_possible(stores.parse_url(target))
     with shop.read() as tx:
         return _moved(tx.facts, rows.counts(tx.connection), None)
 
 
-def copy(shop: Shop, target: sa.URL, *, progress: Progress, unverified: bool = False) -> Moved:
+def copy(shop: Shop, target: str, *, progress: Progress, unverified: bool = False) -> Moved:
     """Make a store at `target` that is this one, to the last value. Errors: store_exists, books_violated."""
-    making.must_be_possible(target)
+    url = stores.parse_url(target)
+    making.must_be_possible(url)
     if not unverified:
         _judge(verify.verify(shop), "The store")
-    with making.new_store(target) as group:
+    with making.new_store(url) as group:
         with shop.read() as tx:
             stores.unhurried(tx.connection)
             counts = rows.counts(tx.connection)

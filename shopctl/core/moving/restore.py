@@ -26,26 +26,26 @@ _SQLITE, _GZIP = b"SQLite format 3\0", b"\x1f\x8b"
 _MAX_LINE = 64 * 1024 * 1024
 
 
-def restore(source: BinaryIO, target: sa.URL, *, progress: Progress, unverified: bool = False) -> Moved:
+def restore(source: BinaryIO, target: str, *, progress: Progress, unverified: bool = False) -> Moved:
     """Make a store from a backup. Errors: store_exists, no_backup, backup_damaged, newer_schema, books_violated."""
-    making.must_be_possible(target)
+    url = stores.parse_url(target)
+    making.must_be_possible(url)
     source = cast(BufferedReader, source)  # as files and stdin are
     if source.peek(len(_SQLITE)).startswith(_SQLITE):
-        return _from_file(_path_of(source), target, progress, unverified)
+        return _from_file(_path_of(source), url, progress, unverified)
     try:
-        return _from_lines(Backup(_lines(source)), target, progress, unverified)
+        return _from_lines(Backup(_lines(source)), url, progress, unverified)
     except (exc.StatementError, ValueError) as error:
         if isinstance(error, exc.DBAPIError) and failures.translate(error):
             raise
         raise damaged("has rows that no shop can have") from None
 
 
-def rehearse(source: BinaryIO, target: sa.URL, *, progress: Progress, unverified: bool = False) -> Moved:
+def rehearse(source: BinaryIO, target: str, *, progress: Progress, unverified: bool = False) -> Moved:
     """Make it all in a temporary place, and throw it away."""
-    making.must_be_possible(target)
+    making.must_be_possible(stores.parse_url(target))
     with tempfile.TemporaryDirectory() as place:
-        url = sa.URL.create("sqlite", database=str(Path(place) / "shop.db"))
-        return restore(source, url, progress=progress, unverified=unverified)
+        return restore(source, f"sqlite:///{place}/shop.db", progress=progress, unverified=unverified)
 
 
 # --- lines of JSON --------------------------------------------------------------------------------------------------
