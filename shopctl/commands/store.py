@@ -1,4 +1,4 @@
-"""The store: settings, rates, recovery, index."""
+"""The store: settings, rates, recovery, copies, index."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import progress, rates
+from shopctl.commands import moving, progress, rates
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.core.domain.facts import EDITABLE
 from shopctl.core.errors import StillPending
 
-app = noun("The store: settings, rates, recovery, index.")
+app = noun("The store: settings, rates, recovery, copies, index.")
 app.add_typer(rates.tax, name="tax")
 app.add_typer(rates.shipping, name="shipping")
+moving.register(app)
 
 
 @app.command(cls=Reading)

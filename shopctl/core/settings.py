@@ -95,7 +95,11 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
 def load(engine: sa.Engine) -> Facts:
     """The shop's facts, or StoreUnusable when there is no shop here."""
     with engine.connect() as connection:
-        stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
+        return facts_of(connection)
+
+
+def facts_of(connection: sa.Connection) -> Facts:
+    stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
     if "id" not in stored:
         raise failures.not_a_shop()
     return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})
