@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import progress, rates
+from shopctl.commands import progress, rates, store_worker
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.core.domain.facts import EDITABLE
 from shopctl.core.errors import StillPending
@@ -111,3 +111,6 @@ def migrate(
         )
     if me.dry_run:
         me.out.say("Dry run: nothing was changed.")
+
+
+app.command(cls=Writing)(store_worker.worker)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         stock,
         store,
         verify,
+        workers,
     )
 
     __all__ = [
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         "stock",
         "store",
         "verify",
+        "workers",
     ]
 
 

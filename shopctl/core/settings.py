@@ -93,8 +93,11 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
 
 def load(engine: sa.Engine) -> Facts:
     """The shop's facts, or StoreUnusable when there is no shop here."""
-    with engine.connect() as connection:
-        stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
+    try:
+        with engine.connect() as connection:
+            stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
+    except sa.exc.SQLAlchemyError as error:
+        raise stores.translate(error) or error from None
     if "id" not in stored:
         raise stores.not_a_shop()
     return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})

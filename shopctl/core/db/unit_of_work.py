@@ -124,23 +124,26 @@ class UnitOfWork:
         if rows:
             self.connection.execute(sa.insert(table), rows)
 
-    def commit(self) -> None:
-        """Make it all true, with its audit row; or, in a dry run, take it all back."""
+    def commit(self, *, audited: bool = True) -> None:
+        """Make it all true, with its audit row; or, in a dry run, take it all back. What changes nothing of the shop (a
+        worker's heartbeat) is not audited.
+        """
         assert self.action, "a read has nothing to commit"
         assert self._transaction
         if self.dry_run:
             self._transaction.rollback()
             return
-        self.execute(
-            _AUDIT,
-            {
-                "at": self.now,
-                "actor": self.actor,
-                "request_id": self.request_id,
-                "action": self.action,
-                "target": self.target,
-            },
-        )
+        if audited:
+            self.execute(
+                _AUDIT,
+                {
+                    "at": self.now,
+                    "actor": self.actor,
+                    "request_id": self.request_id,
+                    "action": self.action,
+                    "target": self.target,
+                },
+            )
         self._transaction.commit()
 
 
