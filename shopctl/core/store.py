@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from shopctl.core import settings
 from shopctl.core.db import engine as stores
-from shopctl.core.db import schema, tables
+from shopctl.core.db import failures, schema, tables
 from shopctl.core.db.types import new_id
 from shopctl.core.domain import money
 from shopctl.core.domain.facts import DEFAULT_SENDER, Facts
@@ -98,7 +98,7 @@ def migrate(store_url: str, *, lock_wait: float, dry_run: bool, contract: bool =
     engine = stores.open_engine(stores.parse_url(store_url), lock_wait=lock_wait)
     try:
         if schema.version(engine) is None:
-            raise stores.not_a_shop()
+            raise failures.not_a_shop()
         return schema.upgrade(engine, contract=contract, dry_run=dry_run)
     finally:
         engine.dispose()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, housekeeping, outbox, reservations, search, settlement, workers
+from shopctl.core import cart, housekeeping, outbox, reservations, search, settings, settlement, workers
 from shopctl.core.db.tables import outbox as facts
 from shopctl.core.db.tables import workers as table
 from shopctl.core.errors import Unavailable
@@ -119,19 +119,6 @@ def test_many_share_the_letters_and_none_is_sent_twice(shop: Shop, tmp_path: Pat
     sent = [int(one.communicate("\n")[0]) for one in started]
     assert sum(sent) == 30
     assert len(list((shop.home / "maildir" / "new").iterdir())) == 30
-
-
-def test_taking_passes_over_what_another_takes(shop: Shop, store: str) -> None:
-    if store != "postgres":
-        pytest.skip("SQLite has one writer at a time: nobody waits for a row")
-    shops.product(shop, "TEE", units=9)
-    for i in range(4):
-        shops.buy(shop, f"c{i}", "TEE")
-    with shop.work("one") as one, shop.work("other") as other:
-        mine = outbox.take(one, outbox.ORDER_CONFIRMED, 3)
-        theirs = outbox.take(other, outbox.ORDER_CONFIRMED, 3)
-    assert (len(mine), len(theirs)) == (3, 1)
-    assert not {fact.id for fact in mine} & {fact.id for fact in theirs}
 
 
 def test_a_turn_is_one_workers_until_it_ends_or_dies(shop: Shop) -> None:
@@ -240,7 +227,7 @@ def test_the_store_may_go_away_and_come_back(shop: Shop, monkeypatch: pytest.Mon
         raise Unavailable("store_unavailable", "The store cannot be reached")
 
     with monkeypatch.context() as patch:
-        patch.setattr(workers.rounds.settings, "load", away)
+        patch.setattr(settings, "load", away)
         assert next(rounds).problems == {"store": "The store cannot be reached"}
     going._store.next = 0
     assert next(rounds).done == {"count": 1}

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
+from shopctl.core.db import failures
 from shopctl.core.db.tables import schema_version
 from shopctl.core.errors import Refused, StoreUnusable
 
@@ -53,7 +54,7 @@ def check(engine: sa.Engine) -> None:
     """Raise StoreUnusable unless the store holds a shop whose schema this release can use."""
     found = version(engine)
     if found is None:
-        raise stores.not_a_shop()
+        raise failures.not_a_shop()
     if found < NEEDS:
         raise StoreUnusable(
             "older_schema",
@@ -156,7 +157,7 @@ def _state(engine: sa.Engine, statement: sa.Select[Any]) -> Sequence[str] | None
         with engine.connect() as connection:
             return connection.execute(statement).first()
     except sa.exc.SQLAlchemyError as error:
-        meaning = stores.translate(error)
+        meaning = failures.translate(error)
         if meaning is not None and meaning.code == "not_initialised":
             return None
         raise meaning or error from None
