@@ -50,6 +50,21 @@ def set_(
 
 
 @app.command(cls=Writing)
+def pause(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why, for whoever is refused.")],
+) -> None:
+    """Refuse new checkouts. Carts, reads and the checkouts that have begun go on."""
+    face(ctx).do(lambda shop: core.pause.pause(shop, reason=reason))
+
+
+@app.command(cls=Writing)
+def resume(ctx: typer.Context) -> None:
+    """Take new orders again."""
+    face(ctx).do(core.pause.resume)
+
+
+@app.command(cls=Writing)
 def recover(ctx: typer.Context) -> None:
     """Finish every checkout and refund that a dead process left behind."""
     me = face(ctx)

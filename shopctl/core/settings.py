@@ -135,7 +135,7 @@ def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
     with shop.work("settings.set", key) as tx:
         checked = EDITABLE[key](value)
         if checked is None:
-            tx.execute(sa.delete(settings).where(settings.c.key == key))
+            remove(tx, key)
         else:
             put(tx, key, checked)
         outbox.add(tx, "settings.changed", key, value=checked)
@@ -151,6 +151,10 @@ def put(tx: UnitOfWork, key: str, value: object) -> None:
             index_elements=["key"], set_={"value": statement.excluded.value, "updated_at": tx.now}
         )
     )
+
+
+def remove(tx: UnitOfWork, key: str) -> None:
+    tx.execute(sa.delete(settings).where(settings.c.key == key))
 
 
 def mark(tx: UnitOfWork, key: str) -> None:

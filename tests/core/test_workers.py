@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -82,7 +83,7 @@ def test_what_a_dead_process_left_is_finished(shop: Shop, tmp_path: Path, store:
         "from pathlib import Path\nfrom tests import shops\n"
         f"shop = shops.reopen(Path({str(tmp_path)!r}))\nshops.buy(shop, 'c1', 'TEE')"
     )
-    killed = subprocess.run([sys.executable, "-c", code], check=False, env=_armed("checkout.after_gateway"))
+    killed = subprocess.run([sys.executable, "-c", code], check=False, env=armed("checkout.after_gateway"))
     assert killed.returncode == -9
     with shop.work("test") as tx:
         tx.execute(sa.text("UPDATE orders SET updated_at = created_at"))
@@ -97,9 +98,7 @@ def test_what_a_dead_process_left_is_finished(shop: Shop, tmp_path: Path, store:
     assert settlement.recover(shop) == []
 
 
-def _armed(failpoint: str) -> dict[str, str]:
-    import os
-
+def armed(failpoint: str) -> dict[str, str]:
     return {**os.environ, "SHOPCTL_FAILPOINT": failpoint}
 
 

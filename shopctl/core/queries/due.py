@@ -13,14 +13,14 @@ SETTLING = timedelta(seconds=15)
 """How long a checkout at work is not asked after."""
 DOUBTFUL = timedelta(days=1)
 """How long a payment that was given up may still turn out to be charged, and is asked about without being told to."""
-_WAITING = outbox.c.state.in_(
+WAITING = outbox.c.state.in_(
     sa.bindparam("waiting", ("pending", "taken"), expanding=True, literal_execute=True)  # the words of a partial index
 )
 
 
 def topics(tx: UnitOfWork) -> set[str]:
     """The topics of facts that can be delivered now."""
-    return set(tx.execute(sa.select(outbox.c.topic).where(_WAITING, outbox.c.due_at <= tx.now).distinct()).scalars())
+    return set(tx.execute(sa.select(outbox.c.topic).where(WAITING, outbox.c.due_at <= tx.now).distinct()).scalars())
 
 
 def holds(tx: UnitOfWork) -> bool:
