@@ -14,7 +14,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
-from shopctl.core.queries import near
+from shopctl.core.queries import near, pause
 from shopctl.core.queries.customers import customer_id
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.stock import can_be_had
@@ -96,7 +96,11 @@ _OF_CART = (carts.c.id, carts.c.handle, carts.c.version, carts.c.customer_id, ca
 _holds = sa.exists().where(reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", _HELD)
 _BASKET = (
     sa.select(
-        *_OF_CART, customers.c.email, sa.type_coerce(_holds, types.Flag()).label("holds"), *LINES.selected_columns
+        *_OF_CART,
+        customers.c.email,
+        sa.type_coerce(_holds, types.Flag()).label("holds"),
+        pause.KEPT.label("paused"),
+        *LINES.selected_columns,
     )
     .outerjoin(customers, customers.c.id == carts.c.customer_id)
     .outerjoin(cart_lines, cart_lines.c.cart_id == carts.c.id)
@@ -135,8 +139,9 @@ def open_cart(tx: UnitOfWork, name: str) -> Row | None:
 
 
 def basket(tx: UnitOfWork, name: str) -> Sequence[Row]:
-    """The open cart of a name, however old, with its owner's e-mail address, whether it holds units, and its lines as LINES
-    has them: a row for each line, one without a SKU for an empty cart, none where there is no cart.
+    """The open cart of a name, however old, with its owner's e-mail address, whether it holds units, what is kept of a pause
+    of the shop, and its lines as LINES has them: a row for each line, one without a SKU for an empty cart, none where there
+    is no cart.
     """
     rows = [] if is_address(name) else tx.rows(_BASKET_BY_HANDLE, {"folded": text.fold(name)})
     if rows:
