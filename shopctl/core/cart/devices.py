@@ -18,7 +18,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries.carts import CartView, MergedCart, cart_of, is_address, owner_email
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 c = carts.c
 
@@ -33,6 +33,7 @@ class LoggedOut:
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+@retried
 def merge(shop: Shop, *, source: str, target: str) -> MergedCart:
     """Add one cart's lines to another's, as far as stock goes; the source ends as merged."""
     with shop.work("cart.merge") as tx:
@@ -43,6 +44,7 @@ def merge(shop: Shop, *, source: str, target: str) -> MergedCart:
         return _merged(shop, tx, into, _fold(tx, guest, into))
 
 
+@retried
 def login(shop: Shop, *, handle: str, email: str) -> MergedCart:
     """A device's cart becomes its customer's, who gets an account if there is none; the customer's cart.
 
@@ -63,6 +65,7 @@ def login(shop: Shop, *, handle: str, email: str) -> MergedCart:
         return _merged(shop, tx, theirs, [] if theirs.id == guest.id else _fold(tx, guest, theirs))
 
 
+@retried
 def logout(shop: Shop, *, handle: str) -> LoggedOut:
     """A device lets go of its customer's cart: its handle is free, the cart stays the customer's.
 

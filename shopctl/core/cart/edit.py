@@ -6,9 +6,10 @@ from shopctl.core.cart.life import done, take
 from shopctl.core.cart.lines import empty_out, put_line, quantity_of
 from shopctl.core.errors import BadInput, NotFound
 from shopctl.core.queries.carts import CartView
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 
+@retried
 def add(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartView:
     """Put `quantity` more of a SKU in, if that many can be had."""
     if quantity <= 0:
@@ -19,6 +20,7 @@ def add(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartView:
         return done(tx, cart)
 
 
+@retried
 def set_quantity(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartView:
     """Make it exactly `quantity` of a SKU; 0 takes it out."""
     if quantity < 0:
@@ -29,6 +31,7 @@ def set_quantity(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartVie
         return done(tx, cart)
 
 
+@retried
 def remove(shop: Shop, *, handle: str, sku: str) -> CartView:
     """Take a SKU out; NotFound(not_in_cart) when it is not in."""
     with shop.work("cart.remove") as tx:
@@ -39,6 +42,7 @@ def remove(shop: Shop, *, handle: str, sku: str) -> CartView:
         return done(tx, cart)
 
 
+@retried
 def clear(shop: Shop, *, handle: str) -> CartView:
     """Empty a cart and give back what it held."""
     with shop.work("cart.clear") as tx:
