@@ -180,15 +180,11 @@ STORES = ("sqlite", "postgres")
 @contextmanager
 def store(kind: str) -> Iterator[Path]:
     """A directory whose shops (tests/shops.py) are on `kind`, sqlite or postgres; for this process and its children."""
-    os.environ["SHOPCTL_TEST_STORE"] = kind
     if kind == "postgres" and "SHOPCTL_TEST_POSTGRES" not in os.environ:
         url = servers.Postgres(**DURABLE).url
         os.environ["SHOPCTL_TEST_POSTGRES"] = url.render_as_string(hide_password=False)
-    with tempfile.TemporaryDirectory(prefix="shopctl-benchmark-") as name:
+    with shops.on(kind), tempfile.TemporaryDirectory(prefix="shopctl-benchmark-") as name:
         yield Path(name)
-        shops.close_all()
-        servers.drop_databases()
-    del os.environ["SHOPCTL_TEST_STORE"]
 
 
 def conninfo(url: sa.URL) -> str:
@@ -234,4 +230,3 @@ def timed(run: Callable[[], Any]) -> float:
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
-

@@ -69,9 +69,7 @@ def test_an_index_that_could_not_be_built(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("days", [-400, 400])
-def test_a_clock_of_ours_that_is_wrong_does_not_matter(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, days: int
-) -> None:
+def test_a_clock_of_ours_that_is_wrong_does_not_matter(shop: Shop, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     class Wrong(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Wrong:
