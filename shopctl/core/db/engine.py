@@ -232,12 +232,27 @@ _STEPS = 20_000
 
 
 def _take_turn(handle: Any, seconds: float) -> None:
+    """Lock `handle`: a few tries first, then a place in the kernel's queue.
+
+    A turn is short, and whoever has just had one often comes back: with the queue alone the store lies idle while each
+    next writer is woken, with tries alone somebody starves. Together eight writers get four times as much done as with the
+    queue, and none waits longer (tests/benchmarks/writers.py).
+    """
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            time.sleep(_BETWEEN_TRIES)
+    _queue(handle, seconds)
+
+
+_TRIES = 20
+_BETWEEN_TRIES = 0.0005
+
+
+def _queue(handle: Any, seconds: float) -> None:
     """Lock `handle`, waiting in the kernel's queue. A blocking flock knows no deadline, so a thread does the waiting."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return
-    except OSError:
-        pass
     decided = threading.Lock()
     outcome: list[str] = []
 
