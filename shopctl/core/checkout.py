@@ -70,6 +70,7 @@ def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, me
 
     What could not be had is narrated, not refused: stock may come before the order does.
     """
+    carts.persist_one(shop, name=cart)
     with shop.read() as tx:
         found = _cart(tx, cart)
         priced = _priced(shop, tx, found, address or {"country": tx.facts.country}, method)
@@ -92,7 +93,9 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     """
     _check(wanted)
     shop.fault("checkout.before_reserve")
-    begun = _resume(shop, wanted) or _reserve(shop, wanted)
+    begun = _resume(shop, wanted) or carts.in_database(
+        shop, (wanted.cart,), lambda hot: _reserve(shop, wanted, hot)
+    )
     if isinstance(begun, Quote):
         return begun
     if begun.status == "pending":
@@ -119,14 +122,14 @@ def _resume(shop: Shop, wanted: Placement) -> Order | None:
     return order
 
 
-def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
+def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> Order | Quote:
     """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key."""
     with shop.work("checkout.reserve") as tx:
         seen = orders.find_by_key(tx, wanted.key)
         if seen is not None:  # another process was faster with the same key
             _same(seen, wanted)
             return get(tx, seen.order_id)
-        cart = _cart(tx, wanted.cart)
+        cart = _cart(tx, wanted.cart, hot)
         tx.target = cart.handle
         email = wanted.email or owner_email(tx, cart)
         if email is None:
@@ -214,8 +217,10 @@ def _same(seen: Row, wanted: Placement) -> None:
         )
 
 
-def _cart(tx: UnitOfWork, name: str) -> Row:
+def _cart(tx: UnitOfWork, name: str, hot: carts.Closed = carts.NOTHING) -> Row:
     found = open_cart(tx, name)
+    if found is not None:
+        found = hot.into(tx, found)
     if found is None or (found.expires_at <= tx.now and found.claimed_by is None):
         raise unknown_cart(tx, name)
     if found.claimed_by is not None and tx.action:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from shopctl.core import outbox, search, settings
+from shopctl.core import cart, outbox, search, settings
 from shopctl.core.db.tables import orders
 from shopctl.core.db.tables import outbox as facts
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -23,8 +23,10 @@ BATCH = 100
 
 
 def after_command(shop: Shop) -> None:
-    """Deliver and index a bounded number of waiting facts. Never fails the command that it follows."""
+    """Deliver and index a bounded number of waiting facts, and persist hot carts. Never fails the command that it follows."""
     try:
+        if shop.carts.used:
+            cart.persist(shop, limit=BATCH)
         with shop.read() as tx:
             waiting = _waiting(tx)
         if outbox.ORDER_CONFIRMED in waiting:
