@@ -65,7 +65,6 @@ class Settings:
             )
         return seconds
 
-
     @property
     def redis_url(self) -> str:
         """The URL of Redis; empty for none. Its password reaches no message."""

@@ -43,7 +43,8 @@ def test_every_error_has_a_name() -> None:
         "commands/output.py: BadInput(f'unknown_{noun}', f'There is no {noun} {name!r}', hint=did_you_mean(name, known), value=name)",
         "commands/rows.py: BadInput(error.code, f'Line {number}: {error.message}', line=number)",
         "core/checkout.py: Refused(problem['code'], problem['message'], hint=problem.get('hint'), **problem.get('details', {}))",
-        "core/db/engine.py: Refused(code, message)",
+        "core/db/failures.py: Refused(code, message)",
+        "core/db/unit_of_work.py: Unavailable(away.code, away.message, hint=away.hint)",
     ]
 
 

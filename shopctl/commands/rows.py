@@ -19,6 +19,7 @@ from shopctl.commands.output import error_record
 from shopctl.core.domain import text
 from shopctl.core.domain.wire import plain
 from shopctl.core.errors import BadInput, NotFound, NotPermitted, Refused, ShopError
+from shopctl.core.shop import retried
 
 if TYPE_CHECKING:
     from shopctl.core.shop import Shop
@@ -107,24 +108,26 @@ class Rows:
             return _failed(number, error)
 
     def _together(self, shop: Shop, first: tuple[int, bytes], incoming: Incoming) -> list[Result]:
-        """Run the rows that are there in one transaction, each in a savepoint of its own."""
-        results: list[Result] = []
-        numbers: list[int] = []
-        row: tuple[int, bytes] | None = first
-        until = time.monotonic() + LONGEST
+        """Run the rows that are there in one transaction; when the store breaks it off, the same rows once more."""
+        rows = [first]
         try:
-            with shop.together() as group:
-                while row:
-                    numbers.append(row[0])
-                    try:
-                        results.append(self._done(group.shop, *row))
-                    except _OF_THE_ROW as error:
-                        results.append(_failed(row[0], error))
-                    more = len(results) < TOGETHER and time.monotonic() < until
-                    row = incoming.next(wait=False) if more else None
-                group.commit()
+            return retried(self._group)(shop, rows, incoming)
         except ShopError as error:  # nothing of the whole transaction is true
-            return [_failed(number, error) for number in numbers or [first[0]]]
+            return [_failed(number, error) for number, _ in rows]
+
+    def _group(self, shop: Shop, rows: list[tuple[int, bytes]], incoming: Incoming) -> list[Result]:
+        """Run `rows` and what has arrived behind them, which is added to them, each in a savepoint of its own."""
+        results: list[Result] = []
+        until = time.monotonic() + LONGEST
+        with shop.together() as group:
+            for number, line in rows:
+                try:
+                    results.append(self._done(group.shop, number, line))
+                except _OF_THE_ROW as error:
+                    results.append(_failed(number, error))
+                if len(results) == len(rows) < TOGETHER and time.monotonic() < until:
+                    rows += filter(None, [incoming.next(wait=False)])
+            group.commit()
         return results
 
     def _done(self, shop: Shop, number: int, line: bytes) -> Result:

@@ -23,11 +23,14 @@ def info(ctx: typer.Context) -> None:
     me = face(ctx)
     from dataclasses import asdict
 
+    from shopctl.core.domain.safe import without_password
+
     settings = me.settings()
     with me.shop() as shop:
         facts = core.store.info(shop)
     mine = asdict(settings)
     mine["store"]["value"] = core.store.without_password(settings.store.value)
+    mine["redis"]["value"] = without_password(settings.redis.value)
     where = [{"setting": name, **value, "since": None} for name, value in mine.items()]
     me.out.one({**facts, "settings": [*where, *facts["settings"]]})
 
@@ -90,11 +93,24 @@ def reindex(ctx: typer.Context) -> None:
 
 
 @app.command(cls=Writing)
-def migrate(ctx: typer.Context) -> None:
-    """Bring the store to this release's schema."""
+def migrate(
+    ctx: typer.Context,
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Also what shuts out older releases, once none of them runs.")
+    ] = False,
+) -> None:
+    """Bring the store to this release's schema, as far as the release before can go on using it."""
     me = face(ctx)
     me.must_write("store migrate")
     chosen = me.settings()
-    me.out.one(core.store.migrate(chosen.store.value, lock_wait=chosen.lock_wait_seconds, dry_run=me.dry_run))
+    done = core.store.migrate(
+        chosen.store.value, lock_wait=chosen.lock_wait_seconds, dry_run=me.dry_run, contract=contract
+    )
+    me.out.one({"before": done.before, "after": done.after, "changed": bool(done.steps), "steps": done.steps})
+    if done.left:
+        left = ", ".join(step.version for step in done.left)
+        me.out.say(
+            f"Left for when no older shopctl uses the store: {left}; `shopctl store migrate --contract` does it."
+        )
     if me.dry_run:
         me.out.say("Dry run: nothing was changed.")

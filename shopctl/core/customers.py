@@ -18,9 +18,10 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries.customers import ERASED, addresses, customer_id, unknown_address
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 c, a = customers.c, customer_addresses.c
+_BY_EMAIL = sa.select(c.id).where(c.email_folded == sa.bindparam("folded"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,13 @@ def parse_address(data: object) -> dict[str, str]:
 def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: bool = False) -> str:
     """The id of the account of an e-mail address, made when it is new."""
     folded = text.fold(email)
-    statement = stores.insert_new(tx.connection, customers).values(
-        id=new_id(),
-        email=email,
-        email_folded=folded,
-        name=name,
-        registered=registered,
-        created_at=tx.now,
-        updated_at=tx.now,
-    )
-    made = tx.execute(statement.on_conflict_do_nothing(index_elements=["email_folded"])).rowcount
-    account = str(tx.execute(sa.select(c.id).where(c.email_folded == folded)).scalar_one())
-    if made:
-        outbox.add(tx, "customer.added", account, registered=registered)
+    new = {"email": email, "email_folded": folded, "name": name, "registered": registered}
+    insert = stores.insert_once(tx.connection, customers, "email_folded")
+    made = tx.row(insert, {"id": new_id(), **new, "created_at": tx.now, "updated_at": tx.now})
+    if made is None:
+        return str(tx.execute(_BY_EMAIL, {"folded": folded}).scalar_one())
+    account = str(made.id)
+    outbox.add(tx, "customer.added", account, registered=registered)
     return account
 
 
@@ -96,10 +91,8 @@ def known(tx: UnitOfWork, emails: Iterable[str]) -> dict[str, str]:
 
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:
     """Keep an address with its customer, once."""
-    statement = stores.insert_new(tx.connection, customer_addresses).values(
-        id=new_id(), customer_id=customer_id, address=dict(address), created_at=tx.now
-    )
-    tx.execute(statement.on_conflict_do_nothing(index_elements=["customer_id", "address"]))
+    insert = stores.insert_once(tx.connection, customer_addresses, "customer_id", "address")
+    tx.execute(insert, {"id": new_id(), "customer_id": customer_id, "address": dict(address), "created_at": tx.now})
 
 
 def address_by_id(tx: UnitOfWork, address_id: str) -> dict[str, str]:
@@ -120,6 +113,7 @@ def forget(tx: UnitOfWork, account: str) -> str:
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+@retried
 def add(shop: Shop, *, email: str, name: str | None = None, places: Sequence[object] = ()) -> Account:
     """Open an account, with addresses (`places`) if there are; a guest's account becomes a registered one."""
     address, called = email_address(email), _checked_name(name)
@@ -137,6 +131,7 @@ def add(shop: Shop, *, email: str, name: str | None = None, places: Sequence[obj
     return Account(account, row.email, row.name)
 
 
+@retried
 def edit(shop: Shop, *, email: str, name: str | None = None, new_email: str | None = None) -> Account:
     """Rename a customer ("" takes the name away), or give them another e-mail address. Orders stay as they were placed."""
     if name is None and new_email is None:
@@ -156,6 +151,7 @@ def edit(shop: Shop, *, email: str, name: str | None = None, new_email: str | No
     return changed
 
 
+@retried
 def add_address(shop: Shop, *, email: str, data: object) -> dict[str, str]:
     """Keep an address for later orders; the address with its id."""
     address = parse_address(data)
@@ -168,6 +164,7 @@ def add_address(shop: Shop, *, email: str, data: object) -> dict[str, str]:
     return kept
 
 
+@retried
 def edit_address(shop: Shop, *, email: str, address_id: str, data: object) -> dict[str, str]:
     """Put another address in the place of one; orders already placed keep theirs. The address with its id."""
     address = parse_address(_without_id(data))
@@ -182,6 +179,7 @@ def edit_address(shop: Shop, *, email: str, address_id: str, data: object) -> di
     return {"id": address_id, **address}
 
 
+@retried
 def remove_address(shop: Shop, *, email: str, address_id: str) -> dict[str, str]:
     """Forget an address; the address that it was."""
     with shop.work("customers.addresses.remove") as tx:

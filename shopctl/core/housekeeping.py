@@ -17,7 +17,7 @@ from shopctl.core.errors import ShopError
 from shopctl.core.outbox import Fact
 from shopctl.core.ports import Message
 from shopctl.core.queries.orders import Order, of_rows
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 BATCH = 100
 
@@ -71,6 +71,7 @@ def confirm(shop: Shop, limit: int) -> int:
     return len(sent)
 
 
+@retried
 def revive(shop: Shop) -> int:
     """Give what was put aside as undeliverable another round of tries; how many facts."""
     with shop.work("outbox.revive") as tx:

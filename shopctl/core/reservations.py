@@ -21,7 +21,7 @@ from shopctl.core.domain.sourcing import Plan, plan
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries.reservations import Reservation, find, show
 from shopctl.core.queries.stock import free_levels
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 from shopctl.core.stock import Move
 
 r = reservations.c
@@ -170,6 +170,7 @@ def expire(tx: UnitOfWork, skus: Sequence[str] | None = None, limit: int | None 
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+@retried
 def release(shop: Shop, *, reservation_id: str) -> Released:
     """Give a hold back by hand. A pinned one waits for its payment and cannot be released."""
     with shop.work("reservations.release", reservation_id) as tx:
@@ -187,6 +188,7 @@ def release(shop: Shop, *, reservation_id: str) -> Released:
     return Released(**asdict(released), note=note)
 
 
+@retried
 def extend(
     shop: Shop, *, reservation_id: str, term: timedelta | None = None, until: datetime | None = None
 ) -> Reservation:

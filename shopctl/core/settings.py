@@ -12,13 +12,14 @@ import sqlalchemy as sa
 
 from shopctl.core import outbox
 from shopctl.core.db import engine as stores
+from shopctl.core.db import failures
 from shopctl.core.db.tables import MAX_QUANTITY, settings
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.facts import Facts
 from shopctl.core.domain.near import did_you_mean
 from shopctl.core.errors import BadInput
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 
 def _seconds(value: str) -> int:
@@ -97,7 +98,7 @@ def load(engine: sa.Engine) -> Facts:
     with engine.connect() as connection:
         stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
     if "id" not in stored:
-        raise stores.not_a_shop()
+        raise failures.not_a_shop()
     return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})
 
 
@@ -123,6 +124,7 @@ def shown(tx: UnitOfWork) -> list[Rule]:
     ]
 
 
+@retried
 def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
     """Change one rule of the shop; the new value. Errors: unknown_setting, bad_setting."""
     if key not in EDITABLE:

@@ -4,21 +4,48 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
-from typing import NoReturn
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from shopctl.core.db.engine import Clock, Patience
+from shopctl.core.db.engine import Clock, Patience, pauses
+from shopctl.core.db.failures import BrokenOff
 from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
 from shopctl.core.ports import Gateway, HotCarts, Notifier, SearchIndex
 
 Narrator = Callable[[str], None]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def retried(use_case: Callable[Concatenate[Shop, P], T]) -> Callable[Concatenate[Shop, P], T]:
+    """A use case that is ONE unit of work and calls nobody outside: when the store breaks it off, nothing of it is true,
+    and it is tried again, for a bounded time. Inside a group the group is what is tried again.
+    """
+
+    @wraps(use_case)
+    def persistent(shop: Shop, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if shop.group is None:
+            for pause in pauses(RETRY_SECONDS):
+                try:
+                    return use_case(shop, *args, **kwargs)
+                except BrokenOff:
+                    shop.effort.retries += 1
+                    time.sleep(pause)
+        return use_case(shop, *args, **kwargs)
+
+    return persistent
+
+
+RETRY_SECONDS = 10.0
 
 
 class _OutOfReach:
@@ -26,6 +53,13 @@ class _OutOfReach:
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AssertionError(f"{name}: nobody outside is called while a transaction is open")
+
+
+@dataclass(slots=True)
+class Effort:
+    """What it took, beyond doing it: how many times a unit of work was tried again."""
+
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +89,7 @@ class Shop:
     failpoint: str | None = None
     narrate: Narrator = lambda _: None
     group: Group | None = None
+    effort: Effort = field(default_factory=Effort)
 
     def work(self, action: str, target: str | None = None) -> UnitOfWork:
         """A writing unit of work. `action` is what the audit log says and what a role must allow."""

@@ -344,7 +344,7 @@ def test_bad_input_is_one_error_and_nothing_happens(shop: Shop, wanted: dict[str
     product(shop, "TEE", units=5)
     cart.add(shop, handle="c1", sku="TEE", quantity=1)
     with pytest.raises(BadInput) as refused:
-        checkout.place(shop, placement("c1", wanted.pop("key", "k"), **wanted))
+        checkout.place(shop, placement("c1", **{"key": "k", **wanted}))
     assert refused.value.code == code
     assert live_holds(shop) == 0
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from shopctl.core.db.tables import MAX_QUANTITY
@@ -33,7 +33,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 # KEYS: the cart's hash, the waiting set. ARGV: the cart's id, then version, hot_id and hot_revision of the database.
-_HERE = """
+_HERE = f"""
 local cart, waiting, id = KEYS[1], KEYS[2], ARGV[1]
 local v, g, r, closed, changed = unpack(redis.call('HMGET', cart, 'v', 'g', 'r', 'c', 'u'))
 local version = tonumber(ARGV[2])
@@ -43,10 +43,10 @@ end
 local function mark()
   redis.call('DEL', cart)
   redis.call('HSET', cart, 'v', ARGV[2])
-  redis.call('EXPIRE', cart, %d)
+  redis.call('EXPIRE', cart, {MARK_SECONDS})
   redis.call('ZREM', waiting, id)
 end
-""" % MARK_SECONDS  # fmt: skip
+"""
 
 # ARGV 5…: term, copy, revision, changed, then the fields of the lines
 _LOAD = """
@@ -141,14 +141,14 @@ class RedisCarts:
 
     # --- many carts -----------------------------------------------------------------------------------------------
     def find(self, cart_ids: Collection[str]) -> Mapping[str, HotCart]:
-        def ask() -> list[Any]:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for cart_id in cart_ids:
-                    pipeline.hgetall(self._key(cart_id))
-                return pipeline.execute()
-
-        found = zip(cart_ids, self._asked(ask), strict=True) if cart_ids else ()
-        copies = {cart_id: _cart(answer) for cart_id, answer in found}
+        if not cart_ids:
+            return {}
+        pipeline = self._asked(lambda: self._client.pipeline(transaction=False))
+        for cart_id in cart_ids:
+            pipeline.hgetall(self._key(cart_id))
+        copies = {
+            cart_id: _cart(answer) for cart_id, answer in zip(cart_ids, self._asked(pipeline.execute), strict=True)
+        }
         return {cart_id: copy for cart_id, copy in copies.items() if copy}
 
     def void(self, versions: Mapping[str, int]) -> None:
@@ -167,9 +167,8 @@ class RedisCarts:
                 yield key.removeprefix(self._key(""))
 
     def wipe(self) -> None:
-        for cart_id in self.all():
-            self._asked(lambda cart_id=cart_id: self._client.delete(self._key(cart_id)))
-        self._asked(lambda: self._client.delete(self._waiting))
+        for key in [self._waiting, *map(self._key, self.all())]:
+            self._asked(partial(self._client.unlink, key))
 
     # --- the server -----------------------------------------------------------------------------------------------
     def health(self) -> HotHealth:

@@ -19,7 +19,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries.carts import CartView, MergedCart, cart_of, is_address, owner_email
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 c = carts.c
 
@@ -59,6 +59,7 @@ def logout(shop: Shop, *, handle: str) -> LoggedOut:
 
 
 # --- units of work -------------------------------------------------------------------------------------------------
+@retried
 def _merge(shop: Shop, hot: Closed, source: str, target: str) -> MergedCart:
     with shop.work("cart.merge") as tx:
         guest, into = take(tx, source, hot), take(tx, target, hot, make=True)
@@ -68,6 +69,7 @@ def _merge(shop: Shop, hot: Closed, source: str, target: str) -> MergedCart:
         return _merged(shop, tx, into, _fold(tx, guest, into))
 
 
+@retried
 def _login(shop: Shop, hot: Closed, handle: str, address: str) -> MergedCart:
     with shop.work("cart.login") as tx:
         customer = customers.register(tx, address)  # locked: of two devices at once, the second merges
@@ -81,6 +83,7 @@ def _login(shop: Shop, hot: Closed, handle: str, address: str) -> MergedCart:
         return _merged(shop, tx, theirs, [] if theirs.id == guest.id else _fold(tx, guest, theirs))
 
 
+@retried
 def _logout(shop: Shop, hot: Closed, handle: str) -> LoggedOut:
     with shop.work("cart.logout") as tx:
         cart = take(tx, handle, hot)

@@ -13,9 +13,10 @@ from shopctl.core.cart.lines import empty_out, put_line, quantity_of
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.errors import BadInput, NotFound
 from shopctl.core.queries.carts import CartView
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 
+@retried
 def add(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartView:
     """Put `quantity` more of a SKU in, if that many can be had."""
     if quantity <= 0:
@@ -28,6 +29,7 @@ def add(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartView:
     return change(shop, handle, wanted) or _in_database(shop, "cart.add", handle, more, make=True)
 
 
+@retried
 def set_quantity(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartView:
     """Make it exactly `quantity` of a SKU; 0 takes it out."""
     if quantity < 0:
@@ -40,6 +42,7 @@ def set_quantity(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartVie
     return change(shop, handle, wanted) or _in_database(shop, "cart.set", handle, exactly, make=quantity > 0)
 
 
+@retried
 def remove(shop: Shop, *, handle: str, sku: str) -> CartView:
     """Take a SKU out; NotFound(not_in_cart) when it is not in."""
 
@@ -52,19 +55,23 @@ def remove(shop: Shop, *, handle: str, sku: str) -> CartView:
     return change(shop, handle, wanted) or _in_database(shop, "cart.remove", handle, out)
 
 
+@retried
 def clear(shop: Shop, *, handle: str) -> CartView:
     """Empty a cart and give back what it held."""
     return _in_database(shop, "cart.clear", handle, lambda tx, cart: empty_out(tx, cart.id))
 
 
 # --- how it works --------------------------------------------------------------------------------------------------
-def _in_database(
-    shop: Shop, action: str, handle: str, step: Callable[[UnitOfWork, Row], None], *, make: bool = False
-) -> CartView:
-    def work(hot: Closed) -> CartView:
-        with shop.work(action) as tx:
-            cart = take(tx, handle, hot, make=make)
-            step(tx, cart)
-            return done(tx, cart)
+Step = Callable[[UnitOfWork, Row], None]
 
-    return in_database(shop, (handle,), work)
+
+def _in_database(shop: Shop, action: str, handle: str, step: Step, *, make: bool = False) -> CartView:
+    return in_database(shop, [handle], lambda hot: _changed(shop, hot, action, handle, step, make))
+
+
+@retried
+def _changed(shop: Shop, hot: Closed, action: str, handle: str, step: Step, make: bool) -> CartView:
+    with shop.work(action) as tx:
+        cart = take(tx, handle, hot, make=make)
+        step(tx, cart)
+        return done(tx, cart)

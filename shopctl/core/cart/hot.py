@@ -8,12 +8,13 @@ database: `in_database` closes the copies first and hands them over, and the uni
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from shopctl.core import reservations
+from shopctl.core.db.engine import Patience
 from shopctl.core.db.tables import MAX_QUANTITY, cart_lines, carts, variants
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -27,20 +28,22 @@ from shopctl.core.shop import Shop
 
 BATCH = 100
 """Carts that are persisted in one transaction."""
+MOST = 1000
+"""Carts that are persisted before a list."""
 
 c, lines = carts.c, cart_lines.c
 T = TypeVar("T")
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
-def show(shop: Shop, *, name: str) -> CartView:
+def show(shop: Shop, *, name: str, patience: Patience | None = None) -> CartView:
     """One cart as it is now, or NotFound(unknown_cart)."""
     copy = None
     if shop.carts.kept:
-        with shop.read() as tx:
+        with shop.read(patience) as tx:
             found = open_cart(tx, name)
-        copy = _found(shop, [found.id]).get(found.id) if found else None
-    with shop.read() as tx:
+        copy = _found(shop, found.id) if found else None
+    with shop.read(patience) as tx:
         return show_in(tx, name, copy)
 
 
@@ -62,6 +65,11 @@ def persist(shop: Shop, *, limit: int) -> int:
     except HotCartsAway as away:
         _tell(shop, away)
     return written
+
+
+def persist_all(shop: Shop) -> None:
+    """Before a list: it comes from the database alone. As far as MOST goes, then the list may be that much behind."""
+    persist(shop, limit=MOST)
 
 
 def persist_one(shop: Shop, *, name: str) -> None:
@@ -160,20 +168,19 @@ class Closed:
     carts: Mapping[str, tuple[int, HotCart | None]] | None = None  # by id: the version it was closed at, its copy
     moved_on: dict[str, int] = field(default_factory=dict)
 
-    def into(self, tx: UnitOfWork, cart: Row) -> Row:
-        """The cart, locked, with everything that its hot copy was ahead written down. Before anything is done with it."""
+    def bring(self, tx: UnitOfWork, cart_id: str) -> bool:
+        """Lock the cart, and write down what its hot copy is ahead, before anything is done with it; whether it was ahead."""
         if self.carts is None:
-            return cart
-        cart = tx.rows(sa.select(carts).where(c.id == cart.id).with_for_update())[0]
-        version, copy = self.carts.get(cart.id, (-1, None))
-        continues = copy is not None and copy.continues(stamp(cart))
-        if not continues and cart.version > version:
+            return False
+        cart = tx.rows(sa.select(carts).where(c.id == cart_id).with_for_update())[0]
+        version, copy = self.carts.get(cart_id, (-1, None))
+        if cart.version > version and not (copy and copy.continues(stamp(cart))):
             raise _Moved
-        self.moved_on[cart.id] = cart.version + 1
-        if copy and copy.is_ahead(stamp(cart)):
-            _write(tx, {cart.id: (cart, copy)})
-            cart = tx.rows(sa.select(carts).where(c.id == cart.id))[0]
-        return cart
+        self.moved_on[cart_id] = cart.version + 1
+        ahead = copy is not None and copy.is_ahead(stamp(cart))
+        if copy and ahead:
+            _write(tx, {cart_id: (cart, copy)})
+        return ahead
 
 
 NOTHING = Closed()
@@ -234,29 +241,17 @@ def _persist(shop: Shop, waiting: Collection[str], copies: Mapping[str, HotCart]
             shop.carts.persisted(cart.id, copy, cart.version + (cart.id in written))
         elif copy or cart.id in waiting:
             shop.carts.void({cart.id: cart.version})
+    shop.carts.void({cart_id: 0 for cart_id in waiting if cart_id not in {cart.id for cart in rows}})  # to the end
     return len(written)
 
 
 def _write(tx: UnitOfWork, ahead: Mapping[str, tuple[Row, HotCart]]) -> None:
     """Make the lines of these carts, whose rows are locked, what their copies say."""
-    wanted = [{"cart_id": cart_id, "line": line} for cart_id, (_, copy) in ahead.items() for line in copy.lines]
-    skus = sorted({line["line"].sku for line in wanted})
+    skus = sorted({line.sku for _, copy in ahead.values() for line in copy.lines})
     known = {row.sku for row in tx.rows(sa.select(variants.c.sku).where(variants.c.sku.in_(skus)))}
     tx.execute(sa.delete(cart_lines).where(lines.cart_id.in_(sorted(ahead))))
-    tx.insert(
-        cart_lines,
-        [
-            {
-                "cart_id": one["cart_id"],
-                "sku": one["line"].sku,
-                "quantity": one["line"].quantity,
-                "seen_price": one["line"].seen_price,
-                "added_at": one["line"].added_at,
-            }
-            for one in wanted
-            if one["line"].sku in known
-        ],
-    )
+    kept = [(cart_id, line) for cart_id, (_, copy) in ahead.items() for line in copy.lines if line.sku in known]
+    tx.insert(cart_lines, [{"cart_id": cart_id, **asdict(line)} for cart_id, line in kept])
     tx.execute(
         _WRITTEN,
         [
@@ -287,12 +282,12 @@ _WRITTEN = (
 )
 
 
-def _found(shop: Shop, cart_ids: Collection[str]) -> Mapping[str, HotCart]:
+def _found(shop: Shop, cart_id: str) -> HotCart | None:
     try:
-        return shop.carts.find(cart_ids)
+        return shop.carts.find([cart_id]).get(cart_id)
     except HotCartsAway as away:
         _tell(shop, away)
-        return {}
+        return None
 
 
 def _tell(shop: Shop, away: HotCartsAway) -> None:

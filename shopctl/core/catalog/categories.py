@@ -11,7 +11,7 @@ from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import categories
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 
 def ensure_categories(tx: UnitOfWork, wanted: Iterable[str | None]) -> dict[str | None, str | None]:
@@ -46,6 +46,7 @@ def ensure_categories(tx: UnitOfWork, wanted: Iterable[str | None]) -> dict[str 
     return ids
 
 
+@retried
 def add_category(shop: Shop, *, path: str) -> str:
     """Make a category and its parents; its path."""
     with shop.work("catalog.categories.add", path) as tx:

@@ -20,9 +20,10 @@ from shopctl.core.db.tables import products, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import Refused
 from shopctl.core.queries.catalog import find_variant
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 
+@retried
 def add(shop: Shop, draft: ProductDraft) -> Written:
     """Create one product; refused when its handle is taken or a part of it clashes."""
     with shop.work("catalog.add", draft.handle) as tx:
@@ -32,12 +33,14 @@ def add(shop: Shop, draft: ProductDraft) -> Written:
         return _committed(tx, draft)
 
 
+@retried
 def edit(shop: Shop, *, name: str, said: Mapping[str, Any]) -> Written:
     """Change fields of a product (by handle) or of a variant (by SKU); each field belongs to one of the two."""
     with shop.work("catalog.edit", name) as tx:
         return _committed(tx, _edit_draft(tx, name, said))
 
 
+@retried
 def archive(shop: Shop, *, handle: str) -> Written:
     """Take a product out of search and sale; orders keep their snapshots."""
     with shop.work("catalog.archive", handle) as tx:

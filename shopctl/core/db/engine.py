@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -27,9 +30,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from shopctl.core.db import failures
 from shopctl.core.db.types import Count
 from shopctl.core.domain.zones import offsets
-from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
+from shopctl.core.errors import BadInput, StillPending, StoreUnusable, TimedOut
 
 try:
     import fcntl
@@ -43,10 +47,10 @@ Clock = Callable[[], datetime]
 def parse_url(text: str) -> sa.URL:
     """A store URL, or BadInput. Passwords never reach the message."""
     try:
-        url = sa.make_url(text)
+        url = sa.make_url(re.sub("^postgres(ql)?://", "postgresql+psycopg://", text))
     except exc.ArgumentError:
         url = None
-    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
+    if url is None or url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise BadInput(
             "bad_store_url",
             "The store must be a URL: sqlite:///shop.db or postgresql+psycopg://user@host/name",
@@ -66,7 +70,7 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     """An engine over an existing store; the first statement may still find that it is none."""
     path = file_of(url)
     if path is None:
-        return sa.create_engine(url, hide_parameters=True)
+        return _server_engine(url, read_only, lock_wait)
     if not path.is_file():
         raise StoreUnusable(
             "store_missing",
@@ -78,8 +82,9 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         sa.URL.create("sqlite+pysqlite", database=f"file:{_quoted(path)}", query={"uri": "true", "mode": mode}),
         hide_parameters=True,
         connect_args={"timeout": lock_wait},
+        # Given here and not by `engine.execution_options()`, whose engine costs each statement a tour of event listeners.
+        execution_options={"writer_lock": str(path) + "-writer", "lock_wait": lock_wait},
     )
-    engine = engine.execution_options(writer_lock=str(path) + "-writer", lock_wait=lock_wait)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -101,6 +106,47 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
+
+
+def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,
+        execution_options={"lock_wait": lock_wait},
+        pool_timeout=lock_wait,
+        pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
+        pool_recycle=3600,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "shopctl", **_KEEPALIVES},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        """Nothing waits for good. One round trip a connection; a pooler in transaction mode can pass it on."""
+        connection.autocommit = True
+        connection.execute(
+            f"SET lock_timeout = {int(lock_wait * 1000)}; SET statement_timeout = {STATEMENT_SECONDS * 1000};"
+            f"SET idle_in_transaction_session_timeout = {STATEMENT_SECONDS * 1000}; SET TIME ZONE 'UTC'"
+            f"; SET default_transaction_read_only = {'on' if read_only else 'off'}"
+        )
+        connection.autocommit = False
+
+    return engine
+
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 300
+"""The longest statement on a server, unless its reader has another patience."""
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""A connection whose other end is gone without a word is noticed within a minute."""
+
+
+def pauses(seconds: float) -> Iterator[float]:
+    """How long to wait before each new attempt: longer each time, with jitter, until `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    step = 0.02
+    while time.monotonic() < deadline:
+        yield step * random.uniform(0.5, 1.5)
+        step = min(step * 2, 1.0)
 
 
 def create_file(url: sa.URL) -> None:
@@ -143,6 +189,13 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         yield
     finally:
         handle.close()
+
+
+def snapshot(connection: sa.Connection) -> sa.Connection:
+    """The connection, its next transaction a read of one moment, as it is on SQLite anyway; said in its BEGIN, at no cost."""
+    if connection.dialect.name != "postgresql":
+        return connection
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +252,10 @@ def _take_turn(handle: Any, seconds: float) -> None:
     with decided:
         if not outcome:
             outcome.append("gave up")
-            raise _busy(seconds)
+            raise failures.busy(seconds)
+
+
+_SERVER_CLOCK = sa.select(sa.func.clock_timestamp())
 
 
 def system_clock() -> datetime:
@@ -210,28 +266,119 @@ def system_clock() -> datetime:
 def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> datetime:
     """The time of a unit of work: on Postgres the server's clock, otherwise never before the latest time written."""
     if clock is system_clock and connection.dialect.name == "postgresql":
-        return connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+        return connection.execute(_SERVER_CLOCK).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
     written = connection.execute(latest).scalar()
     current = clock()
     return max(current, written) if written else current
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """By what a server's transaction can be recognised after its end: its audit row, and its own number."""
+
+    seq: int
+    request_id: str
+    transaction: str
+
+
+_RECEIPT = sa.literal_column("pg_current_xact_id()::text", sa.Text)
+
+
+def append_audit(connection: sa.Connection, insert: sa.Insert, entry: Mapping[str, Any]) -> Receipt | None:
+    """Write the audit row of a transaction; on a server, its receipt."""
+    if connection.dialect.name != "postgresql":
+        connection.execute(insert, entry)
+        return None
+    seq, transaction = connection.execute(_with_receipt(insert), entry).one()
+    return Receipt(seq, entry["request_id"], transaction)
+
+
+@cache
+def _with_receipt(insert: sa.Insert) -> sa.Insert:
+    return insert.returning(insert.table.c.seq, _RECEIPT)
+
+
+def commit(engine: sa.Engine, transaction: sa.Transaction, receipt: Receipt | None) -> None:
+    """Commit. When a server's answer is lost, find out whether it was done: the audit row is there, or will never be."""
+    try:
+        transaction.commit()
+    except exc.DBAPIError as error:
+        if receipt is None or not error.connection_invalidated or not _came_true(engine, receipt):
+            raise
+
+
+_OUTCOME = sa.text("""
+    SELECT EXISTS (SELECT FROM audit_log WHERE seq = :seq AND request_id = CAST(:request_id AS uuid)) AS written,
+           CASE WHEN CAST(:transaction AS xid8) < pg_snapshot_xmax(pg_current_snapshot())
+                THEN pg_xact_status(CAST(:transaction AS xid8)) END AS status
+""")
+COMMIT_SECONDS = 15.0
+
+
+def _came_true(engine: sa.Engine, receipt: Receipt) -> bool:
+    """Whether a transaction was committed. Its session may still be at it: while it is, nothing is decided.
+
+    A number that the server has forgotten in a crash may be another transaction's by now; the audit row tells.
+    """
+    undecided = 0
+    for pause in pauses(COMMIT_SECONDS):
+        try:
+            with engine.connect() as connection:
+                found = connection.execute(_OUTCOME, asdict(receipt)).one()
+        except exc.DBAPIError:
+            found = None
+        if found is not None:
+            if found.written:
+                return True
+            undecided += found.status == "committed"  # just now, after the look for its row; or it is another's
+            if found.status in (None, "aborted") or undecided > 1:
+                return False
+        time.sleep(pause)
+    raise StillPending(
+        "commit_unknown",
+        "The connection was lost while the change was being made: it was made whole, or not at all",
+        hint="Look before you repeat it; a checkout is repeated with its key.",
+    )
+
+
 def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
     """The next order numbers: unique, increasing, gaps allowed. A shop's first is 1001."""
     if connection.dialect.name == "postgresql":
-        drawn = sa.select(sa.func.nextval("order_numbers")).select_from(
-            sa.func.generate_series(1, count).table_valued()
-        )
-        return sorted(int(number) for number in connection.execute(drawn).scalars())
+        return sorted(int(number) for number in connection.execute(_DRAWN, {"count": count}).scalars())
     # A writing transaction on SQLite is alone, so the largest number is stable until it ends.
-    last = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one())
+    last = int(connection.execute(_largest(numbers)).scalar() or 1000)
     return range(last + 1, last + 1 + count)
+
+
+_DRAWN = sa.select(sa.func.nextval("order_numbers")).select_from(
+    sa.func.generate_series(1, sa.bindparam("count", type_=Count())).table_valued()
+)
+
+
+@cache
+def _largest(numbers: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.max(numbers))
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that can say `on_conflict_do_nothing` / `on_conflict_do_update`, alike on both stores."""
+    return _insert(connection.dialect.name, table)
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, *unique: str) -> sa.Insert:
+    """An INSERT that leaves alone a row with the same `unique` columns, and returns the ids of the rows that it made."""
+    return _insert_once(connection.dialect.name, table, *unique)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
     # Only the dialect in use is loaded: the other costs a one-shot command 20 ms.
-    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
+@cache
+def _insert_once(dialect: str, table: sa.Table, *unique: str) -> sa.Insert:
+    made: sa.Insert = _insert(dialect, table).on_conflict_do_nothing(index_elements=unique).returning(table.c.id)
+    return made
 
 
 def overwrite_deleted(connection: sa.Connection) -> None:
@@ -246,6 +393,34 @@ def fold_log(engine: sa.Engine) -> None:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
+
+
+def migrating(connection: sa.Connection) -> None:
+    """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
+    briefly, because everybody who comes after it waits behind it: `patiently` tries again."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+
+def patiently(engine: sa.Engine, change: Callable[[], Changed]) -> Changed:
+    """Make a change to the schema; on a server anew, until it gets its locks or the wait is over."""
+    deadline = time.monotonic() + engine.get_execution_options().get("lock_wait", LOCK_WAIT_SECONDS)
+    while True:
+        try:
+            return change()
+        except exc.SQLAlchemyError as error:
+            meaning = failures.translate(error)
+            if isinstance(meaning, TimedOut) and engine.dialect.name == "postgresql" and time.monotonic() < deadline:
+                time.sleep(_LOCK_MILLISECONDS / 1000)  # whoever waited behind it goes first
+                continue
+            raise meaning or error from None
+
+
+_MIGRATING = 0x73686F7063746C
+"""The key of the advisory lock: "shopctl"."""
+_LOCK_MILLISECONDS = 500
+Changed = TypeVar("Changed")
 
 
 @contextmanager
@@ -271,6 +446,31 @@ def integrity(connection: sa.Connection, limit: int) -> Iterator[str]:
         broken[child, parent] = broken.get((child, parent), 0) + 1
     for (child, parent), count in broken.items():
         yield f"{count} rows of {child} refer to no row of {parent}"
+
+
+def enforced(connection: sa.Connection) -> set[str]:
+    """The names of all constraints and indexes of the store; on a server those that are valid, for it keeps others, too."""
+    if connection.dialect.name == "postgresql":
+        return set(connection.exec_driver_sql(_VALID).scalars())
+    made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
+    return {name for name, _ in made} | {name for _, sql in made for name in re.findall(r"CONSTRAINT (\w+)", sql)}
+
+
+_VALID = """
+SELECT conname FROM pg_constraint WHERE convalidated AND connamespace = current_schema()::regnamespace
+UNION SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indisvalid AND relnamespace = current_schema()::regnamespace
+"""
+
+
+def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | None:
+    """The types of a server's columns, by table and name; None on SQLite, where each value has its own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    tables = sa.inspect(connection).get_multi_columns()
+    return {
+        (name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found
+    }
 
 
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:
@@ -324,64 +524,6 @@ def local_day(
     offset = sa.case(*((moment < until, seconds) for until, seconds in changes), else_=last[1]) if changes else last[1]
     seconds = sa.type_coerce(moment, sa.BigInteger) // 1_000_000
     return sa.func.strftime("%Y-%m-%d", seconds + offset, "unixepoch", type_=sa.Text)
-
-
-# --- failures ------------------------------------------------------------------------------------------------------
-_SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
-    "SQLITE_NOTADB": (StoreUnusable, "not_a_database", "The store's file is not an SQLite database"),
-    "SQLITE_CORRUPT": (StoreUnusable, "store_damaged", "The store's file is damaged"),
-    "SQLITE_READONLY": (StoreUnusable, "store_read_only", "The store is read-only"),
-    "SQLITE_CANTOPEN": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_PERM": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_AUTH": (StoreUnusable, "store_unreadable", "The store cannot be opened"),
-    "SQLITE_FULL": (Unavailable, "disk_full", "The disk is full; nothing was changed"),
-    "SQLITE_IOERR": (
-        Unavailable,
-        "disk_error",
-        "The disk failed while the store was used; nothing was changed",
-    ),
-}
-_CONSTRAINTS: dict[str, tuple[str, str]] = {
-    "not_oversold": ("insufficient_stock", "There is not enough stock for that"),
-    "quantity_in_range": ("quantity_out_of_range", "That is more than one level can hold"),
-    "uq_orders_open_checkout": ("cart_in_checkout", "This cart is already in a checkout"),
-    "orders.cart_id": ("cart_in_checkout", "This cart is already in a checkout"),
-}
-
-
-def translate(error: exc.SQLAlchemyError) -> ShopError | None:
-    """The ShopError that a driver's failure stands for, or None when it is a defect of ours."""
-    original = getattr(error, "orig", None)
-    if isinstance(error, exc.IntegrityError):
-        for name, (code, message) in _CONSTRAINTS.items():
-            if name in str(original):
-                return Refused(code, message)
-        return None
-    name = getattr(original, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return _busy(LOCK_WAIT_SECONDS)
-    if name == "SQLITE_INTERRUPT" or getattr(original, "sqlstate", "") == "57014":
-        return TimedOut("too_slow", "The store took too long to answer", hint="Narrow the question, or try again.")
-    for prefix, (kind, code, message) in _SQLITE.items():
-        if name.startswith(prefix):
-            return kind(code, message)
-    if "no such table" in str(original):
-        return not_a_shop()
-    if isinstance(error, exc.OperationalError | exc.InterfaceError) and not name:
-        return Unavailable("store_unavailable", "The store cannot be reached", hint="A retry is safe.")
-    return None
-
-
-def not_a_shop() -> StoreUnusable:
-    return StoreUnusable("not_initialised", "The store holds no shop", hint="Run `shopctl init` to make one.")
-
-
-def _busy(seconds: float) -> TimedOut:
-    return TimedOut(
-        "store_busy",
-        f"Another process kept the store locked for {seconds:g} seconds",
-        hint="Nothing was changed; try again.",
-    )
 
 
 def _quoted(path: Path) -> str:

@@ -10,21 +10,27 @@ savepoint of the group's transaction, and its commit is durable when the group's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
+from shopctl.core.db import failures
 from shopctl.core.db.tables import audit_log
 from shopctl.core.domain.facts import Facts
+from shopctl.core.errors import Unavailable
 
 _LATEST = sa.select(audit_log.c.at).order_by(audit_log.c.seq.desc()).limit(1)
 _AUDIT = sa.insert(audit_log)
+RECONNECT_SECONDS = 5.0
+"""How long a unit of work waits at its beginning for a server that is being restarted."""
 
 Rows = Sequence[Mapping[str, Any]]
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -36,8 +42,13 @@ class Group:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self.receipt: stores.Receipt | None = None
 
     def __enter__(self) -> Self:
+        _patiently(self._enter)
+        return self
+
+    def _enter(self) -> None:
         with ExitStack() as opened, _translated():
             connection = opened.enter_context(self._engine.connect())
             opened.enter_context(stores.writing(connection))
@@ -45,7 +56,6 @@ class Group:
             self._transaction = self.connection.begin()
             opened.callback(self._transaction.close)
             self._open = opened.pop_all()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -56,7 +66,7 @@ class Group:
                 raise error
 
     def commit(self) -> None:
-        self._transaction.commit()
+        stores.commit(self._engine, self._transaction, self.receipt)
 
 
 @dataclass(slots=True)
@@ -75,10 +85,18 @@ class UnitOfWork:
     group: Group | None = None
     connection: sa.Connection = field(init=False)
     now: datetime = field(init=False)
+    _at_commit: dict[sa.Table, list[Mapping[str, Any]]] = field(init=False, default_factory=dict)
     _open: ExitStack = field(init=False)
     _transaction: sa.Transaction | None = field(init=False)
 
     def __enter__(self) -> Self:
+        if self.group:
+            self._enter()
+        else:
+            _patiently(self._enter)
+        return self
+
+    def _enter(self) -> None:
         with ExitStack() as opened, _translated():
             self._transaction = self._begun(opened)
             if self._transaction:
@@ -86,7 +104,6 @@ class UnitOfWork:
             opened.enter_context(stores.bounded(self.connection, self.patience))
             self.now = stores.now(self.connection, self.clock, _LATEST)
             self._open = opened.pop_all()
-        return self
 
     def _begun(self, opened: ExitStack) -> sa.Transaction | None:
         """The transaction of this unit; None for a read inside a group, which sees what the group has written."""
@@ -97,6 +114,8 @@ class UnitOfWork:
         if self.action:
             opened.enter_context(stores.writing(self.connection))
             self.connection = self.connection.execution_options(writes=True)
+        else:
+            self.connection = stores.snapshot(self.connection)
         return self.connection.begin()
 
     def __exit__(
@@ -122,7 +141,22 @@ class UnitOfWork:
     def insert(self, table: sa.Table, rows: Rows) -> None:
         """Insert rows (columns as named); nothing for an empty list."""
         if rows:
-            self.connection.execute(sa.insert(table), rows)
+            self.connection.execute(_into(table), rows)
+
+    def insert_at_commit(self, table: sa.Table, rows: Rows) -> None:
+        """Insert rows that nobody reads in this transaction: all of a table in one statement, whoever wrote them."""
+        self._at_commit.setdefault(table, []).extend(rows)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """An error that leaves it takes back what was done inside, and nothing else of the transaction."""
+        before = {table: list(rows) for table, rows in self._at_commit.items()}
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            self._at_commit = before
+            raise
 
     def commit(self) -> None:
         """Make it all true, with its audit row; or, in a dry run, take it all back."""
@@ -131,17 +165,27 @@ class UnitOfWork:
         if self.dry_run:
             self._transaction.rollback()
             return
-        self.execute(
-            _AUDIT,
-            {
-                "at": self.now,
-                "actor": self.actor,
-                "request_id": self.request_id,
-                "action": self.action,
-                "target": self.target,
-            },
-        )
-        self._transaction.commit()
+        for table, rows in self._at_commit.items():
+            self.insert(table, rows)
+        entry = {
+            "at": self.now,
+            "actor": self.actor,
+            "request_id": self.request_id,
+            "action": self.action,
+            "target": self.target,
+        }
+        receipt = stores.append_audit(self.connection, _AUDIT, entry)
+        if self.group:
+            self.group.receipt = receipt
+            self._transaction.commit()
+        else:
+            stores.commit(self.engine, self._transaction, receipt)
+
+
+@cache
+def _into(table: sa.Table) -> sa.Insert:
+    """The INSERT of a table, made once; nobody wants the number that a row is given."""
+    return sa.insert(table).inline()
 
 
 class _translated:
@@ -151,6 +195,17 @@ class _translated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sa.exc.SQLAlchemyError):
-            meaning = stores.translate(error)
+            meaning = failures.translate(error)
             if meaning is not None:
                 raise meaning from error
+
+
+def _patiently(enter: Callable[[], None]) -> None:
+    """Begin a transaction, waiting a little for a server that is away: nothing has happened yet, so nothing can be lost."""
+    for pause in stores.pauses(RECONNECT_SECONDS):
+        try:
+            return enter()
+        except failures.Lost as error:
+            away = error
+            time.sleep(pause)
+    raise Unavailable(away.code, away.message, hint=away.hint)

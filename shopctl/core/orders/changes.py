@@ -15,11 +15,12 @@ from shopctl.core.domain.pricing import BasketLine, Totals
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.orders.record import lines_of, lock, remark, send_to
 from shopctl.core.queries.orders import Order, get, row_by_number
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 LONGEST_NOTE = 2000
 
 
+@retried
 def note(shop: Shop, *, number: str, note: str) -> Order:
     """Keep a note in the order's history, whatever its status."""
     said = _checked(note)
@@ -31,6 +32,7 @@ def note(shop: Shop, *, number: str, note: str) -> Order:
     return shown
 
 
+@retried
 def readdress(shop: Shop, *, number: str, address: Mapping[str, str], keep_totals: bool = False) -> Order:
     """Send a confirmed order elsewhere; the history keeps what was there before. `address` is validated.
 
@@ -93,8 +95,7 @@ def _check_totals(tx: UnitOfWork, order: Row, address: Mapping[str, str]) -> Non
         BasketLine(line.sku, line.quantity, line.unit_price, line.taxable, line.requires_shipping, line.weight_grams)
         for line in lines_of(tx, order.id)
     ]
-    taxes = rates.tax_rates_for(tx, *place, at=order.created_at)
-    shipping = rates.shipping_rates_for(tx, *place, at=order.created_at)
+    taxes, shipping = rates.rates_for(tx, *place, at=order.created_at)
     there = pricing.price(basket, taxes, shipping, method=order.shipping_method)
     taxed = _amounts([asdict(part) for part in there.taxes])
     if (there.shipping, taxed) != (order.shipping, _amounts(order.taxes)):

@@ -16,10 +16,11 @@ from shopctl.core.orders.record import advance, lock
 from shopctl.core.queries import parcels
 from shopctl.core.queries.orders import Order, get, row_by_number
 from shopctl.core.queries.stock import level_of
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 from shopctl.core.stock import Move
 
 
+@retried
 def ship(shop: Shop, *, number: str, tracking: str | None = None) -> Order:
     """Send everything that an order still owes: one shipment per warehouse; the units leave the stock."""
     if tracking is not None:
@@ -36,6 +37,7 @@ def ship(shop: Shop, *, number: str, tracking: str | None = None) -> Order:
     return shown
 
 
+@retried
 def deliver(shop: Shop, *, number: str) -> Order:
     """Everything sent has arrived."""
     with shop.work("orders.deliver", number) as tx:

@@ -14,7 +14,7 @@ from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.queries import stock as reads
 from shopctl.core.queries.warehouses import DEFAULT, default_warehouse, known_warehouse
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 from shopctl.core.stock import low
 from shopctl.core.stock.levels import follow_policy
 
@@ -37,6 +37,7 @@ def make_warehouse(tx: UnitOfWork, *, code: str, name: str | None = None, priori
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+@retried
 def add_warehouse(shop: Shop, *, code: str, name: str | None = None, priority: int | None = None) -> dict[str, object]:
     """Open a warehouse; without a priority it comes last."""
     try:
@@ -49,6 +50,7 @@ def add_warehouse(shop: Shop, *, code: str, name: str | None = None, priority: i
     return _shown(row)
 
 
+@retried
 def edit_warehouse(
     shop: Shop, *, code: str, name: str | None = None, priority: int | None = None, active: bool | None = None
 ) -> dict[str, object]:

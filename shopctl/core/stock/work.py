@@ -12,7 +12,7 @@ from shopctl.core.errors import BadInput, NotFound, Refused
 from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.stock import StockRow, level_of
 from shopctl.core.queries.warehouses import default_warehouse, known_warehouse
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 from shopctl.core.stock.counts import Count, take_stock
 from shopctl.core.stock.ledger import Move, move
 from shopctl.core.stock.levels import ensure_levels
@@ -46,6 +46,7 @@ def receive(
     return _book(shop, "receive", sku, quantity, warehouse, reason)
 
 
+@retried
 def receive_all(shop: Shop, *, rows: Sequence[tuple[str, str, int]], reason: str) -> int:
     """Many goods arrived at once, as (sku, warehouse, quantity): all of them or none; the units."""
     with shop.work("stock.receive", reason) as tx:
@@ -67,6 +68,7 @@ def adjust(shop: Shop, *, sku: str, quantity: int, reason: str, warehouse: str |
     return _book(shop, "adjust", sku, quantity, warehouse, reason)
 
 
+@retried
 def transfer(
     shop: Shop, *, sku: str, quantity: int, source: str, target: str, reason: str | None = None
 ) -> Transferred:
@@ -93,6 +95,7 @@ def transfer(
     return done
 
 
+@retried
 def set_level(
     shop: Shop,
     *,
@@ -134,6 +137,7 @@ def set_level(
     return LevelSet(**fields, difference=result.difference)
 
 
+@retried
 def _book(shop: Shop, kind: str, sku: str, quantity: int, warehouse: str | None, reason: str | None) -> StockRow:
     _bounded(quantity)
     with shop.work(f"stock.{kind}", sku) as tx:
