@@ -24,11 +24,14 @@ def info(ctx: typer.Context) -> None:
     me = face(ctx)
     from dataclasses import asdict
 
+    from shopctl.core.domain.safe import without_password
+
     settings = me.settings()
     with me.shop() as shop:
         facts = core.store.info(shop)
     mine = asdict(settings)
     mine["store"]["value"] = core.store.without_password(settings.store.value)
+    mine["redis"]["value"] = without_password(settings.redis.value)
     where = [{"setting": name, **value, "since": None} for name, value in mine.items()]
     me.out.one({**facts, "settings": [*where, *facts["settings"]]})
 

@@ -85,6 +85,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "hold_at": _hold_at,
     "hold_seconds": _seconds,
     "cart_seconds": _seconds,
+    "cart_persist_seconds": _seconds,
     "events_days": _days,
     "email_sender": email_sender,
     "low_stock": low_stock,

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _schema_version()
     _text_by_code_point()
     _workers()
+    _hot_carts()
 
 
 def _schema_version() -> None:
@@ -65,3 +66,9 @@ def _workers() -> None:
     )
     dead = sa.text("state = 'dead'")
     op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
+
+
+def _hot_carts() -> None:
+    """Which revision of which hot copy a version of a cart was written from."""
+    for name, kind in (("hot_id", types.Id()), ("hot_revision", types.Count()), ("hot_version", types.Count())):
+        op.add_column("carts", sa.Column(name, kind))
