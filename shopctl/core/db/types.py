@@ -63,7 +63,7 @@ _BY_CODE_POINT = Text(collation="C")
 
 
 class Word(_StrictType):
-    """Text; the tables say by CHECK which words a state column takes."""
+    """Text, compared by code points; the tables say by CHECK which words a state column takes."""
 
     impl = Text
     strict, native = Text(), _BY_CODE_POINT

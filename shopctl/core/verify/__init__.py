@@ -23,12 +23,13 @@ from shopctl.core.verify import across, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.mends import Mend, repair
 
-__all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify"]
+__all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify", "verify_store"]
 
 RULES: tuple[Rule, ...] = tuple(
     sorted((*stock.RULES, *money.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
 )
-CHECKS = len({rule.check for rule in RULES} | {24, across.LEDGER, across.INDEX, schema.DAMAGE})
+STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE})
+CHECKS = STORE_CHECKS + len({across.LEDGER, across.INDEX})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,13 +44,13 @@ class Report:
 
 def verify(shop: Shop) -> Report:
     """Make every check; at most LIMIT violations of each, and one named "more" when there are others."""
-    return _reported(find(shop), CHECKS if shop.engine.dialect.name == "sqlite" else CHECKS - 2)
+    return _reported(find(shop), CHECKS)
 
 
 def verify_store(tx: UnitOfWork) -> Report:
     """Make every check of the store itself, and none of what lies beside it (the gateway's ledger, the index)."""
-    found = (one for check, some in _checks(tx) for one in capped(_judged(check, some)))
-    return _reported(found, CHECKS - 2 if tx.connection.dialect.name == "sqlite" else CHECKS - 4)
+    found = (one for check, some in _checks(tx) for one in capped(_judged(tx, check, some)))
+    return _reported(found, STORE_CHECKS)
 
 
 def _reported(findings: Iterator[Finding], checks: int) -> Report:
@@ -67,23 +68,24 @@ def find(shop: Shop) -> Iterator[Finding]:
         yield from waiting.notes(tx)
         beside = ((across.LEDGER, across.gateway(shop, tx)), (across.INDEX, across.index(shop, tx)))
         for check, found in chain(_checks(tx), beside):
-            yield from capped(_judged(check, found))
+            yield from capped(_judged(tx, check, found))
 
 
 def _checks(tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
     swept_at = settings.marked(tx, "last_sweep_at") or _NEVER
     kept_since = settings.marked(tx, "events_kept_since") or _NEVER
     given = {"swept_at": swept_at, "patience": tx.now - orders.PATIENCE, "events_kept_since": kept_since}
-    rules = RULES + (schema.SQLITE_RULES if tx.connection.dialect.name == "sqlite" else ())
-    for check, same in groupby(rules, attrgetter("check")):
-        yield check, chain.from_iterable(rule.find(tx, given) for rule in same)
+    for check, same in groupby(RULES, attrgetter("check")):
+        yield check, (violation for rule in same for violation in rule.find(tx, given))
+    yield schema.TYPES, schema.typed(tx)
     yield schema.DAMAGE, schema.damage(tx)
 
 
-def _judged(check: int, found: Iterator[Finding]) -> Iterator[Finding]:
+def _judged(tx: UnitOfWork, check: int, found: Iterator[Finding]) -> Iterator[Finding]:
     """What is found; a store so damaged that the check cannot be made is a violation, too."""
     try:
-        yield from found
+        with tx.connection.begin_nested():  # a server gives a failed transaction up, but for its savepoint
+            yield from found
     except (sa.exc.DBAPIError, StoreUnusable) as error:
         if isinstance(error, sa.exc.DBAPIError) and isinstance(failures.translate(error), Unavailable | TimedOut):
             raise
