@@ -15,6 +15,7 @@ from operator import attrgetter
 import sqlalchemy as sa
 
 from shopctl.core import settings
+from shopctl.core.db import engine as stores
 from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
@@ -54,6 +55,7 @@ def verify(shop: Shop) -> Report:
 def find(shop: Shop) -> Iterator[Finding]:
     """What verify finds, as it is found: in bounded memory at any number of orders, one snapshot open meanwhile."""
     with shop.read() as tx:
+        stores.take_time(tx.connection)
         yield from waiting.notes(tx)
         for check, found in _checks(shop, tx):
             yield from capped(_judged(tx, check, found))
