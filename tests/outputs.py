@@ -1,13 +1,12 @@
 """Everything that a shop says: all commands that only read, with each format, sort order and filter that they offer.
 
-    python -m tests.outputs STORE STORE…     what two or more copies of a shop say differently; nothing, if they are right
+python -m tests.outputs STORE STORE…     what two or more copies of a shop say differently; nothing, if they are right
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout

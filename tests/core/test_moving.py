@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from shopctl.core import cart, catalog, customers, moving, orders, rates, settlement, stock, verify
+from shopctl.core import cart, catalog, customers, orders, rates, settlement, stock
 from shopctl.core.catalog import ProductDraft, VariantDraft
 from shopctl.core.db import engine as stores
-from shopctl.core.db import schema
-from shopctl.core.db.tables import categories, orders as order_table, payments
-from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable
 from shopctl.core.moving import rows
 from shopctl.core.shop import Shop
-from tests import outputs, servers, shops
+from tests import servers, shops
 
 NOTHING: Callable[[int, int], None] = lambda _done, _total: None
 
