@@ -56,7 +56,8 @@ def placed(shop: Shop, handle: str, lines: int, **wanted: Any) -> Said:
     fill(shop, handle, lines)
     with listening(shop) as said:
         order = checkout.place(shop, placement(handle, f"key-{handle}", **wanted))
-    assert isinstance(order, Order) and len(order.lines) == lines
+    assert isinstance(order, Order)
+    assert len(order.lines) == lines
     return said
 
 
