@@ -112,7 +112,9 @@ def typed(tx: UnitOfWork) -> Iterator[Violation]:
     for column in chain.from_iterable(table.c for table in metadata.sorted_tables):
         is_, should = found.get((column.table.name, column.name)), column.type.compile(tx.connection.dialect)
         if is_ != should:
-            yield Violation(TYPES, "column_typed", str(column), f"The column {column} is {is_ or 'missing'}, not {should}")
+            yield Violation(
+                TYPES, "column_typed", str(column), f"The column {column} is {is_ or 'missing'}, not {should}"
+            )
 
 
 def damage(tx: UnitOfWork) -> Iterator[Violation]:
@@ -128,4 +130,4 @@ def damage(tx: UnitOfWork) -> Iterator[Violation]:
 
 def fences(table: sa.Table) -> set[str]:
     """The names of a table's constraints and indexes."""
-    return {str(part.name) for part in (*table.constraints, *table.indexes)}
+    return {str(part.name) for part in (*table.constraints, *table.indexes)}  # type: ignore[attr-defined]
