@@ -37,7 +37,7 @@ _TOUCH = (
 
 def with_unit_of_work(file_lock: bool, directory: Path, n: int) -> Callable[[], None]:
     if not file_lock:
-        stores.fcntl = None  # type: ignore[assignment]
+        stores.fcntl = None  # type: ignore[attr-defined, assignment]
     shop = shops.reopen(directory)
     sku = SKU.format(n=n)
 
