@@ -478,7 +478,9 @@ def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | N
     if connection.dialect.name == "sqlite":
         return None
     tables = sa.inspect(connection).get_multi_columns()
-    return {(name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found}
+    return {
+        (name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found
+    }
 
 
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:
