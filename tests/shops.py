@@ -70,6 +70,7 @@ def settings_for(directory: Path) -> config.Settings:
 
     return config.Settings(
         store=value(store_url(directory)),
+        redis=value(os.environ.get("SHOPCTL_REDIS", "")),
         data_dir=value(str(directory / "data")),
         lock_wait=value("30"),
         actor=value("tester"),
