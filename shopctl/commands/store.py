@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import moving, progress, rates
+from shopctl.commands import moving, progress, rates, store_worker
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.core.domain.facts import EDITABLE
 from shopctl.core.errors import StillPending
@@ -24,11 +24,14 @@ def info(ctx: typer.Context) -> None:
     me = face(ctx)
     from dataclasses import asdict
 
+    from shopctl.core.domain.safe import without_password
+
     settings = me.settings()
     with me.shop() as shop:
         facts = core.store.info(shop)
     mine = asdict(settings)
     mine["store"]["value"] = core.store.without_password(settings.store.value)
+    mine["redis"]["value"] = without_password(settings.redis.value)
     where = [{"setting": name, **value, "since": None} for name, value in mine.items()]
     me.out.one({**facts, "settings": [*where, *facts["settings"]]})
 
@@ -48,6 +51,21 @@ def set_(
         return core.settings.set_value(shop, key=row["key"], value=str(row["value"]))
 
     face(ctx).each(key, ("key", "value"), one, {"key": key, "value": value})
+
+
+@app.command(cls=Writing)
+def pause(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why, for whoever is refused.")],
+) -> None:
+    """Refuse new checkouts. Carts, reads and the checkouts that have begun go on."""
+    face(ctx).do(lambda shop: core.pause.pause(shop, reason=reason))
+
+
+@app.command(cls=Writing)
+def resume(ctx: typer.Context) -> None:
+    """Take new orders again."""
+    face(ctx).do(core.pause.resume)
 
 
 @app.command(cls=Writing)
@@ -112,3 +130,6 @@ def migrate(
         )
     if me.dry_run:
         me.out.say("Dry run: nothing was changed.")
+
+
+app.command(cls=Writing)(store_worker.worker)

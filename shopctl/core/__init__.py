@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         imports,
         moving,
         orders,
+        pause,
         payments,
         queries,
         rates,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         stock,
         store,
         verify,
+        workers,
     )
 
     __all__ = [
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         "imports",
         "moving",
         "orders",
+        "pause",
         "payments",
         "queries",
         "rates",
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
         "stock",
         "store",
         "verify",
+        "workers",
     ]
 
 

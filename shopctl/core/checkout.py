@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from shopctl.core import cart as carts
-from shopctl.core import customers, orders, payments, process, rates, reservations
+from shopctl.core import customers, orders, pause, payments, process, rates, reservations
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money, pricing, text
@@ -22,6 +22,7 @@ from shopctl.core.errors import BadInput, Refused, StillPending
 from shopctl.core.ports import ChargeRequest
 from shopctl.core.queries.carts import basket, unknown_cart
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
+from shopctl.core.queries.pause import of_kept
 from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
@@ -80,9 +81,12 @@ def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, me
 
     What could not be had is narrated, not refused: stock may come before the order does.
     """
+    carts.persist_one(shop, name=cart)
     with shop.read() as tx:
         found = _basket(tx, cart)
         lines, totals = _priced(shop, tx, found, address or {"country": tx.facts.country}, method)
+        if paused := of_kept(found[0].paused):
+            shop.narrate(f"{pause.refused(paused).message}.")
         units = can_be_had(tx, [line.sku for line in lines], owner_id=found[0].id)
         for line in lines:
             if line.tracked and units.get(line.sku, 0) < line.quantity:
@@ -94,11 +98,11 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     """Buy the cart: the confirmed order. In a dry run nothing is charged, and the answer is the quote.
 
     Errors: insufficient_stock, payment_declined, price_changed, cart_in_checkout, cart_empty, not_for_sale, key_reused,
-    no_shipping_rate; StillPending when the gateway does not answer: repeat it with the same key, or recover.
+    no_shipping_rate, shop_paused; StillPending when the gateway does not answer: repeat it with the same key, or recover.
     """
     _check(wanted)
     shop.fault("checkout.before_reserve")
-    begun = _reserve(shop, wanted) or _resume(shop, wanted)
+    begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, hot)) or _resume(shop, wanted)
     if isinstance(begun, Quote):
         return begun
     if isinstance(begun, _Begun):
@@ -110,16 +114,17 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
 
 
 @retried
-def _reserve(shop: Shop, wanted: Placement) -> _Begun | Quote | None:
+def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> _Begun | Quote | None:
     """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key. None when the
     key has an order already.
     """
     with shop.work("checkout.reserve") as tx:
         if orders.find_by_key(tx, wanted.key) is not None:
             return None
-        found = _basket(tx, wanted.cart)
+        found = _basket(tx, wanted.cart, hot)
         cart = found[0]
         tx.target = cart.handle
+        pause.check(cart.paused)
         email = wanted.email or cart.email
         if email is None:
             raise BadInput(
@@ -217,9 +222,11 @@ def _same(seen: Row, wanted: Placement) -> None:
         )
 
 
-def _basket(tx: UnitOfWork, name: str) -> Sequence[Row]:
+def _basket(tx: UnitOfWork, name: str, hot: carts.Closed = carts.NOTHING) -> Sequence[Row]:
     """The cart with its lines, see queries/carts.py."""
     found = basket(tx, name)
+    if found and hot.bring(tx, found[0].id):
+        found = basket(tx, name)
     if not found or (found[0].expires_at <= tx.now and found[0].claimed_by is None):
         raise unknown_cart(tx, name)
     if found[0].claimed_by is not None and tx.action:

@@ -14,7 +14,7 @@ from shopctl.core.db import failures, making, schema, tables
 from shopctl.core.db.types import new_id
 from shopctl.core.domain import money
 from shopctl.core.domain.facts import DEFAULT_SENDER, Facts
-from shopctl.core.queries import overview
+from shopctl.core.queries import overview, pause
 from shopctl.core.settings import country_code, email_sender, shop_name, time_zone
 from shopctl.core.shop import Shop
 
@@ -62,6 +62,7 @@ def info(shop: Shop) -> dict[str, Any]:
     with shop.read() as tx:
         counts = overview.counts(tx)
         rules = settings.shown(tx)
+        paused = pause.find(tx)
     return {
         "id": shop.facts.id,
         "name": shop.facts.name,
@@ -70,6 +71,7 @@ def info(shop: Shop) -> dict[str, Any]:
         "dialect": shop.engine.dialect.name,
         "home": str(shop.home),
         "gateway": shop.gateway.name,
+        "paused": paused,
         **asdict(counts),
         "settings": rules,
     }

@@ -16,6 +16,8 @@ compatible_since = "0002"
 def upgrade() -> None:
     _schema_version()
     _text_by_code_point()
+    _workers()
+    _hot_carts()
 
 
 def _schema_version() -> None:
@@ -39,3 +41,34 @@ def _text_by_code_point() -> None:
     )
     for table, column in op.get_bind().execute(other).all():
         op.alter_column(table, column, type_=types.Word())
+
+
+def _workers() -> None:
+    op.create_table(
+        "workers",
+        sa.Column("id", types.Id(), nullable=False),
+        sa.Column("host", types.Word(), nullable=False),
+        sa.Column("pid", types.Count(), nullable=False),
+        sa.Column("version", types.Word(), nullable=False),
+        sa.Column("doing", types.Word(), nullable=False),
+        sa.Column("started_at", types.Instant(), nullable=False),
+        sa.Column("beat_at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "leases",
+        sa.Column("name", types.Word(), nullable=False),
+        sa.Column("holder", types.Id(), nullable=False),
+        sa.Column("until", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+        sqlite_strict=True,
+    )
+    dead = sa.text("state = 'dead'")
+    op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
+
+
+def _hot_carts() -> None:
+    """Which revision of which hot copy a version of a cart was written from."""
+    for name, kind in (("hot_id", types.Id()), ("hot_revision", types.Count()), ("hot_version", types.Count())):
+        op.add_column("carts", sa.Column(name, kind))
