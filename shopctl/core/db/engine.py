@@ -473,22 +473,6 @@ def copy_file(engine: sa.Engine, target: Path, step: Callable[[int, int], None])
 _PAGES = 4096
 
 
-def must_be_empty(connection: sa.Connection) -> None:
-    """Refuse to make a store in a database where there are tables; in a file, there are none yet."""
-    found = sorted(sa.inspect(connection).get_table_names())
-    if "alembic_version" in found:
-        raise StoreUnusable(
-            "store_exists", "The database already holds a shop", hint="Use the shop that is there, or another --store."
-        )
-    if found:
-        some = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
-        raise StoreUnusable(
-            "database_not_empty",
-            f"The database holds tables that are not a shop's: {some}",
-            hint="A shop wants a database of its own: make an empty one with createdb, and name it with --store.",
-        )
-
-
 def migrating(connection: sa.Connection) -> None:
     """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
     briefly, because everybody who comes after it waits behind it: `patiently` tries again."""

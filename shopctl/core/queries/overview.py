@@ -63,6 +63,9 @@ class Counts:
 MINUTES = 30
 
 
+_BY_STATUS = sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status).order_by(orders.c.status)
+
+
 def counts(tx: UnitOfWork) -> Counts:
     nouns = {"products": products, "variants": variants, "categories": categories, "warehouses": warehouses}
     nouns |= {"customers": customers, "orders": orders}
@@ -95,9 +98,7 @@ def figures(tx: UnitOfWork) -> Overview:
         orders_by_minute=_by_minute(tx),
         orders_today=today[0],
         revenue_today=Money(int(today[1]), tx.facts.currency),
-        by_status={
-            row[0]: row[1] for row in tx.rows(sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status))
-        },
+        by_status={row[0]: row[1] for row in tx.rows(_BY_STATUS)},
         skus_out_of_stock=out,
         skus_low=tx.execute(stock.LOW_SKUS, stock.given(tx)).scalar_one(),
         live_holds=holds[0],
