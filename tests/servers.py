@@ -45,21 +45,30 @@ def database(directory: Path) -> sa.URL:
     return postgres().set(database="shopctl_" + hashlib.sha256(str(directory).encode()).hexdigest()[:16])
 
 
-def create_database(directory: Path) -> None:
-    """Make the empty database of a directory; `drop_databases` removes it."""
-    url = database(directory)
+def create_database(directory: Path, *, like: Path | None = None) -> None:
+    """Make the database of a directory, empty or a copy of another one's; `drop_databases` removes it."""
+    name, template = database(directory).database, database(like).database if like else "template0"
     with _server().connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{url.database}" TEMPLATE template0')
-    _made.append(str(url.database))
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    _made.append(str(name))
+
+
+def keep_database(directory: Path) -> None:
+    """Leave the database of a directory to be copied until this process ends."""
+    name = str(database(directory).database)
+    _made.remove(name)
+    atexit.register(_drop, name)
 
 
 def drop_databases() -> None:
-    """Remove the databases that this process has made, whoever is still connected."""
-    if not _made:
-        return
+    """Remove the databases that this process has made and does not keep, whoever is still connected."""
+    while _made:
+        _drop(_made.pop())
+
+
+def _drop(name: str) -> None:
     with _server().connect() as connection:
-        while _made:
-            connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{_made.pop()}" WITH (FORCE)')
+        connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 _made: list[str] = []

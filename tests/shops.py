@@ -6,10 +6,16 @@ environment, so that a test's own processes and commands follow it.
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from shopctl import bootstrap, config
 from shopctl.core import cart, catalog, checkout, settings, stock, store
@@ -33,9 +39,26 @@ HOME = {
 
 def store_url(directory: Path) -> str:
     """Where the store of a directory is: in it, or in a database of its name."""
-    if os.environ.get("SHOPCTL_TEST_STORE") == "postgres":
+    if _kind() == "postgres":
         return servers.database(directory).render_as_string(hide_password=False)
     return f"sqlite:///{directory / 'shop.db'}"
+
+
+@contextmanager
+def on(kind: str) -> Iterator[None]:
+    """Make shops on this store ("sqlite" or "postgres"); what was made there is gone afterwards."""
+    if kind == "postgres":
+        servers.postgres()  # it stays in the environment
+    with mock.patch.dict(os.environ, SHOPCTL_TEST_STORE=kind):
+        try:
+            yield
+        finally:
+            close_all()
+            servers.drop_databases()
+
+
+def _kind() -> str:
+    return os.environ.get("SHOPCTL_TEST_STORE", "sqlite")
 
 
 def settings_for(directory: Path) -> config.Settings:
@@ -69,6 +92,26 @@ def reopen(directory: Path, **how: Any) -> Shop:
     opened = bootstrap.open_shop(settings_for(directory), **how)
     _opened.append(opened)
     return opened
+
+
+def copy_of(build: Callable[[Path], None], directory: Path) -> Shop:
+    """A copy, in a directory, of the shop that `build` makes in the one it is given; it is built once per store."""
+    source = _built(build, _kind())
+    shutil.copytree(source, directory, dirs_exist_ok=True)
+    if _kind() == "postgres":
+        servers.create_database(directory, like=source)
+    return reopen(directory)
+
+
+@cache
+def _built(build: Callable[[Path], None], kind: str) -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="shopctl-built-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    build(directory)
+    close_all()
+    if kind == "postgres":
+        servers.keep_database(directory)
+    return directory
 
 
 def close_all() -> None:

@@ -90,11 +90,24 @@ def reindex(ctx: typer.Context) -> None:
 
 
 @app.command(cls=Writing)
-def migrate(ctx: typer.Context) -> None:
-    """Bring the store to this release's schema."""
+def migrate(
+    ctx: typer.Context,
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Also what shuts out older releases, once none of them runs.")
+    ] = False,
+) -> None:
+    """Bring the store to this release's schema, as far as the release before can go on using it."""
     me = face(ctx)
     me.must_write("store migrate")
     chosen = me.settings()
-    me.out.one(core.store.migrate(chosen.store.value, lock_wait=chosen.lock_wait_seconds, dry_run=me.dry_run))
+    done = core.store.migrate(
+        chosen.store.value, lock_wait=chosen.lock_wait_seconds, dry_run=me.dry_run, contract=contract
+    )
+    me.out.one({"before": done.before, "after": done.after, "changed": bool(done.steps), "steps": done.steps})
+    if done.left:
+        left = ", ".join(step.version for step in done.left)
+        me.out.say(
+            f"Left for when no older shopctl uses the store: {left}; `shopctl store migrate --contract` does it."
+        )
     if me.dry_run:
         me.out.say("Dry run: nothing was changed.")

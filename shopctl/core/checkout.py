@@ -19,8 +19,10 @@ from shopctl.core.domain import money, pricing, text
 from shopctl.core.domain.money import Money
 from shopctl.core.domain.pricing import BasketLine, Totals
 from shopctl.core.errors import BadInput, Refused, StillPending
-from shopctl.core.queries.carts import LINES, open_cart, owner_email, unknown_cart, view
+from shopctl.core.ports import ChargeRequest
+from shopctl.core.queries.carts import basket, unknown_cart
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
+from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
 from shopctl.core.shop import Shop, retried
@@ -64,6 +66,14 @@ class Placement:
         return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An order that waits for its payment, and what the gateway is to be asked; None when there is nothing to pay."""
+
+    order_id: str
+    request: ChargeRequest | None
+
+
 # --- use cases -----------------------------------------------------------------------------------------------------
 def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, method: str | None = None) -> Quote:
     """What the cart costs now, sent to `address` (the shop's own country without one). Holds nothing.
@@ -71,17 +81,13 @@ def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, me
     What could not be had is narrated, not refused: stock may come before the order does.
     """
     with shop.read() as tx:
-        found = _cart(tx, cart)
-        priced = _priced(shop, tx, found, address or {"country": tx.facts.country}, method)
-        for line in view(tx, found).lines:
-            if line.available is not None and line.available < line.quantity:
-                shop.narrate(f"Only {line.available} of {line.sku} can be had, {line.quantity} asked for.")
-        return _quote(
-            tx,
-            *priced,
-            address or {},
-            None,
-        )
+        found = _basket(tx, cart)
+        lines, totals = _priced(shop, tx, found, address or {"country": tx.facts.country}, method)
+        units = can_be_had(tx, [line.sku for line in lines], owner_id=found[0].id)
+        for line in lines:
+            if line.tracked and units.get(line.sku, 0) < line.quantity:
+                shop.narrate(f"Only {units.get(line.sku, 0)} of {line.sku} can be had, {line.quantity} asked for.")
+        return _quote(tx, lines, totals, address or {}, None)
 
 
 def place(shop: Shop, wanted: Placement) -> Order | Quote:
@@ -92,55 +98,40 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     """
     _check(wanted)
     shop.fault("checkout.before_reserve")
-    begun = _resume(shop, wanted) or _reserve(shop, wanted)
+    begun = _reserve(shop, wanted) or _resume(shop, wanted)
     if isinstance(begun, Quote):
         return begun
-    if begun.status == "pending":
+    if isinstance(begun, _Begun):
         shop.fault("checkout.after_reserve")
-        outcome = _ask(shop, begun.id)
+        outcome = FREE if begun.request is None else payments.charge(shop, begun.request)
         shop.fault("checkout.after_gateway")
-        begun = settle(shop, order_id=begun.id, outcome=outcome)
+        begun = settle(shop, order_id=begun.order_id, outcome=outcome)
     return _answer(shop, begun)
 
 
-def _resume(shop: Shop, wanted: Placement) -> Order | None:
-    """The order that this key has made already; this process goes on with it when no other is at work on it."""
-    with shop.read() as tx:
-        seen = orders.find_by_key(tx, wanted.key)
-        if seen is None:
-            return None
-        _same(seen, wanted)
-        order = get(tx, seen.order_id)
-        abandoned = not process.is_alive(row_by_number(tx, order.number).process)
-    if order.status == "pending" and abandoned and not shop.dry_run:
-        with shop.work("checkout.resume", order.number) as tx:
-            orders.adopt(tx, order.id)
-            tx.commit()
-    return order
-
-
 @retried
-def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
-    """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key."""
+def _reserve(shop: Shop, wanted: Placement) -> _Begun | Quote | None:
+    """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key. None when the
+    key has an order already.
+    """
     with shop.work("checkout.reserve") as tx:
-        seen = orders.find_by_key(tx, wanted.key)
-        if seen is not None:  # another process was faster with the same key
-            _same(seen, wanted)
-            return get(tx, seen.order_id)
-        cart = _cart(tx, wanted.cart)
+        if orders.find_by_key(tx, wanted.key) is not None:
+            return None
+        found = _basket(tx, wanted.cart)
+        cart = found[0]
         tx.target = cart.handle
-        email = wanted.email or owner_email(tx, cart)
+        email = wanted.email or cart.email
         if email is None:
             raise BadInput(
                 "email_missing", f"Cart {cart.handle!r} is a guest's: name an e-mail address", hint="--email E"
             )
-        lines, totals = _priced(shop, tx, cart, wanted.address, wanted.method)
+        lines, totals = _priced(shop, tx, found, wanted.address, wanted.method)
         _check_total(wanted, totals, tx.facts.currency)
         if totals.total and wanted.token is None:
             raise BadInput("payment_missing", "There is something to pay: name a payment token", hint="--payment TOKEN")
         order = Owner("order", new_id(), f"order {(number := orders.next_number(tx))}")
         carts.claim(tx, cart, order.id)
-        _hold(tx, cart.id, order, lines)
+        _hold(tx, cart, order, lines)
         customer_id = cart.customer_id or customers.ensure(tx, email, name=wanted.address.get("name"))
         customers.remember_address(tx, customer_id, wanted.address)
         orders.create(
@@ -158,21 +149,32 @@ def _reserve(shop: Shop, wanted: Placement) -> Order | Quote:
                 fingerprint=wanted.fingerprint(),
             ),
         )
+        request = None
         if totals.total and wanted.token:
-            payments.open_payment(
+            request = payments.open_payment(
                 tx, order_id=order.id, gateway=shop.gateway.name, token=wanted.token, amount=totals.total
             )
-        begun = get(tx, order.id)
         shop.fault("checkout.before_reserve_commit")
         tx.commit()
-        return _quote(tx, lines, totals, wanted.address, email) if shop.dry_run else begun
+        return _quote(tx, lines, totals, wanted.address, email) if shop.dry_run else _Begun(order.id, request)
 
 
-def _ask(shop: Shop, order_id: str) -> payments.Outcome:
-    """The gateway, with no transaction open."""
+def _resume(shop: Shop, wanted: Placement) -> _Begun | Order:
+    """The order that this key has made already; this process goes on with it when no other is at work on it."""
     with shop.read() as tx:
-        payment = payments.of_order(tx, order_id)
-    return FREE if payment is None else payments.charge(shop, payments.request_for(payment))
+        seen = orders.find_by_key(tx, wanted.key)
+        assert seen, "a key stays"
+        _same(seen, wanted)
+        order = get(tx, seen.order_id)
+        payment = payments.of_order(tx, order.id)
+        abandoned = not process.is_alive(row_by_number(tx, order.number).process)
+    if order.status != "pending":
+        return order
+    if abandoned and not shop.dry_run:
+        with shop.work("checkout.resume", order.number) as tx:
+            orders.adopt(tx, order.id)
+            tx.commit()
+    return _Begun(order.id, payments.request_for(payment) if payment else None)
 
 
 def _answer(shop: Shop, order: Order) -> Order:
@@ -184,11 +186,11 @@ def _answer(shop: Shop, order: Order) -> Order:
             hint="Repeat the command with the same key, or run `shopctl store recover`.",
             order=order.number,
         )
-    with shop.read() as tx:
-        row = row_by_number(tx, order.number)
-    if row.status == "cancelled" and row.problem:
-        problem = row.problem
-        raise Refused(problem["code"], problem["message"], hint=problem.get("hint"), **problem.get("details", {}))
+    if order.status == "cancelled":
+        with shop.read() as tx:
+            problem = row_by_number(tx, order.number).problem
+        if problem:
+            raise Refused(problem["code"], problem["message"], hint=problem.get("hint"), **problem.get("details", {}))
     # What happened to it since (shipped, delivered, cancelled by an operator) does not change the first answer.
     return replace(order, status="confirmed")
 
@@ -215,27 +217,28 @@ def _same(seen: Row, wanted: Placement) -> None:
         )
 
 
-def _cart(tx: UnitOfWork, name: str) -> Row:
-    found = open_cart(tx, name)
-    if found is None or (found.expires_at <= tx.now and found.claimed_by is None):
+def _basket(tx: UnitOfWork, name: str) -> Sequence[Row]:
+    """The cart with its lines, see queries/carts.py."""
+    found = basket(tx, name)
+    if not found or (found[0].expires_at <= tx.now and found[0].claimed_by is None):
         raise unknown_cart(tx, name)
-    if found.claimed_by is not None and tx.action:
-        raise carts.in_checkout(found.handle)
+    if found[0].claimed_by is not None and tx.action:
+        raise carts.in_checkout(found[0].handle)
     return found
 
 
 def _priced(
-    shop: Shop, tx: UnitOfWork, cart: Row, address: Mapping[str, str], method: str | None
+    shop: Shop, tx: UnitOfWork, found: Sequence[Row], address: Mapping[str, str], method: str | None
 ) -> tuple[Sequence[Row], Totals]:
-    """The cart's lines, all of them for sale, and what they cost at this address."""
-    lines = tx.rows(LINES, {"cart_id": cart.id})
+    """The lines of a basket, all of them for sale, and what they cost at this address."""
+    lines = [row for row in found if row.sku is not None]
     if not lines:
-        raise carts.empty(cart.handle)
+        raise carts.empty(found[0].handle)
     for line in lines:
         if line.status != "active":
             raise Refused("not_for_sale", f"{line.sku} is {line.status} and cannot be bought", sku=line.sku)
     place = (address["country"], address.get("region", ""))
-    taxes, shipping = rates.tax_rates_for(tx, *place), rates.shipping_rates_for(tx, *place)
+    taxes, shipping = rates.rates_for(tx, *place)
     if not taxes and shipping is None:
         shop.narrate("The shop has no tax and shipping rates: no tax is added and shipping is free.")
     elif shipping is None:
@@ -263,18 +266,22 @@ def _check_total(wanted: Placement, totals: Totals, currency: str) -> None:
         )
 
 
-def _hold(tx: UnitOfWork, cart_id: str, order: Owner, lines: Sequence[Row]) -> None:
+def _hold(tx: UnitOfWork, cart: Row, order: Owner, lines: Sequence[Row]) -> None:
     """Take over what the cart holds and hold the rest, pinned until the payment is resolved.
 
     A hold that fits no line any more (the SKU was untracked for a while, the line is smaller) is given back.
     """
     wanted = {line.sku: line.quantity for line in lines if line.tracked}
+    mine = _taken_over(tx, cart.id, order, wanted) if cart.holds else {}
+    missing = {sku: units - mine.get(sku, 0) for sku, units in wanted.items()}
+    reservations.hold(tx, order, {sku: n for sku, n in missing.items() if n > 0}, origin="checkout", pinned=True)
+
+
+def _taken_over(tx: UnitOfWork, cart_id: str, order: Owner, wanted: Mapping[str, int]) -> Mapping[str, int]:
     for sku, units in reservations.held_by_cart(tx, cart_id).items():
         if units > wanted.get(sku, 0):
             reservations.release_cart(tx, cart_id, sku)
-    mine = reservations.take_over(tx, cart_id, order)
-    missing = {sku: units - mine.get(sku, 0) for sku, units in wanted.items()}
-    reservations.hold(tx, order, {sku: n for sku, n in missing.items() if n > 0}, origin="checkout", pinned=True)
+    return reservations.take_over(tx, cart_id, order)
 
 
 def _quote(

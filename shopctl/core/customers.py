@@ -21,6 +21,7 @@ from shopctl.core.queries.customers import ERASED, addresses, customer_id, unkno
 from shopctl.core.shop import Shop, retried
 
 c, a = customers.c, customer_addresses.c
+_BY_EMAIL = sa.select(c.id).where(c.email_folded == sa.bindparam("folded"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,13 @@ def parse_address(data: object) -> dict[str, str]:
 def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: bool = False) -> str:
     """The id of the account of an e-mail address, made when it is new."""
     folded = text.fold(email)
-    statement = stores.insert_new(tx.connection, customers).values(
-        id=new_id(),
-        email=email,
-        email_folded=folded,
-        name=name,
-        registered=registered,
-        created_at=tx.now,
-        updated_at=tx.now,
-    )
-    made = tx.execute(statement.on_conflict_do_nothing(index_elements=["email_folded"])).rowcount
-    account = str(tx.execute(sa.select(c.id).where(c.email_folded == folded)).scalar_one())
-    if made:
-        outbox.add(tx, "customer.added", account, registered=registered)
+    new = {"email": email, "email_folded": folded, "name": name, "registered": registered}
+    insert = stores.insert_once(tx.connection, customers, "email_folded")
+    made = tx.row(insert, {"id": new_id(), **new, "created_at": tx.now, "updated_at": tx.now})
+    if made is None:
+        return str(tx.execute(_BY_EMAIL, {"folded": folded}).scalar_one())
+    account = str(made.id)
+    outbox.add(tx, "customer.added", account, registered=registered)
     return account
 
 
@@ -96,10 +91,8 @@ def known(tx: UnitOfWork, emails: Iterable[str]) -> dict[str, str]:
 
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:
     """Keep an address with its customer, once."""
-    statement = stores.insert_new(tx.connection, customer_addresses).values(
-        id=new_id(), customer_id=customer_id, address=dict(address), created_at=tx.now
-    )
-    tx.execute(statement.on_conflict_do_nothing(index_elements=["customer_id", "address"]))
+    insert = stores.insert_once(tx.connection, customer_addresses, "customer_id", "address")
+    tx.execute(insert, {"id": new_id(), "customer_id": customer_id, "address": dict(address), "created_at": tx.now})
 
 
 def address_by_id(tx: UnitOfWork, address_id: str) -> dict[str, str]:

@@ -50,7 +50,9 @@ def add_all(tx: UnitOfWork, topic: str, found: Iterable[tuple[str, Mapping[str, 
     same = {"topic": topic, "actor": tx.actor, "request_id": tx.request_id, "attempts": 0}
     same |= {"state": "pending" if waiting else "done", "due_at": tx.now, "created_at": tx.now}
     same |= {"done_at": None if waiting else tx.now}
-    tx.insert(outbox, [{"id": new_id(), "subject": subject, "payload": payload, **same} for subject, payload in found])
+    tx.insert_at_commit(
+        outbox, [{"id": new_id(), "subject": subject, "payload": payload, **same} for subject, payload in found]
+    )
 
 
 def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:

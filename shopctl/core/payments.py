@@ -85,8 +85,8 @@ def give_back(shop: Shop, refund: Row) -> str | None:
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amount: int) -> None:
-    """Write what is about to be asked, with the key that it will be asked under."""
+def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amount: int) -> ChargeRequest:
+    """Write what is about to be asked, with the key that it will be asked under; the question."""
     row = {
         "id": new_id(),
         "order_id": order_id,
@@ -95,8 +95,10 @@ def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amo
         "amount": amount,
         "captured": 0,
     }
-    row |= {"gateway_key": f"order-{order_id}", "currency": tx.facts.currency, "state": "pending"}
+    asked = ChargeRequest(f"order-{order_id}", amount, tx.facts.currency, token, order_id)
+    row |= {"gateway_key": asked.key, "currency": asked.currency, "state": "pending"}
     tx.insert(payments, [{**row, "created_at": tx.now, "updated_at": tx.now}])
+    return asked
 
 
 def take_in(tx: UnitOfWork, paid: Mapping[str, External]) -> None:
@@ -149,7 +151,7 @@ def known_references(tx: UnitOfWork, names: Sequence[str]) -> dict[str, int]:
 
 def of_order(tx: UnitOfWork, order_id: str) -> Row | None:
     """The order's payment, with the order's number; None when its total was 0."""
-    return tx.row(_NUMBERED.where(payments.c.order_id == order_id))
+    return tx.row(_OF_ORDER, {"k_id": order_id})
 
 
 def request_for(payment: Row) -> ChargeRequest:
@@ -166,15 +168,15 @@ def record(tx: UnitOfWork, payment: Row, outcome: Outcome, *, give_up: bool = Fa
     state = lifecycle.step(lifecycle.PAYMENT, payment.state, verb, "The payment")
     found = outcome.charge
     tx.execute(
-        sa.update(payments)
-        .where(payments.c.id == payment.id)
-        .values(
-            state=state,
-            reference=found.reference if found and verb != "lose" else payment.reference,
-            captured=found.amount if found and state == "captured" else 0,
-            decline_code=found.decline_code if found else None,
-            updated_at=tx.now,
-        )
+        _ANSWERED,
+        {
+            "k_id": payment.id,
+            "state": state,
+            "reference": found.reference if found and verb != "lose" else payment.reference,
+            "captured": found.amount if found and state == "captured" else 0,
+            "decline_code": found.decline_code if found else None,
+            "updated_at": tx.now,
+        },
     )
     attempt = {"id": new_id(), "payment_id": payment.id, "verb": verb, "outcome": state, "at": tx.now}
     tx.insert(payment_attempts, [attempt])
@@ -253,8 +255,10 @@ def _tell(tx: UnitOfWork, what: str, payment_id: str, of: Row) -> None:
 _TOPICS = {"failed": "declined"}
 """The state of a payment as people call what happened, where that is another word."""
 _ASKABLE = payments.c.gateway != EXTERNAL
+_id = sa.bindparam("k_id", type_=payments.c.id.type)
 _NUMBERED = sa.select(payments, orders.c.number).join(orders, orders.c.id == payments.c.order_id)
-
+_OF_ORDER = _NUMBERED.where(payments.c.order_id == _id)
+_ANSWERED = sa.update(payments).where(payments.c.id == _id)
 _PENDING = (
     sa.select(refunds, payments.c.reference.label("charge_reference"), orders.c.number)
     .join(payments, payments.c.id == refunds.c.payment_id)

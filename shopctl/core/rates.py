@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from shopctl.core import outbox
 from shopctl.core.db.tables import MAX_QUANTITY, shipping_rates, tax_rates
-from shopctl.core.db.types import new_id
+from shopctl.core.db.types import Flag, new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money
 from shopctl.core.domain.facts import Facts
@@ -45,33 +45,47 @@ class Kind:
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def tax_rates_for(tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None) -> list[TaxRate]:
-    """The tax rates that hold in a place now, or held there at another time."""
-    c = tax_rates.c
-    columns = (c.name, c.country, c.region, c.parts_per_million, c.included, c.on_shipping)
-    here = _in_force(tax_rates, country, region, at or tx.now)
-    return [TaxRate(*row) for row in tx.rows(sa.select(*columns).where(*here))]
-
-
-def shipping_rates_for(
+def rates_for(
     tx: UnitOfWork, country: str, region: str, *, at: datetime | None = None
-) -> list[ShippingRate] | None:
-    """The shipping rates that hold in a place now, or held there at another time; None when the shop has no shipping
-    rates at all (then it is free).
+) -> tuple[list[TaxRate], list[ShippingRate] | None]:
+    """The tax and the shipping rates that hold in a place now, or held there at another time. None instead of shipping
+    rates when the shop has none at all (then it is free).
     """
-    c = shipping_rates.c
-    columns = (c.name, c.country, c.region, c.amount, c.min_weight_grams, c.max_weight_grams)
-    bounds = (c.min_total, c.max_total, c.free_above)
-    here = _in_force(shipping_rates, country, region, at or tx.now)
-    rows = tx.rows(sa.select(*columns, *bounds).where(*here))
-    if rows:
-        return [ShippingRate(*row) for row in rows]
-    return [] if tx.row(sa.select(c.id).limit(1)) else None
+    place = {"country": country, "region": region.upper(), "at": at or tx.now}
+    taxes, shipping = [], []
+    for kind, name, where, part, *rest in tx.rows(_IN_FORCE, place):
+        if kind == TAX.name:
+            amount, included, on_shipping, *_ = rest
+            taxes.append(TaxRate(name, where, part, amount, included, on_shipping))
+        else:
+            amount, _, _, *bounds = rest
+            shipping.append(ShippingRate(name, where, part, amount, *bounds))
+    if not shipping and tx.row(_ANY_SHIPPING) is None:
+        return taxes, None
+    return taxes, shipping
 
 
-def _in_force(table: sa.Table, country: str, region: str, at: datetime) -> tuple[Any, ...]:
-    c = table.c
-    return (c.country.in_(("", country)), c.region.in_(("", region.upper())), *rates_read.holding(table, at))
+def _in_force() -> sa.CompoundSelect[Any]:
+    """Both tables at once: a checkout asks for both, and each question is a round trip."""
+    t, s, no, none = tax_rates.c, shipping_rates.c, sa.literal(False, Flag()), sa.null()
+    at = sa.bindparam("at", type_=t.valid_from.type)
+
+    def here(table: sa.Table) -> tuple[Any, ...]:
+        c = table.c
+        of_place = (c.country.in_(("", sa.bindparam("country"))), c.region.in_(("", sa.bindparam("region"))))
+        return (*of_place, *rates_read.holding(table, at))
+
+    taxes = (sa.literal("tax"), t.name, t.country, t.region, t.parts_per_million, t.included, t.on_shipping)
+    shipping = (sa.literal("shipping"), s.name, s.country, s.region, s.amount, no, no)
+    bounds = (s.min_weight_grams, s.max_weight_grams, s.min_total, s.max_total, s.free_above)
+    return sa.union_all(
+        sa.select(*taxes, *(none for _ in bounds)).where(*here(tax_rates)),
+        sa.select(*shipping, *bounds).where(*here(shipping_rates)),
+    )
+
+
+_IN_FORCE = _in_force()
+_ANY_SHIPPING = sa.select(shipping_rates.c.id).limit(1)
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------

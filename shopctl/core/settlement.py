@@ -5,9 +5,8 @@ Everything here may be killed at any line and run again: the second run finds wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shopctl.core import cart, orders, payments, process, reservations, stock
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -15,7 +14,7 @@ from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import Refused, ShopError, StillPending
 from shopctl.core.payments import Outcome
-from shopctl.core.queries.orders import Order, get, row_by_number
+from shopctl.core.queries.orders import Order, built, get, row_by_number
 from shopctl.core.reservations import Owner
 from shopctl.core.shop import Shop
 
@@ -43,47 +42,48 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
     that comes in after the order was cancelled is refunded.
     """
     with shop.work("checkout.settle", order_id) as tx:
-        order = orders.lock(tx, order_id)
+        order, lines = orders.lock(tx, order_id), orders.lines_of(tx, order_id)
         payment = payments.of_order(tx, order_id)
+        status = order.status
         state = "captured" if payment is None else payments.record(tx, payment, outcome, give_up=give_up)
         if order.in_flight and state not in UNRESOLVED_PAYMENTS:
             if state == "captured":
-                _confirm(tx, order, payment)
+                status = _confirm(tx, order, lines, payment)
             else:
-                _give_up(tx, order, _problem(order, payment, outcome))
+                status = _give_up(tx, order, _problem(order, payment, outcome))
         elif not order.in_flight and state == "captured" and order.status == "cancelled" and payment is not None:
             if payments.open_refund(tx, payment.id, reason="the money came after the order was cancelled"):
                 orders.correct(tx, order.id, _late(order))
         elif order.in_flight:
             orders.leave(tx, order.id)
-        shown = get(tx, order_id)
         shop.fault("settle.before_commit")
         tx.commit()
     shop.fault("settle.after_commit")
-    payments.finish_refunds(shop, order_id=order_id)
-    return shown
+    if status == "cancelled":
+        payments.finish_refunds(shop, order_id=order_id)
+    return replace(built(order, lines), status=status)
 
 
-def _confirm(tx: UnitOfWork, order: Row, payment: Row | None) -> None:
+def _confirm(tx: UnitOfWork, order: Row, lines: Sequence[Row], payment: Row | None) -> str:
+    """The order's new status."""
     owner = _owner(order)
     committed = list(reservations.commit(tx, order.id))
-    missing = _missing(orders.lines_of(tx, order.id), committed)
+    missing = _missing(lines, committed)
     if missing:
         try:
-            with tx.connection.begin_nested():
+            with tx.savepoint():
                 reservations.hold(tx, owner, missing, origin="checkout")
         except Refused:
-            _give_up_paid(tx, order, payment, committed)
-            return
+            return _give_up_paid(tx, order, lines, payment, committed)
         committed += reservations.commit(tx, order.id)
-    orders.allocate(tx, order.id, committed)
-    orders.advance(tx, order, "confirm")
+    orders.allocate(tx, order.id, lines, committed)
     if order.cart_id:
         cart.drop_lines(tx, order.cart_id)
         cart.unclaim(tx, order.cart_id, order.id)
+    return orders.advance(tx, order, "confirm")
 
 
-def _missing(lines: Any, committed: list[Row]) -> dict[str, int]:
+def _missing(lines: Sequence[Row], committed: Sequence[Row]) -> dict[str, int]:
     """Units that were paid for and are not held any more: none, unless somebody tampered with a pinned hold."""
     needed = {line.sku: line.quantity for line in lines if line.tracked}
     for row in committed:
@@ -91,21 +91,23 @@ def _missing(lines: Any, committed: list[Row]) -> dict[str, int]:
     return {sku: units for sku, units in needed.items() if units > 0}
 
 
-def _give_up_paid(tx: UnitOfWork, order: Row, payment: Row | None, committed: list[Row]) -> None:
+def _give_up_paid(
+    tx: UnitOfWork, order: Row, lines: Sequence[Row], payment: Row | None, committed: Sequence[Row]
+) -> str:
     """Paid, but the goods are gone: the money goes back, and the order says so."""
-    orders.allocate(tx, order.id, committed)
+    orders.allocate(tx, order.id, lines, committed)
     stock.uncommitted_units(tx, order.id, f"order {order.number}")
     orders.cancel_allocations(tx, order.id)
     message = f"The stock of order {order.number} was gone when its payment arrived; the payment is refunded"
-    _give_up(tx, order, {"code": "insufficient_stock", "message": message})
     if payment is not None:
         payments.open_refund(tx, payment.id, reason="the stock was gone")
+    return _give_up(tx, order, {"code": "insufficient_stock", "message": message})
 
 
-def _give_up(tx: UnitOfWork, order: Row, problem: Mapping[str, object]) -> None:
+def _give_up(tx: UnitOfWork, order: Row, problem: Mapping[str, object]) -> str:
     claimed = cart.unclaim(tx, order.cart_id, order.id)
     reservations.give_back(tx, order.id, cart.owner(claimed))
-    orders.advance(tx, order, "cancel", note=str(problem["code"]), problem=problem)
+    return orders.advance(tx, order, "cancel", note=str(problem["code"]), problem=problem)
 
 
 def _problem(order: Row, payment: Row | None, outcome: Outcome) -> dict[str, object]:

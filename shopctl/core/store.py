@@ -76,6 +76,7 @@ def init(url: sa.URL, facts: Facts, *, actor: str, now: datetime | None = None) 
 
 def info(shop: Shop) -> dict[str, Any]:
     """What the shop is, how much is in it, and its rules with where each value comes from."""
+    version = schema.version(shop.engine)
     with shop.read() as tx:
         counts = overview.counts(tx)
         rules = settings.shown(tx)
@@ -83,7 +84,7 @@ def info(shop: Shop) -> dict[str, Any]:
         "id": shop.facts.id,
         "name": shop.facts.name,
         "currency": shop.facts.currency,
-        "schema": schema.HEAD,
+        "schema": version,
         "dialect": shop.engine.dialect.name,
         "home": str(shop.home),
         "gateway": shop.gateway.name,
@@ -92,15 +93,15 @@ def info(shop: Shop) -> dict[str, Any]:
     }
 
 
-def migrate(store_url: str, *, lock_wait: float, dry_run: bool) -> dict[str, Any]:
-    """Bring a store's schema to this release's; what it was and is. A dry run does it and takes it back."""
+def migrate(store_url: str, *, lock_wait: float, dry_run: bool, contract: bool = False) -> schema.Upgrade:
+    """Bring a store's schema to this release's, as far as the release before can follow; or, with `contract`, all the way."""
     engine = stores.open_engine(stores.parse_url(store_url), lock_wait=lock_wait)
-    before = schema.version(engine)
-    if before is None:
-        raise failures.not_a_shop()
-    if before < schema.HEAD:
-        schema.upgrade(engine, dry_run=dry_run)
-    return {"before": before, "after": schema.HEAD, "changed": before < schema.HEAD}
+    try:
+        if schema.version(engine) is None:
+            raise failures.not_a_shop()
+        return schema.upgrade(engine, contract=contract, dry_run=dry_run)
+    finally:
+        engine.dispose()
 
 
 def without_password(store_url: str) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,11 +16,13 @@ import sqlalchemy as sa
 
 from shopctl.core import cart, checkout, orders, outbox, reservations, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
-from shopctl.core.db.tables import products
+from shopctl.core.db.tables import metadata, products
+from shopctl.core.db.types import Instant
 from shopctl.core.errors import Refused, StillPending
 from shopctl.core.imports.orders.take import import_orders
 from shopctl.core.ports import Document, IndexAnswer, IndexQuery
 from shopctl.core.shop import Shop
+from shopctl.core.verify import schema
 from tests import shops
 
 Entry = dict[str, Any]
@@ -99,13 +99,11 @@ def live(directory: Path) -> None:
     with shop.work("outbox.delivered") as tx:
         outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
         tx.commit()
-    shop.engine.dispose()
 
 
-def copy(source: Path, target: Path) -> Shop:
-    """A copy of the shop in `source`, opened, with an index that has everything."""
-    shutil.copytree(source, target, dirs_exist_ok=True)
-    shop = shops.reopen(target)
+def copy(directory: Path) -> Shop:
+    """A copy of that shop in `directory`, opened, with an index that has everything."""
+    shop = shops.copy_of(live, directory)
     with shop.read() as tx:
         known = {row.id: row.version for row in tx.rows(sa.select(products.c.id, products.c.version))}
     return shop.but(index=FakeIndex(known))
@@ -121,68 +119,69 @@ def payment(number: int) -> str:
 
 def row(table: str, source: str, **changed: str) -> str:
     """The INSERT of another row like that of `source`, with other (SQL) values in some columns and a new id."""
-    with closing(sqlite3.connect(":memory:")) as memory:
-        memory.execute(_DDL[table])
-        names = [column[1] for column in memory.execute(f"PRAGMA table_info({table})")]
-    if "id" in names:
-        changed.setdefault("id", "'00000000-0000-7000-8000-000000000000'")
-    if "seq" in names:
-        changed.setdefault("seq", "NULL")
-    values = ", ".join(changed.get(name, name) for name in names)
-    return f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {source} LIMIT 1"
-
-
-def _ddl() -> dict[str, str]:
-    from sqlalchemy.dialects import sqlite
-    from sqlalchemy.schema import CreateTable
-
-    from shopctl.core.db.tables import metadata
-
-    return {name: str(CreateTable(table).compile(dialect=sqlite.dialect())) for name, table in metadata.tables.items()}
-
-
-_DDL = _ddl()
+    names = [column.name for column in metadata.tables[table].c]
+    new = {"id": "'00000000-0000-7000-8000-000000000000'", "seq": f"(SELECT max(seq) + 1 FROM {table})", **changed}
+    values = ", ".join(new.get(name, name) for name in names)
+    return f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table} WHERE {source} LIMIT 1"
 
 
 def run(shop: Shop, *statements: str, fenced: bool = False) -> None:
-    """Write into the file behind the shop's back; without `fenced` no constraint is in the way but UNIQUE and STRICT."""
-    with closing(_file(shop)) as connection:
-        if not fenced:
-            connection.execute("PRAGMA ignore_check_constraints=ON")
-        connection.execute(f"PRAGMA foreign_keys={'ON' if fenced else 'OFF'}")
+    """Write into the store behind the shop's back; `:long_ago` is a moment before anything happened.
+
+    Without `fenced` no FOREIGN KEY is in the way, and on SQLite no CHECK.
+    """
+    with behind(shop) as connection:
+        for switch in () if fenced else _FENCES_OFF[connection.dialect.name]:
+            connection.exec_driver_sql(switch)
+        if fenced and connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
         for statement in statements:
-            connection.execute(statement)
-        connection.commit()
+            text = sa.text(statement)
+            connection.execute(text.bindparams(_LONG_AGO) if ":long_ago" in statement else text)
 
 
-def unfence(shop: Shop, table: str) -> None:
-    """Make a table again without its UNIQUE constraints, unique indexes and STRICT."""
-    with closing(_file(shop)) as connection:
-        connection.execute("PRAGMA legacy_alter_table=ON")
-        find = "SELECT sql FROM sqlite_schema WHERE type = ? AND tbl_name = ? AND sql IS NOT NULL"
-        (made,) = connection.execute(find, ("table", table)).fetchone()
-        indexes = [sql for (sql,) in connection.execute(find, ("index", table)) if "UNIQUE" not in sql]
-        plain = re.sub(r",\s*CONSTRAINT uq_\w+ UNIQUE \([^)]*\)", "", made).replace("STRICT", "")
-        connection.execute(f"ALTER TABLE {table} RENAME TO old")
-        connection.execute(plain)
-        connection.execute(f"INSERT INTO {table} SELECT * FROM old")
-        connection.execute("DROP TABLE old")
-        for sql in indexes:
-            connection.execute(sql)
-        connection.commit()
+_LONG_AGO = sa.bindparam("long_ago", datetime(1970, 1, 2, tzinfo=UTC), type_=Instant())
+_FENCES_OFF = {
+    "sqlite": ("PRAGMA ignore_check_constraints=ON",),
+    "postgresql": ("SET LOCAL session_replication_role = replica",),
+}
 
 
-def overwrite(shop: Shop, table: str) -> None:
-    """Overwrite the first page of a table with garbage."""
-    shop.engine.dispose()
-    with closing(_file(shop)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        find = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?"
-        (page,) = connection.execute(find, (table,)).fetchone()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-    with (shop.home.parent.parent / "shop.db").open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * size)
+@contextmanager
+def behind(shop: Shop) -> Iterator[sa.Connection]:
+    """A transaction in the shop's store that no shop knows of."""
+    engine = sa.create_engine(shops.store_url(shop.home.parent.parent), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
+def unfence(shop: Shop, name: str) -> None:
+    """Remove a constraint or an index, where `run` would be refused because of it."""
+    (table,) = (table for table in metadata.tables.values() if name in schema.fences(table))
+    with behind(shop) as connection:
+        if name in {index.name for index in table.indexes}:
+            connection.exec_driver_sql(f"DROP INDEX {name}")
+        elif connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} DROP CONSTRAINT {name}")
+        elif name.startswith("uq_"):
+            rebuild(connection, table.name, lambda sql: re.sub(rf",\s*CONSTRAINT {name} UNIQUE \([^)]*\)", "", sql))
+
+
+def rebuild(connection: sa.Connection, table: str, edit: Callable[[str], str]) -> None:
+    """Make a table of SQLite again, with its indexes, by another CREATE TABLE."""
+    find = sa.text("SELECT sql FROM sqlite_schema WHERE type = :type AND tbl_name = :table AND sql IS NOT NULL")
+    made = connection.execute(find, {"type": "table", "table": table}).scalar_one()
+    indexes = connection.execute(find, {"type": "index", "table": table}).scalars().all()
+    assert edit(made) != made
+    for sql in (
+        "PRAGMA legacy_alter_table=ON",
+        f"ALTER TABLE {table} RENAME TO old",
+        edit(made),
+        f"INSERT INTO {table} SELECT * FROM old",
+        "DROP TABLE old",
+        *indexes,
+    ):
+        connection.exec_driver_sql(sql)
 
 
 def edit_ledger(shop: Shop, edit: Callable[[list[Entry]], Sequence[Entry]]) -> None:
@@ -190,7 +189,3 @@ def edit_ledger(shop: Shop, edit: Callable[[list[Entry]], Sequence[Entry]]) -> N
     assert isinstance(shop.gateway, SandboxGateway)
     lines = [dict(line) for line in shop.gateway.entries()]
     shop.gateway.ledger.write_text("".join(json.dumps(line) + "\n" for line in edit(lines)))
-
-
-def _file(shop: Shop) -> sqlite3.Connection:
-    return sqlite3.connect(shop.home.parent.parent / "shop.db")

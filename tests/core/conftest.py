@@ -6,16 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import servers, shops
+from tests import shops
 
 
 @pytest.fixture(autouse=True, params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
     """The store that `tests.shops` makes shops on."""
     kind: str = request.param
-    monkeypatch.setenv("SHOPCTL_TEST_STORE", kind)
-    if kind == "postgres":
-        monkeypatch.setenv("SHOPCTL_TEST_POSTGRES", servers.postgres().render_as_string(hide_password=False))
-    yield kind
-    shops.close_all()
-    servers.drop_databases()
+    with shops.on(kind):
+        yield kind

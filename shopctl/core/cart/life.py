@@ -16,6 +16,18 @@ from shopctl.core.queries.customers import customer_id
 from shopctl.core.shop import Shop
 
 c = carts.c
+_id, _order = sa.bindparam("k_id", type_=c.id.type), sa.bindparam("k_order", type_=c.claimed_by.type)
+_CLAIMED = (
+    sa.update(carts)
+    .where(c.id == _id, c.version == sa.bindparam("k_version"), c.claimed_by.is_(None))
+    .values(version=c.version + 1)
+)
+_GIVEN_BACK = (
+    sa.update(carts)
+    .where(c.id == _id, c.claimed_by == _order)
+    .values(claimed_by=None, version=c.version + 1)
+    .returning(carts)
+)
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
@@ -75,23 +87,16 @@ def done(tx: UnitOfWork, cart: Row) -> CartView:
 
 def claim(tx: UnitOfWork, cart: Row, order_id: str) -> None:
     """Take a cart for one checkout, at the version that was read; Refused(cart_in_checkout) for the second."""
-    claimed = tx.execute(
-        sa.update(carts)
-        .where(c.id == cart.id, c.version == cart.version, c.claimed_by.is_(None))
-        .values(claimed_by=order_id, version=c.version + 1, updated_at=tx.now)
-    )
-    if claimed.rowcount != 1:
+    at = {"k_id": cart.id, "k_version": cart.version}
+    if tx.execute(_CLAIMED, {**at, "claimed_by": order_id, "updated_at": tx.now}).rowcount != 1:
         raise in_checkout(cart.handle)
 
 
 def unclaim(tx: UnitOfWork, cart_id: str, order_id: str) -> Row:
     """Give a cart back to its shopper with a new term; the cart."""
-    tx.execute(
-        sa.update(carts)
-        .where(c.id == cart_id, c.claimed_by == order_id)
-        .values(claimed_by=None, version=c.version + 1, updated_at=tx.now, expires_at=tx.now + tx.facts.cart_ttl)
-    )
-    return tx.rows(sa.select(carts).where(c.id == cart_id))[0]
+    until = tx.now + tx.facts.cart_ttl
+    given_back = tx.row(_GIVEN_BACK, {"k_id": cart_id, "k_order": order_id, "updated_at": tx.now, "expires_at": until})
+    return given_back or tx.rows(sa.select(carts).where(c.id == cart_id))[0]
 
 
 def expire_carts(tx: UnitOfWork, limit: int) -> int:

@@ -15,6 +15,7 @@ from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
 
 c = cart_lines.c
+_DROPPED = sa.delete(cart_lines).where(c.cart_id == sa.bindparam("k_cart"))
 
 
 def owner(cart: Row) -> Owner:
@@ -67,7 +68,7 @@ def empty_out(tx: UnitOfWork, cart_id: str) -> None:
 
 def drop_lines(tx: UnitOfWork, cart_id: str) -> None:
     """The claimed lines were bought. (A claimed cart cannot have grown others.)"""
-    tx.execute(sa.delete(cart_lines).where(c.cart_id == cart_id))
+    tx.execute(_DROPPED, {"k_cart": cart_id})
 
 
 # --- how it works --------------------------------------------------------------------------------------------------

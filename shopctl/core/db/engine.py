@@ -17,9 +17,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -33,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 from shopctl.core.db import failures
 from shopctl.core.db.types import Count
 from shopctl.core.domain.zones import offsets
-from shopctl.core.errors import BadInput, StillPending, StoreUnusable
+from shopctl.core.errors import BadInput, StillPending, StoreUnusable, TimedOut
 
 try:
     import fcntl
@@ -70,7 +71,7 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     """An engine over an existing store; the first statement may still find that it is none."""
     path = file_of(url)
     if path is None:
-        return _server_engine(url, lock_wait)
+        return _server_engine(url, read_only, lock_wait)
     if not path.is_file():
         raise StoreUnusable(
             "store_missing",
@@ -82,8 +83,9 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         sa.URL.create("sqlite+pysqlite", database=f"file:{_quoted(path)}", query={"uri": "true", "mode": mode}),
         hide_parameters=True,
         connect_args={"timeout": lock_wait},
+        # Given here and not by `engine.execution_options()`, whose engine costs each statement a tour of event listeners.
+        execution_options={"writer_lock": str(path) + "-writer", "lock_wait": lock_wait},
     )
-    engine = engine.execution_options(writer_lock=str(path) + "-writer", lock_wait=lock_wait)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -107,10 +109,11 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
     return engine
 
 
-def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
+def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
     engine = sa.create_engine(
         url,
         hide_parameters=True,
+        execution_options={"lock_wait": lock_wait},
         pool_timeout=lock_wait,
         pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
         pool_recycle=3600,
@@ -124,6 +127,7 @@ def _server_engine(url: sa.URL, lock_wait: float) -> sa.Engine:
         connection.execute(
             f"SET lock_timeout = {int(lock_wait * 1000)}; SET statement_timeout = {STATEMENT_SECONDS * 1000};"
             f"SET idle_in_transaction_session_timeout = {STATEMENT_SECONDS * 1000}; SET TIME ZONE 'UTC'"
+            f"; SET default_transaction_read_only = {'on' if read_only else 'off'}"
         )
         connection.autocommit = False
 
@@ -188,6 +192,13 @@ def writing(connection: sa.Connection) -> Iterator[None]:
         handle.close()
 
 
+def snapshot(connection: sa.Connection) -> sa.Connection:
+    """The connection, its next transaction a read of one moment, as it is on SQLite anyway; said in its BEGIN, at no cost."""
+    if connection.dialect.name != "postgresql":
+        return connection
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long one read may take, and whether anybody still waits for it."""
@@ -245,6 +256,9 @@ def _take_turn(handle: Any, seconds: float) -> None:
             raise failures.busy(seconds)
 
 
+_SERVER_CLOCK = sa.select(sa.func.clock_timestamp())
+
+
 def system_clock() -> datetime:
     """This machine's clock. On Postgres it stands for the server's, see `now`."""
     return datetime.now(UTC)
@@ -253,7 +267,7 @@ def system_clock() -> datetime:
 def now(connection: sa.Connection, clock: Clock, latest: sa.Select[Any]) -> datetime:
     """The time of a unit of work: on Postgres the server's clock, otherwise never before the latest time written."""
     if clock is system_clock and connection.dialect.name == "postgresql":
-        return connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+        return connection.execute(_SERVER_CLOCK).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
     written = connection.execute(latest).scalar()
     current = clock()
     return max(current, written) if written else current
@@ -276,8 +290,13 @@ def append_audit(connection: sa.Connection, insert: sa.Insert, entry: Mapping[st
     if connection.dialect.name != "postgresql":
         connection.execute(insert, entry)
         return None
-    seq, transaction = connection.execute(insert.returning(insert.table.c.seq, _RECEIPT), entry).one()
+    seq, transaction = connection.execute(_with_receipt(insert), entry).one()
     return Receipt(seq, entry["request_id"], transaction)
+
+
+@cache
+def _with_receipt(insert: sa.Insert) -> sa.Insert:
+    return insert.returning(insert.table.c.seq, _RECEIPT)
 
 
 def commit(engine: sa.Engine, transaction: sa.Transaction, receipt: Receipt | None) -> None:
@@ -326,19 +345,41 @@ def _came_true(engine: sa.Engine, receipt: Receipt) -> bool:
 def next_order_numbers(connection: sa.Connection, numbers: sa.Column[Any], count: int) -> Sequence[int]:
     """The next order numbers: unique, increasing, gaps allowed. A shop's first is 1001."""
     if connection.dialect.name == "postgresql":
-        drawn = sa.select(sa.func.nextval("order_numbers")).select_from(
-            sa.func.generate_series(1, count).table_valued()
-        )
-        return sorted(int(number) for number in connection.execute(drawn).scalars())
+        return sorted(int(number) for number in connection.execute(_DRAWN, {"count": count}).scalars())
     # A writing transaction on SQLite is alone, so the largest number is stable until it ends.
-    last = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(numbers), 1000))).scalar_one())
+    last = int(connection.execute(_largest(numbers)).scalar() or 1000)
     return range(last + 1, last + 1 + count)
+
+
+_DRAWN = sa.select(sa.func.nextval("order_numbers")).select_from(
+    sa.func.generate_series(1, sa.bindparam("count", type_=Count())).table_valued()
+)
+
+
+@cache
+def _largest(numbers: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.max(numbers))
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that can say `on_conflict_do_nothing` / `on_conflict_do_update`, alike on both stores."""
+    return _insert(connection.dialect.name, table)
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, *unique: str) -> sa.Insert:
+    """An INSERT that leaves alone a row with the same `unique` columns, and returns the ids of the rows that it made."""
+    return _insert_once(connection.dialect.name, table, *unique)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
     # Only the dialect in use is loaded: the other costs a one-shot command 20 ms.
-    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
+@cache
+def _insert_once(dialect: str, table: sa.Table, *unique: str) -> sa.Insert:
+    made: sa.Insert = _insert(dialect, table).on_conflict_do_nothing(index_elements=unique).returning(table.c.id)
+    return made
 
 
 def overwrite_deleted(connection: sa.Connection) -> None:
@@ -353,6 +394,34 @@ def fold_log(engine: sa.Engine) -> None:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
+
+
+def migrating(connection: sa.Connection) -> None:
+    """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
+    briefly, because everybody who comes after it waits behind it: `patiently` tries again."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+
+def patiently(engine: sa.Engine, change: Callable[[], Changed]) -> Changed:
+    """Make a change to the schema; on a server anew, until it gets its locks or the wait is over."""
+    deadline = time.monotonic() + engine.get_execution_options().get("lock_wait", LOCK_WAIT_SECONDS)
+    while True:
+        try:
+            return change()
+        except exc.SQLAlchemyError as error:
+            meaning = failures.translate(error)
+            if isinstance(meaning, TimedOut) and engine.dialect.name == "postgresql" and time.monotonic() < deadline:
+                time.sleep(_LOCK_MILLISECONDS / 1000)  # whoever waited behind it goes first
+                continue
+            raise meaning or error from None
+
+
+_MIGRATING = 0x73686F7063746C
+"""The key of the advisory lock: "shopctl"."""
+_LOCK_MILLISECONDS = 500
+Changed = TypeVar("Changed")
 
 
 @contextmanager
@@ -385,17 +454,6 @@ def has_rivals(connection: sa.Connection) -> bool:
     return connection.dialect.name != "sqlite"
 
 
-@contextmanager
-def attempt(connection: sa.Connection) -> Iterator[Callable[[], None]]:
-    """Something that may fail against rivals: what is called for takes it back, with its locks. Alone, nothing has to be."""
-    if not has_rivals(connection):
-        yield lambda: None
-        return
-    savepoint = connection.begin_nested()
-    with savepoint:
-        yield savepoint.rollback
-
-
 class _json_items(FunctionElement[Any]):
     """The items of a JSON array, a row each."""
 
@@ -413,7 +471,34 @@ def json_rows(document: sa.ColumnElement[str], fields: Mapping[str, TypeEngine[A
     """Rows out of one JSON document, [[…], …], for a set-based statement that is built once; fields in their order."""
     item = _json_items(document).table_valued("value", name="item")
     value = [item.c.value.op("->>")(sa.literal_column(str(at))) for at in range(len(fields))]
-    return sa.select(*(sa.cast(found, kind).label(name) for found, (name, kind) in zip(value, fields.items(), strict=True)))
+    return sa.select(
+        *(sa.cast(found, kind).label(name) for found, (name, kind) in zip(value, fields.items(), strict=True))
+    )
+
+
+def enforced(connection: sa.Connection) -> set[str]:
+    """The names of all constraints and indexes of the store; on a server those that are valid, for it keeps others, too."""
+    if connection.dialect.name == "postgresql":
+        return set(connection.exec_driver_sql(_VALID).scalars())
+    made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
+    return {name for name, _ in made} | {name for _, sql in made for name in re.findall(r"CONSTRAINT (\w+)", sql)}
+
+
+_VALID = """
+SELECT conname FROM pg_constraint WHERE convalidated AND connamespace = current_schema()::regnamespace
+UNION SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indisvalid AND relnamespace = current_schema()::regnamespace
+"""
+
+
+def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | None:
+    """The types of a server's columns, by table and name; None on SQLite, where each value has its own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    tables = sa.inspect(connection).get_multi_columns()
+    return {
+        (name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found
+    }
 
 
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:

@@ -71,6 +71,9 @@ def _of_level() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(_LEVEL_KEY, [f"stock_levels.{name}" for name in _LEVEL_KEY])
 
 
+# schema_version: core/db/schema.py. One row, the store's schema; alembic_version says which releases may use it.
+schema_version = _table("schema_version", Column("version", Word, primary_key=True))
+
 # settings: core/settings.py. The shop's own facts (id, name, currency …), rules (hold_at …) and marks (last_sweep_at).
 settings = _table(
     "settings",

@@ -59,10 +59,10 @@ class Id(_StrictType):
 
 
 class Word(_StrictType):
-    """Text; the tables say by CHECK which words a state column takes."""
+    """Text, compared by code points; the tables say by CHECK which words a state column takes."""
 
     impl = Text
-    strict, native = Text(), Text()
+    strict, native = Text(), Text(collation="C")
 
 
 class Count(_StrictType):

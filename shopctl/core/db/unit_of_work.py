@@ -11,10 +11,11 @@ savepoint of the group's transaction, and its commit is durable when the group's
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -84,6 +85,7 @@ class UnitOfWork:
     group: Group | None = None
     connection: sa.Connection = field(init=False)
     now: datetime = field(init=False)
+    _at_commit: dict[sa.Table, list[Mapping[str, Any]]] = field(init=False, default_factory=dict)
     _open: ExitStack = field(init=False)
     _transaction: sa.Transaction | None = field(init=False)
 
@@ -112,6 +114,8 @@ class UnitOfWork:
         if self.action:
             opened.enter_context(stores.writing(self.connection))
             self.connection = self.connection.execution_options(writes=True)
+        else:
+            self.connection = stores.snapshot(self.connection)
         return self.connection.begin()
 
     def __exit__(
@@ -137,7 +141,22 @@ class UnitOfWork:
     def insert(self, table: sa.Table, rows: Rows) -> None:
         """Insert rows (columns as named); nothing for an empty list."""
         if rows:
-            self.connection.execute(sa.insert(table), rows)
+            self.connection.execute(_into(table), rows)
+
+    def insert_at_commit(self, table: sa.Table, rows: Rows) -> None:
+        """Insert rows that nobody reads in this transaction: all of a table in one statement, whoever wrote them."""
+        self._at_commit.setdefault(table, []).extend(rows)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """An error that leaves it takes back what was done inside, and nothing else of the transaction."""
+        before = {table: list(rows) for table, rows in self._at_commit.items()}
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            self._at_commit = before
+            raise
 
     def commit(self) -> None:
         """Make it all true, with its audit row; or, in a dry run, take it all back."""
@@ -146,6 +165,8 @@ class UnitOfWork:
         if self.dry_run:
             self._transaction.rollback()
             return
+        for table, rows in self._at_commit.items():
+            self.insert(table, rows)
         entry = {
             "at": self.now,
             "actor": self.actor,
@@ -159,6 +180,12 @@ class UnitOfWork:
             self._transaction.commit()
         else:
             stores.commit(self.engine, self._transaction, receipt)
+
+
+@cache
+def _into(table: sa.Table) -> sa.Insert:
+    """The INSERT of a table, made once; nobody wants the number that a row is given."""
+    return sa.insert(table).inline()
 
 
 class _translated:

@@ -45,7 +45,9 @@ def plan(wanted: Mapping[str, int], levels: Iterable[Level], start: int = 0) -> 
     by_sku: dict[str, dict[str, list[Level]]] = {sku: {} for sku in wanted}
     for level in levels:
         by_sku[level.sku].setdefault(level.warehouse, []).append(level)
-    has = {sku: {place: units for place, found in by.items() if (units := _units(found)) > 0} for sku, by in by_sku.items()}
+    has = {
+        sku: {place: units for place, found in by.items() if (units := _units(found)) > 0} for sku, by in by_sku.items()
+    }
     totals = {sku: sum(places.values()) for sku, places in has.items()}
     short = {sku: totals[sku] for sku, quantity in wanted.items() if totals[sku] < quantity}
     if short:

@@ -95,8 +95,7 @@ def _check_totals(tx: UnitOfWork, order: Row, address: Mapping[str, str]) -> Non
         BasketLine(line.sku, line.quantity, line.unit_price, line.taxable, line.requires_shipping, line.weight_grams)
         for line in lines_of(tx, order.id)
     ]
-    taxes = rates.tax_rates_for(tx, *place, at=order.created_at)
-    shipping = rates.shipping_rates_for(tx, *place, at=order.created_at)
+    taxes, shipping = rates.rates_for(tx, *place, at=order.created_at)
     there = pricing.price(basket, taxes, shipping, method=order.shipping_method)
     taxed = _amounts([asdict(part) for part in there.taxes])
     if (there.shipping, taxed) != (order.shipping, _amounts(order.taxes)):

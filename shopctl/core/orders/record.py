@@ -24,6 +24,15 @@ from shopctl.core.domain import lifecycle
 from shopctl.core.domain.pricing import Totals
 from shopctl.core.errors import Refused
 
+_id = sa.bindparam("k_id", type_=orders.c.id.type)
+_BY_KEY = sa.select(idempotency_keys).where(idempotency_keys.c.key == sa.bindparam("k_key"))
+_LOCKED = sa.select(orders).where(orders.c.id == _id).with_for_update()
+_LINES = sa.select(order_lines).where(order_lines.c.order_id == _id).order_by(order_lines.c.position)
+_ADVANCED = sa.update(orders).where(orders.c.id == _id).values(in_flight=False)
+_FINISHED = sa.update(idempotency_keys).where(
+    idempotency_keys.c.order_id == _id, idempotency_keys.c.finished_at.is_(None)
+)
+
 Entry = tuple[str, str | None, str, str | None]
 """Of a history: verb, status before and after, note."""
 
@@ -46,7 +55,7 @@ class NewOrder:
 
 def find_by_key(tx: UnitOfWork, key: str) -> Row | None:
     """The idempotency row of a key: order_id, fingerprint, finished_at."""
-    return tx.row(sa.select(idempotency_keys).where(idempotency_keys.c.key == key))
+    return tx.row(_BY_KEY, {"k_key": key})
 
 
 def next_number(tx: UnitOfWork) -> int:
@@ -94,7 +103,7 @@ def begin(tx: UnitOfWork, orders: Sequence[tuple[str, int, str, str]]) -> None:
 
 def lock(tx: UnitOfWork, order_id: str) -> Row:
     """The order's row, ours until the transaction ends."""
-    return tx.rows(sa.select(orders).where(orders.c.id == order_id).with_for_update())[0]
+    return tx.rows(_LOCKED, {"k_id": order_id})[0]
 
 
 def adopt(tx: UnitOfWork, order_id: str) -> None:
@@ -116,16 +125,11 @@ def advance(tx: UnitOfWork, order: Row, verb: str, *, note: str | None = None, p
     """Walk one step of the state machine; the new status. The order is no longer in flight, and its key is finished."""
     status = lifecycle.step(lifecycle.ORDER, order.status, verb, f"Order {order.number}")
     tx.execute(
-        sa.update(orders)
-        .where(orders.c.id == order.id)
-        .values(status=status, in_flight=False, problem=problem or order.problem, updated_at=tx.now)
+        _ADVANCED,
+        {"k_id": order.id, "status": status, "problem": problem or order.problem, "updated_at": tx.now},
     )
     if order.in_flight:
-        tx.execute(
-            sa.update(idempotency_keys)
-            .where(idempotency_keys.c.order_id == order.id, idempotency_keys.c.finished_at.is_(None))
-            .values(finished_at=tx.now)
-        )
+        tx.execute(_FINISHED, {"k_id": order.id, "finished_at": tx.now})
     _event(tx, order.id, order.number, status, (verb, order.status, status, note))
     return status
 
@@ -143,16 +147,16 @@ def send_to(tx: UnitOfWork, order: Row, address: Mapping[str, str]) -> None:
 
 
 def lines_of(tx: UnitOfWork, order_id: str) -> Sequence[Row]:
-    return tx.rows(sa.select(order_lines).where(order_lines.c.order_id == order_id).order_by(order_lines.c.position))
+    return tx.rows(_LINES, {"k_id": order_id})
 
 
-def allocate(tx: UnitOfWork, order_id: str, committed: Sequence[Row]) -> None:
-    """Write which warehouse owes which units of which line, from the committed reservations.
+def allocate(tx: UnitOfWork, order_id: str, lines: Sequence[Row], committed: Sequence[Row]) -> None:
+    """Write which warehouse owes which units of which of the order's lines, from the committed reservations.
 
     A SKU may stand in several lines (each with its own price): its units are shared out in the order of the lines.
     """
     owed: dict[str, dict[str, int]] = {}
-    for line in lines_of(tx, order_id):
+    for line in lines:
         owed.setdefault(line.sku, {})[line.id] = line.quantity
     rows = []
     for held in committed:

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from shopctl.core.db import types
-from shopctl.core.db.tables import cart_lines, carts, customers, products, variants
+from shopctl.core.db.tables import cart_lines, carts, customers, products, reservations, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
@@ -89,6 +89,23 @@ LINES = (
     .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
+_OF_CART = (carts.c.id, carts.c.handle, carts.c.version, carts.c.customer_id, carts.c.claimed_by, carts.c.expires_at)
+_holds = sa.exists().where(
+    reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", reservations.c.state == "held"
+)
+_BASKET = (
+    sa.select(
+        *_OF_CART, customers.c.email, sa.type_coerce(_holds, types.Flag()).label("holds"), *LINES.selected_columns
+    )
+    .outerjoin(customers, customers.c.id == carts.c.customer_id)
+    .outerjoin(cart_lines, cart_lines.c.cart_id == carts.c.id)
+    .outerjoin(variants, variants.c.sku == cart_lines.c.sku)
+    .outerjoin(products, products.c.id == variants.c.product_id)
+    .where(carts.c.state == "open")
+    .order_by(cart_lines.c.added_at, cart_lines.c.sku)
+)
+_BASKET_BY_HANDLE = _BASKET.where(carts.c.handle_folded == sa.bindparam("folded"))
+_BASKET_BY_ID = _BASKET.where(carts.c.id == sa.bindparam("cart_id"))
 _BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), carts.c.state == "open")
 _BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), carts.c.state == "open")
 _signpost = carts.alias()
@@ -114,6 +131,17 @@ def open_cart(tx: UnitOfWork, name: str) -> Row | None:
         return cart
     led_to = tx.row(_BY_SIGNPOST, folded)  # the latest merge counts: an older one may have been another customer's
     return led_to if led_to is not None and led_to.state == "open" and led_to.customer_id else None
+
+
+def basket(tx: UnitOfWork, name: str) -> Sequence[Row]:
+    """The open cart of a name, however old, with its owner's e-mail address, whether it holds units, and its lines as LINES
+    has them: a row for each line, one without a SKU for an empty cart, none where there is no cart.
+    """
+    rows = [] if is_address(name) else tx.rows(_BASKET_BY_HANDLE, {"folded": text.fold(name)})
+    if rows:
+        return rows
+    cart = open_cart(tx, name)
+    return [] if cart is None else tx.rows(_BASKET_BY_ID, {"cart_id": cart.id})
 
 
 def cart_of(tx: UnitOfWork, customer: str) -> Row | None:

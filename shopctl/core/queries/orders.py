@@ -172,7 +172,7 @@ def get(tx: UnitOfWork, order_id: str) -> Order:
 def of_rows(tx: UnitOfWork, rows: Sequence[Row]) -> list[Order]:
     """Orders with their lines, in the order of the rows: two statements, however many."""
     lines = _lines(tx, [row.id for row in rows])
-    return [_order(row, lines.get(row.id, [])) for row in rows]
+    return [built(row, lines.get(row.id, [])) for row in rows]
 
 
 def detail(tx: UnitOfWork, number: str) -> OrderDetail:
@@ -218,7 +218,9 @@ def _lines(tx: UnitOfWork, order_ids: Sequence[str]) -> dict[str, list[Row]]:
     return grouped
 
 
-def _order(row: Row, lines: Sequence[Row]) -> Order:
+def built(row: Row, lines: Sequence[Row]) -> Order:
+    """An order from its row and its lines."""
+
     def money(amount: int) -> Money:
         return Money(amount, row.currency)
 

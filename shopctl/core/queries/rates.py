@@ -46,7 +46,7 @@ class ShippingRateRow:
     valid_to: datetime | None
 
 
-def holding(table: sa.Table, moment: datetime) -> list[sa.ColumnElement[bool]]:
+def holding(table: sa.Table, moment: datetime | sa.ColumnElement[datetime]) -> list[sa.ColumnElement[bool]]:
     """Conditions for the rates that hold at a moment."""
     c = table.c
     return [c.valid_from <= moment, sa.or_(c.valid_to.is_(None), c.valid_to > moment)]

@@ -9,7 +9,16 @@ work.py        an operator's work: receive, adjust, transfer, set    counts.py  
 """
 
 from shopctl.core.stock.counts import Count, Counted, take_stock
-from shopctl.core.stock.ledger import COUNTERS, GENERAL, MOVES, Move, books_disagree, lock_levels, move, uncommitted_units
+from shopctl.core.stock.ledger import (
+    COUNTERS,
+    GENERAL,
+    MOVES,
+    Move,
+    books_disagree,
+    lock_levels,
+    move,
+    uncommitted_units,
+)
 from shopctl.core.stock.levels import ensure_levels, follow_policy, rewrite_level
 from shopctl.core.stock.opening import open_stock
 from shopctl.core.stock.warehouses import add_warehouse, edit_warehouse, make_warehouse

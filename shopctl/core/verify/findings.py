@@ -67,7 +67,8 @@ class Rule:
 
 def stream(tx: UnitOfWork, statement: sa.Select[Any], given: Mapping[str, object] | None = None) -> Iterator[Row]:
     """The rows of a query, never more than CHUNK of them in memory."""
-    yield from tx.execute(statement.execution_options(yield_per=CHUNK), given)
+    with tx.execute(statement.execution_options(yield_per=CHUNK), given) as rows:
+        yield from rows
 
 
 def capped(findings: Iterable[Finding]) -> Iterator[Finding]:

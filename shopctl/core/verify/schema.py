@@ -1,12 +1,13 @@
-"""What every row of every table promises, derived from tables.py. Checks 6, 23, 24, and SQLite's own, 28.
+"""What every row of every table promises, derived from tables.py. Checks 6, 23, 24; and 28, that the store is whole.
 
-The database refuses all of this as it is written; verify asks again, because a file can be written by others.
+The database refuses all of this as it is written; verify asks again, because a store can be written by others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import reduce
+from itertools import chain
 from operator import add
 from typing import Any
 
@@ -21,7 +22,7 @@ from shopctl.core.verify.findings import LIMIT, Rule, Violation
 JUDGED_ELSEWHERE = ("stock_levels", "orders", "refunds")
 """Tables whose CHECKs are checks of their own: 3, 8, 14."""
 
-DAMAGE = 28
+TYPES, DAMAGE = 24, 28
 
 Faults = Mapping[str, sa.ColumnElement[bool]]
 
@@ -95,14 +96,38 @@ RULES = (
         if _dangling(table)
     ),
 )
-SQLITE_RULES = tuple(
-    _rule(24, "integers", table, _not_integers(table), "{table} holds no integer in:{{faults}}")
+_INTEGERS = tuple(
+    _rule(TYPES, "integers", table, _not_integers(table), "{table} holds no integer in:{{faults}}")
     for table in metadata.sorted_tables
     if _not_integers(table)
 )
 
 
+def typed(tx: UnitOfWork) -> Iterator[Violation]:
+    """Check 24: every value is of its column's type. A server sees to that, so there it is the columns that are looked at."""
+    found = stores.column_types(tx.connection)
+    if found is None:
+        yield from chain.from_iterable(rule.find(tx, {}) for rule in _INTEGERS)
+        return
+    for column in chain.from_iterable(table.c for table in metadata.sorted_tables):
+        is_, should = found.get((column.table.name, column.name)), column.type.compile(tx.connection.dialect)
+        if is_ != should:
+            yield Violation(
+                TYPES, "column_typed", str(column), f"The column {column} is {is_ or 'missing'}, not {should}"
+            )
+
+
 def damage(tx: UnitOfWork) -> Iterator[Violation]:
-    """Check 28: what the database itself finds wrong with its file."""
+    """Check 28: what the database itself finds wrong with its file, and what of its schema is gone."""
     for complaint in stores.integrity(tx.connection, LIMIT + 1):
         yield Violation(DAMAGE, "integrity", "the store", f"The database finds: {complaint}")
+    there = stores.enforced(tx.connection)
+    for table in metadata.sorted_tables:
+        for name in sorted(fences(table) - there):
+            message = f"The constraint or index {name} of {table.name} is not there, or not valid"
+            yield Violation(DAMAGE, "schema", name, message)
+
+
+def fences(table: sa.Table) -> set[str]:
+    """The names of a table's constraints and indexes."""
+    return {str(part.name) for part in (*table.constraints, *table.indexes)}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from shopctl.core import customers, erasure
 from shopctl.core.queries import naming
 from shopctl.core.shop import Shop
 from tests import shops
+from tests.plans import plans, reads_through
 
 
 def kinds(found: list[naming.Named]) -> list[tuple[str, str]]:
@@ -44,17 +43,7 @@ def test_texts_that_contain_it(shop: Shop) -> None:
 
 
 def test_beginnings_are_read_from_an_index(shop: Shop) -> None:
-    plans: list[str] = []
     with shop.read() as tx:
-
-        def explain(connection: sa.Connection, cursor: object, statement: str, parameters: object, *_: object) -> None:
-            if not statement.startswith("EXPLAIN"):
-                raw = connection.connection.driver_connection
-                assert raw is not None
-                plans.extend(row[3] for row in raw.execute("EXPLAIN QUERY PLAN " + statement, parameters))
-
-        sa.event.listen(shop.engine, "before_cursor_execute", explain)
-        naming.beginning(tx, "12", 5)
-        sa.event.remove(shop.engine, "before_cursor_execute", explain)
-    assert len(plans) >= 5
-    assert not [plan for plan in plans if "SCAN" in plan or "TEMP B-TREE" in plan]
+        found = plans(tx, lambda: naming.beginning(tx, "12", 5))
+    assert len(found) >= 5
+    assert not [plan for plan in found if reads_through(plan)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
 
 from shopctl.core import cart, settings, stock
 from shopctl.core.db.tables import variants
@@ -14,6 +13,7 @@ from shopctl.core.errors import BadInput, NotFound, ShopError
 from shopctl.core.queries import carts, catalog, near, orders, reservations
 from shopctl.core.shop import Shop
 from tests import shops
+from tests.plans import plans, reads_through
 
 
 @pytest.fixture
@@ -54,17 +54,10 @@ def test_nothing_near(stocked: Shop) -> None:
 
 
 def test_only_an_index_is_asked(stocked: Shop) -> None:
-    asked: list[tuple[str, tuple[object, ...]]] = []
     with stocked.read() as tx:
-        sa.event.listen(tx.connection, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
-        near.hint(tx, variants.c.sku, "TEE-RED-N")
-        plans = [
-            str(row)
-            for text, values in list(asked)
-            for row in tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
-        ]
-    assert len(plans) >= 3
-    assert all("SEARCH variants USING COVERING INDEX" in plan for plan in plans), plans
+        found = plans(tx, lambda: near.hint(tx, variants.c.sku, "TEE-RED-N"))
+    assert len(found) >= 3
+    assert not [plan for plan in found if reads_through(plan)]
 
 
 def test_handles_warehouses_carts_and_settings(stocked: Shop) -> None:

@@ -211,7 +211,7 @@ def _decide(
     told = replace(draft, lines=[resolved(line, draft, store.catalogue.get(line.sku)) for line in draft.lines])
     try:
         new = _New(one, told, draft.id or new_id(), numbers[0])
-        with tx.connection.begin_nested() if new.wanted else nullcontext():
+        with tx.savepoint() if new.wanted else nullcontext():
             new.held = _hold(tx, new)
     except Refused as error:
         if error.code != "insufficient_stock":
@@ -244,7 +244,7 @@ def _write(tx: UnitOfWork, new: Sequence[_New], store: Known) -> None:
     payments.take_in(tx, {order.id: order.draft.payment for order in new if order.draft.payment})
     for order in new:
         if order.held:
-            orders.allocate(tx, order.id, order.held)
+            orders.allocate(tx, order.id, orders.lines_of(tx, order.id), order.held)
 
 
 def _customer(tx: UnitOfWork, draft: OrderDraft, store: Known) -> str:
