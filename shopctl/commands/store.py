@@ -1,4 +1,4 @@
-"""The store: settings, rates, recovery, index."""
+"""The store: settings, rates, recovery, copies, index."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import progress, rates
+from shopctl.commands import moving, progress, rates, store_worker
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.core.domain.facts import EDITABLE
 from shopctl.core.errors import StillPending
 
-app = noun("The store: settings, rates, recovery, index.")
+app = noun("The store: settings, rates, recovery, copies, index.")
 app.add_typer(rates.tax, name="tax")
 app.add_typer(rates.shipping, name="shipping")
+moving.register(app)
 
 
 @app.command(cls=Reading)
@@ -50,6 +51,21 @@ def set_(
         return core.settings.set_value(shop, key=row["key"], value=str(row["value"]))
 
     face(ctx).each(key, ("key", "value"), one, {"key": key, "value": value})
+
+
+@app.command(cls=Writing)
+def pause(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why, for whoever is refused.")],
+) -> None:
+    """Refuse new checkouts. Carts, reads and the checkouts that have begun go on."""
+    face(ctx).do(lambda shop: core.pause.pause(shop, reason=reason))
+
+
+@app.command(cls=Writing)
+def resume(ctx: typer.Context) -> None:
+    """Take new orders again."""
+    face(ctx).do(core.pause.resume)
 
 
 @app.command(cls=Writing)
@@ -114,3 +130,6 @@ def migrate(
         )
     if me.dry_run:
         me.out.say("Dry run: nothing was changed.")
+
+
+app.command(cls=Writing)(store_worker.worker)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
         erasure,
         housekeeping,
         imports,
+        moving,
         orders,
+        pause,
         payments,
         queries,
         rates,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         stock,
         store,
         verify,
+        workers,
     )
 
     __all__ = [
@@ -43,7 +46,9 @@ if TYPE_CHECKING:
         "erasure",
         "housekeeping",
         "imports",
+        "moving",
         "orders",
+        "pause",
         "payments",
         "queries",
         "rates",
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
         "stock",
         "store",
         "verify",
+        "workers",
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from shopctl.core import cart as carts
-from shopctl.core import customers, orders, payments, process, rates, reservations
+from shopctl.core import customers, orders, pause, payments, process, rates, reservations
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money, pricing, text
@@ -22,6 +22,7 @@ from shopctl.core.errors import BadInput, Refused, StillPending
 from shopctl.core.ports import ChargeRequest
 from shopctl.core.queries.carts import basket, unknown_cart
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
+from shopctl.core.queries.pause import of_kept
 from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
@@ -84,6 +85,8 @@ def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, me
     with shop.read() as tx:
         found = _basket(tx, cart)
         lines, totals = _priced(shop, tx, found, address or {"country": tx.facts.country}, method)
+        if paused := of_kept(found[0].paused):
+            shop.narrate(f"{pause.refused(paused).message}.")
         units = can_be_had(tx, [line.sku for line in lines], owner_id=found[0].id)
         for line in lines:
             if line.tracked and units.get(line.sku, 0) < line.quantity:
@@ -95,7 +98,7 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     """Buy the cart: the confirmed order. In a dry run nothing is charged, and the answer is the quote.
 
     Errors: insufficient_stock, payment_declined, price_changed, cart_in_checkout, cart_empty, not_for_sale, key_reused,
-    no_shipping_rate; StillPending when the gateway does not answer: repeat it with the same key, or recover.
+    no_shipping_rate, shop_paused; StillPending when the gateway does not answer: repeat it with the same key, or recover.
     """
     _check(wanted)
     shop.fault("checkout.before_reserve")
@@ -121,6 +124,7 @@ def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> _Begun | Quote
         found = _basket(tx, wanted.cart, hot)
         cart = found[0]
         tx.target = cart.handle
+        pause.check(cart.paused)
         email = wanted.email or cart.email
         if email is None:
             raise BadInput(

@@ -1,6 +1,7 @@
-"""What keeps a shop tidy without a worker: after a command, its own changes are indexed and delivered, bounded.
+"""What keeps a shop tidy. Without a worker, a command indexes and delivers its own changes after it, bounded.
 
-Whatever does not get done here waits in the outbox for the next command; nothing is lost and nothing depends on it.
+Whatever does not get done here waits in the outbox for the next command, or for a worker; nothing is lost and nothing
+depends on it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import sqlalchemy as sa
 
 from shopctl.core import cart, outbox, search, settings
 from shopctl.core.db.tables import orders
-from shopctl.core.db.tables import outbox as facts
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import ShopError
 from shopctl.core.outbox import Fact
 from shopctl.core.ports import Message
+from shopctl.core.queries import due, workers
 from shopctl.core.queries.orders import Order, of_rows
 from shopctl.core.shop import Shop, retried
 
@@ -23,12 +24,15 @@ BATCH = 100
 
 
 def after_command(shop: Shop) -> None:
-    """Deliver and index a bounded number of waiting facts, and persist hot carts. Never fails the command that it follows."""
+    """Without a worker: deliver and index a bounded number of waiting facts, persist hot carts. Never fails the command
+    that it follows."""
     try:
+        with shop.read() as tx:
+            if workers.any_alive(tx):
+                return
+            waiting = due.topics(tx)
         if shop.carts.used:
             cart.persist(shop, limit=BATCH)
-        with shop.read() as tx:
-            waiting = _waiting(tx)
         if outbox.ORDER_CONFIRMED in waiting:
             confirm(shop, BATCH)
         if outbox.CATALOG_CHANGED in waiting:
@@ -41,33 +45,43 @@ def after_command(shop: Shop) -> None:
 
 
 def index_all(shop: Shop, progress: Callable[[int, int], None]) -> None:
-    """After an import: index everything that waits. Never fails what it follows."""
+    """After an import: index everything that waits, unless a worker lives. Never fails what it follows."""
     try:
-        search.index_all(shop, progress)
+        with shop.read() as tx:
+            left_to_worker = workers.any_alive(tx)
+        if left_to_worker:
+            shop.narrate("A worker brings it into the search index.")
+        else:
+            search.index_all(shop, progress)
     except ShopError as error:
         shop.narrate(f"Left for later: {error.message}")
 
 
-def confirm(shop: Shop, limit: int) -> int:
-    """Send the confirmations of orders that wait for one; how many. At least once, under a stable message id."""
+def confirm(shop: Shop, limit: int, problems: list[str] | None = None) -> int:
+    """Send the confirmations of orders that wait for one; how many. At least once, under a stable message id.
+
+    Why others could not be sent is added to `problems`; they are tried again.
+    """
     with shop.work("outbox.take", outbox.ORDER_CONFIRMED) as tx:
         taken = outbox.take(tx, outbox.ORDER_CONFIRMED, limit)
         letters = _letters(shop, tx, taken)
         tx.commit()
     sent: list[Fact] = []
-    problems: list[tuple[Fact, str]] = []
+    refused: list[tuple[Fact, Exception]] = []
     for fact in taken:
         try:
             shop.notifier.send(letters[fact.subject])
             sent.append(fact)
         except Exception as error:  # whatever is wrong with one letter must not keep back the others, or the command
-            problems.append((fact, str(error) or type(error).__name__))
+            refused.append((fact, error))
     if taken:
         with shop.work("outbox.delivered", outbox.ORDER_CONFIRMED) as tx:
             outbox.done(tx, sent)
-            for fact, problem in problems:
-                outbox.failed(tx, fact, problem)
+            for fact, why in refused:
+                outbox.failed(tx, fact, str(why) or type(why).__name__)
             tx.commit()
+    if problems is not None:  # whatever it is that is not ours may quote the letter
+        problems += [why.message if isinstance(why, ShopError) else type(why).__name__ for _, why in refused]
     return len(sent)
 
 
@@ -80,8 +94,11 @@ def revive(shop: Shop) -> int:
     return count
 
 
-def forget_events(shop: Shop, *, batch: int = 5000) -> int:
-    """Remove the facts that are older than the shop keeps them (`events_days`) and delivered, in batches; how many."""
+def forget_events(shop: Shop, *, batch: int = 5000, tick: Callable[[], None] = lambda: None) -> int:
+    """Remove the facts that are older than the shop keeps them (`events_days`) and delivered, in batches; how many.
+
+    `tick` is called after each batch.
+    """
     total = 0
     while True:
         with shop.work("outbox.prune") as tx:
@@ -94,11 +111,7 @@ def forget_events(shop: Shop, *, batch: int = 5000) -> int:
         total += count
         if count < batch or shop.dry_run:
             return total
-
-
-def _waiting(tx: UnitOfWork) -> set[str]:
-    due = facts.c.state.in_(("pending", "taken")) & (facts.c.due_at <= tx.now)
-    return {row.topic for row in tx.rows(sa.select(facts.c.topic).where(due).distinct())}
+        tick()
 
 
 def _letters(shop: Shop, tx: UnitOfWork, taken: Sequence[Fact]) -> dict[str, Message]:

@@ -56,17 +56,22 @@ def add_all(tx: UnitOfWork, topic: str, found: Iterable[tuple[str, Mapping[str, 
 
 
 def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
-    """Lease up to `limit` facts that are due, oldest first; those whose lease ran out are due again."""
+    """Lease up to `limit` facts that are due, oldest first; those whose lease ran out are due again.
+
+    Many may take at once: on a server each passes over what others have locked. (A CTE is run once; a subquery that skips
+    what is locked could be run again for each row, and find others.)
+    """
     due = (
         sa.select(outbox.c.id)
         .where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")), outbox.c.due_at <= tx.now)
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
     )
     leased = tx.rows(
         sa.update(outbox)
-        .where(outbox.c.id.in_(due))
+        .where(outbox.c.id.in_(sa.select(due.c.id)))
         .values(state="taken", attempts=outbox.c.attempts + 1, due_at=tx.now + LEASE)
         .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.payload, outbox.c.attempts)
     )

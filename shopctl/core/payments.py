@@ -195,12 +195,13 @@ def _verb(payment: Row, outcome: Outcome, give_up: bool) -> str:
     return "capture" if (found.amount, found.currency) == (payment.amount, payment.currency) else "lose"
 
 
-def doubtful(tx: UnitOfWork) -> Sequence[Row]:
+def doubtful(tx: UnitOfWork, *, since: datetime | None = None) -> Sequence[Row]:
     """Voided payments, with their order's number: a process that hung at the gateway may have charged after all.
 
     They are few (the gateway had never seen their key) and stay doubtful for as long as it might still see it.
     """
-    return tx.rows(_NUMBERED.where(payments.c.state == "voided", _ASKABLE).order_by(payments.c.created_at))
+    which = [payments.c.state == "voided", _ASKABLE, *([] if since is None else [payments.c.created_at > since])]
+    return tx.rows(_NUMBERED.where(*which).order_by(payments.c.created_at))
 
 
 def kept(tx: UnitOfWork, payment: Row) -> int:

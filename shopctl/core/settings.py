@@ -95,8 +95,15 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
 
 def load(engine: sa.Engine) -> Facts:
     """The shop's facts, or StoreUnusable when there is no shop here."""
-    with engine.connect() as connection:
-        stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
+    try:
+        with engine.connect() as connection:
+            return facts_of(connection)
+    except sa.exc.SQLAlchemyError as error:
+        raise failures.translate(error) or error from None
+
+
+def facts_of(connection: sa.Connection) -> Facts:
+    stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
     if "id" not in stored:
         raise failures.not_a_shop()
     return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})
@@ -133,7 +140,7 @@ def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
     with shop.work("settings.set", key) as tx:
         checked = EDITABLE[key](value)
         if checked is None:
-            tx.execute(sa.delete(settings).where(settings.c.key == key))
+            remove(tx, key)
         else:
             put(tx, key, checked)
         outbox.add(tx, "settings.changed", key, value=checked)
@@ -149,6 +156,10 @@ def put(tx: UnitOfWork, key: str, value: object) -> None:
             index_elements=["key"], set_={"value": statement.excluded.value, "updated_at": tx.now}
         )
     )
+
+
+def remove(tx: UnitOfWork, key: str) -> None:
+    tx.execute(sa.delete(settings).where(settings.c.key == key))
 
 
 def mark(tx: UnitOfWork, key: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from shopctl.core import cart, orders, payments, process, reservations, stock
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -208,20 +209,21 @@ def _refunded(shop: Shop, order_id: str) -> Order:
     return shown
 
 
-def recover(shop: Shop) -> list[Recovered]:
+def recover(shop: Shop, *, doubtful: timedelta | None = None) -> list[Recovered]:
     """Finish every order and refund that a dead process left behind, by asking the gateway with the stored key.
 
     Orders whose process still lives are left to it. One that cannot be finished says why, and keeps none of the others.
+    Payments that were given up are asked about again; with `doubtful` only those of so long.
     """
     with shop.read() as tx:
         waiting = [
             (order, payments.of_order(tx, order.id), (tx.now - order.updated_at).total_seconds())
             for order in orders.unfinished(tx)
         ]
-        doubtful = payments.doubtful(tx)
+        voided = payments.doubtful(tx, since=tx.now - doubtful if doubtful else None)
     results = [_recover_one(shop, order, payment, age) for order, payment, age in waiting]
     if not shop.dry_run:
-        results += [found for payment in doubtful for found in _late_money(shop, payment)]
+        results += [found for payment in voided for found in _late_money(shop, payment)]
     with shop.read() as tx:
         owed = payments.pending_refunds(tx)
     by_order = {refund.order_id: str(refund.number) for refund in owed}

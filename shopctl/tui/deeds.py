@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shopctl.core import catalog, customers, imports, orders, reservations, settlement, stock
+from shopctl.core import catalog, customers, imports, orders, pause, reservations, settlement, stock
 from shopctl.core.domain.safe import json_safe
 from shopctl.core.domain.times import span
 from shopctl.core.shop import Shop
@@ -148,6 +148,18 @@ def extend(reservation_id: str, term: str = "") -> Deed:
         ),
         "The hold has a new term",
     )
+
+
+def pause_checkouts(reason: str) -> Deed:
+    return Deed(
+        ("store", "pause", *_option("--reason", reason)),
+        lambda shop: pause.pause(shop, reason=reason),
+        "New checkouts are refused",
+    )
+
+
+def resume_checkouts() -> Deed:
+    return Deed(("store", "resume"), pause.resume, "Checkouts may begin again")
 
 
 def _option(name: str, value: str) -> tuple[str, ...]:

@@ -588,6 +588,27 @@ _waiting = text("state IN ('pending', 'taken')")
 Index("ix_outbox_waiting", outbox.c.topic, outbox.c.due_at, sqlite_where=_waiting)
 Index("ix_outbox_subject", outbox.c.subject, outbox.c.topic)
 Index("ix_outbox_created_at", outbox.c.created_at, outbox.c.id)
+_dead = text("state = 'dead'")
+Index("ix_outbox_dead", outbox.c.created_at, sqlite_where=_dead)
+
+# --- workers: core/workers/life.py. Who lives, by their heartbeats, and whose turn it is to do what one does at a time. ---
+workers = _table(
+    "workers",
+    Column("id", Id, primary_key=True),
+    Column("host", Word, nullable=False),
+    Column("pid", Count, nullable=False),
+    Column("version", Word, nullable=False),
+    Column("doing", Word, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("beat_at", Instant, nullable=False),
+)
+
+leases = _table(
+    "leases",
+    Column("name", Word, primary_key=True),
+    Column("holder", Id, nullable=False),
+    Column("until", Instant, nullable=False),
+)
 
 # --- imports: core/imports/runs.py. How far a file has gone in, so that the same file goes on after a cut. ------------
 import_runs = _table(

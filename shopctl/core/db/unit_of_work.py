@@ -158,8 +158,10 @@ class UnitOfWork:
             self._at_commit = before
             raise
 
-    def commit(self) -> None:
-        """Make it all true, with its audit row; or, in a dry run, take it all back."""
+    def commit(self, *, audited: bool = True) -> None:
+        """Make it all true, with its audit row; or, in a dry run, take it all back. What changes nothing of the shop (a
+        worker's heartbeat) is not audited.
+        """
         assert self.action, "a read has nothing to commit"
         assert self._transaction
         if self.dry_run:
@@ -167,6 +169,14 @@ class UnitOfWork:
             return
         for table, rows in self._at_commit.items():
             self.insert(table, rows)
+        receipt = self._audit() if audited else None
+        if self.group:
+            self.group.receipt = receipt
+            self._transaction.commit()
+        else:
+            stores.commit(self.engine, self._transaction, receipt)
+
+    def _audit(self) -> stores.Receipt | None:
         entry = {
             "at": self.now,
             "actor": self.actor,
@@ -174,12 +184,7 @@ class UnitOfWork:
             "action": self.action,
             "target": self.target,
         }
-        receipt = stores.append_audit(self.connection, _AUDIT, entry)
-        if self.group:
-            self.group.receipt = receipt
-            self._transaction.commit()
-        else:
-            stores.commit(self.engine, self._transaction, receipt)
+        return stores.append_audit(self.connection, _AUDIT, entry)
 
 
 @cache

@@ -15,7 +15,7 @@ from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
 from shopctl.core.ports import CartStamp, HotCart
-from shopctl.core.queries import near
+from shopctl.core.queries import near, pause
 from shopctl.core.queries.customers import customer_id
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.stock import can_be_had
@@ -93,25 +93,30 @@ LINES = (
     .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
+# Conditions of partial indexes are written out: given as parameters, SQLite would plan the statement anew each time.
+_OPEN = carts.c.state == sa.literal_column("'open'")
+_HELD = reservations.c.state == sa.literal_column("'held'")
 _OF_CART = (carts.c.id, carts.c.handle, carts.c.version, carts.c.customer_id, carts.c.claimed_by, carts.c.expires_at)
-_holds = sa.exists().where(
-    reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", reservations.c.state == "held"
-)
+_holds = sa.exists().where(reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", _HELD)
 _BASKET = (
     sa.select(
-        *_OF_CART, customers.c.email, sa.type_coerce(_holds, types.Flag()).label("holds"), *LINES.selected_columns
+        *_OF_CART,
+        customers.c.email,
+        sa.type_coerce(_holds, types.Flag()).label("holds"),
+        pause.KEPT.label("paused"),
+        *LINES.selected_columns,
     )
     .outerjoin(customers, customers.c.id == carts.c.customer_id)
     .outerjoin(cart_lines, cart_lines.c.cart_id == carts.c.id)
     .outerjoin(variants, variants.c.sku == cart_lines.c.sku)
     .outerjoin(products, products.c.id == variants.c.product_id)
-    .where(carts.c.state == "open")
+    .where(_OPEN)
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
 _BASKET_BY_HANDLE = _BASKET.where(carts.c.handle_folded == sa.bindparam("folded"))
 _BASKET_BY_ID = _BASKET.where(carts.c.id == sa.bindparam("cart_id"))
-_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), carts.c.state == "open")
-_BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), carts.c.state == "open")
+_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), _OPEN)
+_BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), _OPEN)
 _signpost = carts.alias()
 _BY_SIGNPOST = (
     sa.select(carts)
@@ -138,8 +143,9 @@ def open_cart(tx: UnitOfWork, name: str) -> Row | None:
 
 
 def basket(tx: UnitOfWork, name: str) -> Sequence[Row]:
-    """The open cart of a name, however old, with its owner's e-mail address, whether it holds units, and its lines as LINES
-    has them: a row for each line, one without a SKU for an empty cart, none where there is no cart.
+    """The open cart of a name, however old, with its owner's e-mail address, whether it holds units, what is kept of a pause
+    of the shop, and its lines as LINES has them: a row for each line, one without a SKU for an empty cart, none where there
+    is no cart.
     """
     rows = [] if is_address(name) else tx.rows(_BASKET_BY_HANDLE, {"folded": text.fold(name)})
     if rows:

@@ -223,5 +223,7 @@ _AGAIN: Mapping[str, Callable[[str, Mapping[str, Any]], _Words | None]] = {
         *("stock", "transfer", sku, str(data["quantity"])),
         *("--from", str(data["source"]), "--to", str(data["target"])),
     ),
+    "shop.paused": lambda _, data: ("store", "pause", f"--reason={data['reason']}"),
+    "shop.resumed": lambda _, __: ("store", "resume"),
     "settings.changed": lambda key, data: ("store", "set", key, str(data["value"])),
 }

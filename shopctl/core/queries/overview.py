@@ -24,7 +24,9 @@ from shopctl.core.db.tables import (
 )
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.money import Money
-from shopctl.core.queries import stock
+from shopctl.core.queries import pause, stock
+from shopctl.core.queries.due import WAITING
+from shopctl.core.queries.pause import Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Overview:
     in_flight: int
     outbox_waiting: int
     outbox_dead: int
+    paused: Pause | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,6 @@ class Counts:
 
 
 MINUTES = 30
-_WAITING = outbox.c.state.in_(
-    sa.bindparam("waiting", ("pending", "taken"), expanding=True, literal_execute=True)  # the words of a partial index
-)
 
 
 def counts(tx: UnitOfWork) -> Counts:
@@ -104,8 +104,9 @@ def figures(tx: UnitOfWork) -> Overview:
         units_held=int(holds[1]),
         overdue_holds=holds[2],
         in_flight=_count(tx, orders, sa.and_(orders.c.status == "pending", orders.c.in_flight)),  # only those are
-        outbox_waiting=_count(tx, outbox, _WAITING),
-        outbox_dead=_count(tx, outbox, outbox.c.state == "dead"),
+        outbox_waiting=_count(tx, outbox, WAITING),
+        outbox_dead=_count(tx, outbox, outbox.c.state == sa.literal("dead", literal_execute=True)),
+        paused=pause.find(tx),
     )
 
 

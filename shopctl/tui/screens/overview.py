@@ -11,12 +11,23 @@ from textual.containers import Grid, Vertical
 from textual.widgets import Sparkline, Static
 
 from shopctl.core.domain.money import Money
+from shopctl.core.domain.safe import safe
 from shopctl.core.queries.overview import Overview
+from shopctl.tui import deeds
 from shopctl.tui.asking import Question
 from shopctl.tui.look import ORDER, Cell
+from shopctl.tui.screens import dialogs
+from shopctl.tui.screens.dialogs import Field, Plan
 from shopctl.tui.screens.live import LiveScreen
 from shopctl.tui.widgets import desk, styled
 
+PAUSE = Plan(
+    "Refuse new checkouts",
+    "Carts and the checkouts that have begun go on; nobody can begin another.",
+    "Refuse them",
+    (Field("reason", "Why", check=dialogs.needed),),
+)
+RESUME = Plan("Resume checkouts", "New orders are taken again.", "Resume")
 Row = tuple[Cell, str]
 """A figure and what it counts."""
 
@@ -51,6 +62,8 @@ class OverviewScreen(LiveScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down,right,tab", "app.focus_next", "Next card", show=False, id="overview.next"),
+        Binding("x", "pause_checkouts", "Refuse checkouts", id="overview.pause-checkouts"),
+        Binding("x", "resume_checkouts", "Resume checkouts", id="overview.resume-checkouts"),
         Binding("k,up,left,shift+tab", "app.focus_previous", "Previous card", show=False, id="overview.previous"),
     ]
 
@@ -89,6 +102,7 @@ class OverviewScreen(LiveScreen):
 
     def present(self, value: Any) -> None:
         self.figures = figures = value
+        self.refresh_bindings()
         per_minute = figures.orders_by_minute
         self.query_one(Sparkline).data = [float(count) for count in per_minute]
         self.query_one("#axis", Static).update(
@@ -103,9 +117,26 @@ class OverviewScreen(LiveScreen):
                     styled(self, *(part for figure, words in rows for part in (figure, (f" {words}\n", "dim"))))
                 )
 
+    # --- deeds ----------------------------------------------------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only one of the two, and none before it is known which."""
+        if action in ("pause_checkouts", "resume_checkouts"):
+            is_paused = self.figures and self.figures.paused is not None
+            return self.figures is not None and is_paused == (action == "resume_checkouts")
+        return super().check_action(action, parameters)
+
+    def action_pause_checkouts(self) -> None:
+        desk(self).consider(PAUSE, lambda typed: deeds.pause_checkouts(typed["reason"].strip()))
+
+    def action_resume_checkouts(self) -> None:
+        desk(self).consider(RESUME, lambda _: deeds.resume_checkouts())
+
     def note(self) -> Cell:
         if self.figures is None:
             return Cell("Reading…", "dim")
+        if paused := self.figures.paused:
+            since = desk(self).bridge.local(paused.since)
+            return Cell(f"‖ No new checkouts since {since:%Y-%m-%d %H:%M}: {safe(paused.reason, 200)}", "error")
         worries = worries_of(self.figures)
         return Cell("! " + " · ".join(worries), "warning") if worries else Cell("✓ nothing waits for you", "success")
 
@@ -127,7 +158,10 @@ def card_rows(figures: Overview) -> dict[str, list[Row]]:
             (Cell(_grouped(figures.units_held)), "units held"),
             (_count(figures.overdue_holds, "warning"), "! overdue"),
         ],
-        "checkouts": [(Cell(_grouped(figures.in_flight)), "in flight")],
+        "checkouts": [
+            (Cell(_grouped(figures.in_flight)), "in flight"),
+            *([(Cell("‖", "error"), "new ones are refused")] if figures.paused else []),
+        ],
         "outbox": [
             (Cell(_grouped(figures.outbox_waiting), "bold"), "waiting"),
             (_count(figures.outbox_dead, "error"), "✗ dead"),

@@ -15,6 +15,8 @@ compatible_since = "0002"
 
 def upgrade() -> None:
     _schema_version()
+    _text_by_code_point()
+    _workers()
     _hot_carts()
 
 
@@ -26,6 +28,44 @@ def _schema_version() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_schema_version")),
         sqlite_strict=True,
     )
+
+
+def _text_by_code_point() -> None:
+    """A store that was made on Postgres before text had its collation: now it sorts there as on SQLite."""
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    other = sa.text(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"
+        " USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'"
+        " AND c.data_type = 'text' AND c.collation_name IS DISTINCT FROM 'C'"
+    )
+    for table, column in op.get_bind().execute(other).all():
+        op.alter_column(table, column, type_=types.Word())
+
+
+def _workers() -> None:
+    op.create_table(
+        "workers",
+        sa.Column("id", types.Id(), nullable=False),
+        sa.Column("host", types.Word(), nullable=False),
+        sa.Column("pid", types.Count(), nullable=False),
+        sa.Column("version", types.Word(), nullable=False),
+        sa.Column("doing", types.Word(), nullable=False),
+        sa.Column("started_at", types.Instant(), nullable=False),
+        sa.Column("beat_at", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "leases",
+        sa.Column("name", types.Word(), nullable=False),
+        sa.Column("holder", types.Id(), nullable=False),
+        sa.Column("until", types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+        sqlite_strict=True,
+    )
+    dead = sa.text("state = 'dead'")
+    op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
 
 
 def _hot_carts() -> None:

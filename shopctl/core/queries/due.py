@@ -1,0 +1,58 @@
+"""Is there anything to do? Each question is one look at the end of an index; it is asked again and again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import carts, orders, outbox, payments, refunds, reservations
+from shopctl.core.db.unit_of_work import UnitOfWork
+
+SETTLING = timedelta(seconds=15)
+"""How long a checkout at work is not asked after."""
+DOUBTFUL = timedelta(days=1)
+"""How long a payment that was given up may still turn out to be charged, and is asked about without being told to."""
+WAITING = outbox.c.state.in_(
+    sa.bindparam("waiting", ("pending", "taken"), expanding=True, literal_execute=True)  # the words of a partial index
+)
+
+
+def topics(tx: UnitOfWork) -> set[str]:
+    """The topics of facts that can be delivered now."""
+    return set(tx.execute(sa.select(outbox.c.topic).where(WAITING, outbox.c.due_at <= tx.now).distinct()).scalars())
+
+
+def holds(tx: UnitOfWork) -> bool:
+    r = reservations.c
+    return _any(tx, sa.select(r.id).where(r.state == _word("held"), sa.not_(r.pinned), r.expires_at <= tx.now))
+
+
+def open_carts(tx: UnitOfWork) -> bool:
+    c = carts.c
+    return _any(tx, sa.select(c.id).where(c.state == _word("open"), c.expires_at <= tx.now, c.claimed_by.is_(None)))
+
+
+def unfinished(tx: UnitOfWork) -> bool:
+    """Checkouts and refunds that somebody may have left behind, and payments that were given up a short while ago."""
+    o, p = orders.c, payments.c
+    return (
+        _any(tx, sa.select(o.id).where(o.in_flight, o.updated_at <= tx.now - SETTLING))
+        or _any(tx, sa.select(refunds.c.id).where(refunds.c.state == _word("pending")))
+        or _any(tx, sa.select(p.id).where(p.state == "voided", p.created_at > tx.now - DOUBTFUL))
+    )
+
+
+def old_events(tx: UnitOfWork) -> bool:
+    """Facts that are older than the shop keeps them."""
+    oldest = sa.select(outbox.c.id).where(outbox.c.created_at < tx.now - tx.facts.events_ttl, outbox.c.state == "done")
+    return _any(tx, oldest)
+
+
+def _any(tx: UnitOfWork, some: sa.Select[tuple[str]]) -> bool:
+    return tx.row(some.limit(1)) is not None
+
+
+def _word(value: str) -> sa.ColumnElement[str]:
+    """A word of a partial index, written into the statement: SQLite chooses such an index only when it sees the word."""
+    return sa.literal(value, literal_execute=True)

@@ -1,0 +1,65 @@
+"""What there is to do in a shop, in the order in which it is done. A job that is due does all that waits, or a good part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shopctl.core import cart, housekeeping, outbox, reservations, search, settlement
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.errors import StillPending, Unavailable
+from shopctl.core.queries import due
+from shopctl.core.shop import Shop
+
+Tick = Callable[[], None]
+"""Called now and then by a job that takes long: its worker still lives. It raises when the worker is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do. `run` says how much it did; `shared`: many may do it at once, each a part; `every`: seconds at least
+    from one time to the next.
+    """
+
+    name: str
+    is_due: Callable[[UnitOfWork], bool]
+    run: Callable[[Shop, Tick], int]
+    shared: bool = False
+    every: float = 0
+
+
+def _deliver(shop: Shop, _tick: Tick) -> int:
+    problems: list[str] = []
+    sent = housekeeping.confirm(shop, housekeeping.BATCH, problems)
+    if problems and not sent:
+        raise Unavailable("not_delivered", f"{len(problems)} letters could not be sent: {problems[0]}")
+    return sent
+
+
+def _index(shop: Shop, tick: Tick) -> int:
+    before = search.lag(shop)
+    search.index_all(shop, lambda _done, _total: tick())
+    done = before - search.lag(shop)
+    if done <= 0:
+        raise Unavailable(
+            "not_indexed", f"{before} changes of the catalogue could not be brought into the search index"
+        )
+    return done
+
+
+def _recover(shop: Shop, _tick: Tick) -> int:
+    found = settlement.recover(shop, doubtful=due.DOUBTFUL)
+    left = [one for one in found if not one.ok]
+    if left:
+        raise StillPending("not_recovered", f"{len(left)} orders could not be finished now: {left[0].action}")
+    return sum(one.status != "pending" for one in found)
+
+
+JOBS = (
+    Job("deliver", lambda tx: outbox.ORDER_CONFIRMED in due.topics(tx), _deliver, shared=True),
+    Job("index", lambda tx: outbox.CATALOG_CHANGED in due.topics(tx), _index),
+    Job("recover", due.unfinished, _recover, every=30),
+    Job("release holds", due.holds, lambda shop, _: reservations.sweep(shop)),
+    Job("end carts", due.open_carts, lambda shop, _: cart.sweep(shop)),
+    Job("forget events", due.old_events, lambda shop, tick: housekeeping.forget_events(shop, tick=tick), every=600),
+)
