@@ -228,6 +228,16 @@ def bounded(connection: sa.Connection, patience: Patience | None) -> Iterator[No
         driver.set_progress_handler(None, 0)
 
 
+def take_time(connection: sa.Connection) -> None:
+    """Let a long read be long: no timeout ends the open transaction, and its cursors are planned for all of their rows."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_NO_HURRY)
+
+
+_NO_HURRY = (
+    "SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),"
+    " set_config('cursor_tuple_fraction', '1', true)"
+)
 _STEPS = 20_000
 """Instructions of SQLite's machine between two looks at the clock: under a millisecond."""
 

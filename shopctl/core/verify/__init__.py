@@ -15,6 +15,7 @@ from operator import attrgetter
 import sqlalchemy as sa
 
 from shopctl.core import settings
+from shopctl.core.db import engine as stores
 from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
@@ -65,6 +66,7 @@ def _reported(findings: Iterator[Finding], checks: int) -> Report:
 def find(shop: Shop) -> Iterator[Finding]:
     """What verify finds, as it is found: in bounded memory at any number of orders, one snapshot open meanwhile."""
     with shop.read() as tx:
+        stores.take_time(tx.connection)
         yield from waiting.notes(tx)
         beside = ((across.LEDGER, across.gateway(shop, tx)), (across.INDEX, across.index(shop, tx)))
         for check, found in chain(_checks(tx), beside):
