@@ -58,10 +58,23 @@ def _unsold() -> sa.Select[Any]:
     )
 
 
+def _perhaps_low() -> sa.CompoundSelect[Any]:
+    """Every SKU that may be low, found without adding up those that cannot be: one with a threshold of its own, one with a
+    level that is at the shop's or below, and one that lies where nothing is sold from.
+    """
+    level = stock_levels.alias("perhaps")
+    inactive = sa.select(warehouses.c.code).where(sa.not_(warehouses.c.active))
+    few = level.c.quantity - level.c.committed <= sa.bindparam("low_stock", type_=Count())
+    return sa.union_all(
+        sa.select(v.sku).where(v.low_stock.is_not(None)),
+        sa.select(level.c.sku).where(sa.or_(few, level.c.warehouse.in_(inactive))),
+    )
+
+
 _UNSOLD = _unsold()
 _UNSOLD_OF = _UNSOLD.where(v.sku.in_(sa.bindparam("skus", expanding=True)))
 _CHUNK = 500
-_LOW = _UNSOLD.having(_UNSOLD.selected_columns.units <= THRESHOLD).subquery("low")
+_LOW = _UNSOLD.where(v.sku.in_(_perhaps_low())).having(_UNSOLD.selected_columns.units <= THRESHOLD).subquery("low")
 LOW_SKUS = sa.select(sa.func.count()).select_from(_LOW)
 """How many SKUs are low; it needs the values of `given`."""
 IS_LOW: sa.ColumnElement[bool] = sa.type_coerce(c.sku.in_(sa.select(_LOW.c.sku)), Flag())

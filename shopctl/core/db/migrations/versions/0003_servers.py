@@ -16,6 +16,7 @@ compatible_since = "0002"
 def upgrade() -> None:
     _schema_version()
     _workers()
+    _figures()
 
 
 def _schema_version() -> None:
@@ -49,5 +50,11 @@ def _workers() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
         sqlite_strict=True,
     )
+
+
+def _figures() -> None:
+    """What the Overview counts again and again."""
     dead = sa.text("state = 'dead'")
+    own = sa.text("low_stock IS NOT NULL")
+    op.create_index("ix_variants_low_stock", "variants", ["sku"], sqlite_where=own, postgresql_where=own)
     op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
