@@ -7,6 +7,8 @@ from pathlib import Path
 
 from shopctl.config import Settings
 from shopctl.core import settings as shop_settings
+from shopctl.core.adapters.cart_db import DatabaseCarts
+from shopctl.core.adapters.cart_redis import RedisCarts
 from shopctl.core.adapters.notify_maildir import MaildirNotifier
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.adapters.search_whoosh import WhooshIndex
@@ -14,6 +16,7 @@ from shopctl.core.db import engine as stores
 from shopctl.core.db import schema
 from shopctl.core.db.types import new_id
 from shopctl.core.domain.facts import Facts
+from shopctl.core.ports import HotCarts
 from shopctl.core.shop import Shop
 
 
@@ -37,6 +40,7 @@ def open_shop(
         gateway=SandboxGateway(home / "gateway" / "sandbox-ledger.jsonl"),
         index=WhooshIndex(home / "index"),
         notifier=MaildirNotifier(home / "maildir"),
+        carts=hot_carts(settings, facts),
         clock=stores.system_clock,
         actor=settings.actor.value,
         request_id=new_id(),
@@ -45,6 +49,12 @@ def open_shop(
         failpoint=settings.failpoint.value or None if facts.test_store else None,
         narrate=narrate,
     )
+
+
+def hot_carts(settings: Settings, facts: Facts) -> HotCarts:
+    """Where the shop's carts are kept while they change."""
+    url = settings.redis_url
+    return RedisCarts(url, facts.id, facts.cart_seconds) if url else DatabaseCarts()
 
 
 def home_of(settings: Settings, facts: Facts) -> Path:

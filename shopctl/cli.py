@@ -41,7 +41,7 @@ COMMANDS = {
     "customers": ("customers", "Accounts, addresses, order history."),
     "events": ("events", "What happened: the feed of events."),
     "reports": ("reports", "Figures: sales, stock, the funnel from cart to parcel."),
-    "store": ("store", "The store: settings, rates, recovery, index."),
+    "store": ("store", "The store: settings, rates, recovery, copies, index."),
     "spec": ("spec", "The whole command line as data: commands, options, fields, errors."),
 }
 """Name → module in shopctl.commands, summary. The whole help of the root, without importing any of them."""

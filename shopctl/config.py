@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from shopctl.core.errors import BadInput
 
@@ -37,6 +38,7 @@ class Value:
 @dataclass(frozen=True, slots=True)
 class Settings:
     store: Value
+    redis: Value
     data_dir: Value
     lock_wait: Value
     actor: Value
@@ -44,6 +46,7 @@ class Settings:
 
     MEANINGS: ClassVar[Mapping[str, str]] = {
         "store": "The store, a URL; also --store. Default: an SQLite file in data_dir.",
+        "redis": "Redis or Valkey for carts while they change: redis://host:6379/0. Default: none.",
         "data_dir": "Where index, gateway ledger and Maildir lie. Default: shopctl in the XDG data directory.",
         "lock_wait": "Seconds that a writer waits for its turn. Default: 30.",
         "actor": "Who acts, in the ledger and the audit log. Default: the user's name.",
@@ -61,6 +64,29 @@ class Settings:
                 "bad_setting", f"lock_wait is a number of seconds up to an hour, not {self.lock_wait.value!r}"
             )
         return seconds
+
+    @property
+    def redis_url(self) -> str:
+        """The URL of Redis; empty for none. Its password reaches no message."""
+        url = self.redis.value.strip()
+        if url and not _is_redis_url(url):
+            raise BadInput(
+                "bad_redis_url",
+                "redis must be a URL: redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket",
+            )
+        return url
+
+
+def _is_redis_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return False
+    database = url.path.strip("/")
+    if url.scheme in ("redis", "rediss"):
+        return bool(url.hostname) and port != 0 and (not database or database.isdecimal())
+    return url.scheme == "unix" and bool(url.path)
 
 
 def data_home() -> Path:
@@ -97,6 +123,7 @@ def resolve(*, store: str | None = None, profile: str | None = None) -> Settings
     data_dir = find("data_dir", str(data_home()))
     return Settings(
         store=find("store", f"sqlite:///{data_dir.value}/shop.db", store),
+        redis=find("redis", ""),
         data_dir=data_dir,
         lock_wait=find("lock_wait", "30"),
         actor=find("actor", os.environ.get("USER") or os.environ.get("LOGNAME") or "operator"),

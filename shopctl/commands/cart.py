@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shopctl import core
 from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun, whole
 from shopctl.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from shopctl.commands.rows import UseCase
 
 app = noun("Carts: what somebody means to buy. CART is a cart's handle, or its customer's e-mail address.")
 NAMED = "The cart's handle, its customer's e-mail address, or - to read rows from stdin."
@@ -27,7 +31,7 @@ def add(ctx: typer.Context, cart: Cart, sku: Sku = None, quantity: Quantity = "1
     def one(shop: Any, row: Any) -> object:
         return core.cart.add(shop, handle=row["cart"], sku=row["sku"], quantity=whole(row["quantity"], "quantity"))
 
-    face(ctx).each(cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity})
+    _each(ctx, cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity})
 
 
 @app.command("set", cls=Writing, context_settings=SIGNED)
@@ -39,7 +43,7 @@ def set_(ctx: typer.Context, cart: Cart, sku: Sku = None, quantity: Quantity = N
             shop, handle=row["cart"], sku=row["sku"], quantity=whole(row["quantity"], "quantity")
         )
 
-    face(ctx).each(cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity})
+    _each(ctx, cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity})
 
 
 @app.command(cls=Destroying)
@@ -49,9 +53,9 @@ def remove(ctx: typer.Context, cart: Cart, sku: Sku = None) -> None:
     def one(shop: Any, row: Any) -> object:
         return core.cart.remove(shop, handle=row["cart"], sku=row["sku"])
 
-    me = face(ctx)
-    me.confirm("Remove what stdin names from its carts?" if cart == "-" else f"Remove {sku} from cart {cart}?")
-    me.each(cart, ("cart", "sku"), one, {"cart": cart, "sku": sku})
+    question = "Remove what stdin names from its carts?" if cart == "-" else f"Remove {sku} from cart {cart}?"
+    face(ctx).confirm(question)
+    _each(ctx, cart, ("cart", "sku"), one, {"cart": cart, "sku": sku})
 
 
 @app.command(cls=Reading)
@@ -64,15 +68,16 @@ def show(
     named = [name for name in (cart, customer) if name is not None]
     if len(named) != 1:
         raise BadInput("usage", "Name one cart: CART or --customer EMAIL")
-    face(ctx).show(lambda tx: core.queries.carts.show(tx, named[0]))
+    me = face(ctx)
+    with me.shop() as shop:
+        me.out.one(core.cart.show(shop, name=named[0]))
 
 
 @app.command(cls=Destroying)
 def clear(ctx: typer.Context, cart: Cart) -> None:
     """Empty a cart and give back what it held. Rows of -: {"cart"}."""
-    me = face(ctx)
-    me.confirm("Empty the carts read from stdin?" if cart == "-" else f"Empty cart {cart}?")
-    me.each(cart, ("cart",), lambda shop, row: core.cart.clear(shop, handle=row["cart"]), {"cart": cart})
+    face(ctx).confirm("Empty the carts read from stdin?" if cart == "-" else f"Empty cart {cart}?")
+    _each(ctx, cart, ("cart",), lambda shop, row: core.cart.clear(shop, handle=row["cart"]), {"cart": cart})
 
 
 @app.command(cls=Writing)
@@ -82,7 +87,7 @@ def merge(ctx: typer.Context, source: Annotated[str, typer.Argument(metavar="FRO
     def one(shop: Any, row: Any) -> object:
         return core.cart.merge(shop, source=row["from"], target=row["into"])
 
-    face(ctx).each(source, ("from", "into"), one, {"from": source, "into": into})
+    _each(ctx, source, ("from", "into"), one, {"from": source, "into": into})
 
 
 @app.command(cls=Writing)
@@ -98,13 +103,13 @@ def login(
 
     if cart != "-" and email is None:
         raise BadInput("usage", "Missing option '--email'")
-    face(ctx).each(cart, ("cart", "email"), one, {"cart": cart, "email": email})
+    _each(ctx, cart, ("cart", "email"), one, {"cart": cart, "email": email})
 
 
 @app.command(cls=Writing)
 def logout(ctx: typer.Context, cart: Device) -> None:
     """Let a device go of its customer's cart; by e-mail address, all of their devices. Rows of -: {"cart"}."""
-    face(ctx).each(cart, ("cart",), lambda shop, row: core.cart.logout(shop, handle=row["cart"]), {"cart": cart})
+    _each(ctx, cart, ("cart",), lambda shop, row: core.cart.logout(shop, handle=row["cart"]), {"cart": cart})
 
 
 @app.command("list", cls=Listed)
@@ -121,5 +126,14 @@ def list_(
         raise unknown("state", state, CART_STATES)
     columns = ("cart", "state", "customer", "lines", "units", "in_checkout", "updated_at", "expires_at")
     face(ctx).listed(
-        core.queries.carts.LIST, columns, where=lambda tx: core.queries.carts.which(tx, state=state, email=customer)
+        core.queries.carts.LIST,
+        columns,
+        where=lambda tx: core.queries.carts.which(tx, state=state, email=customer),
+        first=core.cart.persist_all,
     )
+
+
+def _each(ctx: typer.Context, first: str, needed: Sequence[str], one: UseCase, row: Mapping[str, Any]) -> None:
+    """With Redis, rows do not share a transaction: it is asked between theirs, and what is hot costs none anyway."""
+    me = face(ctx)
+    me.each(first, needed, one, row, alone=bool(me.settings().redis_url))

@@ -91,7 +91,7 @@ def export(
     if wanted not in (None, "json", "jsonl"):
         raise BadInput("unknown_format", f"One customer is exported as json or jsonl, not {wanted}", value=wanted)
     me.out.format = wanted or "json"
-    me.show(lambda tx: core.queries.access.known(tx, email))
+    me.show(lambda tx: core.queries.access.known(tx, email), first=lambda shop: core.cart.persist_one(shop, name=email))
 
 
 @app.command(cls=Destroying)

@@ -74,10 +74,12 @@ class Face:
         with self.shop(writes=True) as shop:
             self.out.one(use_case(shop))
 
-    def show(self, read: Callable[[Any], object]) -> None:
-        """Read one thing in a snapshot, and print it."""
-        with self.shop() as shop, shop.read() as tx:
-            self.out.one(read(tx))
+    def show(self, read: Callable[[Any], object], *, first: Callable[[Shop], object] = lambda _: None) -> None:
+        """Read one thing in a snapshot, and print it; `first`: what must be done before the snapshot is taken."""
+        with self.shop() as shop:
+            first(shop)
+            with shop.read() as tx:
+                self.out.one(read(tx))
 
     def listed(
         self,
@@ -85,10 +87,13 @@ class Face:
         columns: Sequence[str],
         *,
         where: Callable[[Any], Sequence[Any]] = lambda _: (),
+        first: Callable[[Shop], object] = lambda _: None,
     ) -> None:
         """Print a list, filtered, sorted and cut; a cut list is announced. `where` narrows it in the same snapshot."""
-        with self.shop() as shop, shop.read() as tx:
-            self.page(tx, listing, lambda rows: self.out.many(rows, columns), where=where(tx))
+        with self.shop() as shop:
+            first(shop)
+            with shop.read() as tx:
+                self.page(tx, listing, lambda rows: self.out.many(rows, columns), where=where(tx))
 
     def page(
         self, tx: Any, listing: Listing[Any], shown: Callable[[list[Any]], None], *, where: Sequence[Any] = ()

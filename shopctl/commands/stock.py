@@ -164,10 +164,13 @@ def source(
     if (cart is None) == (not sku):
         raise BadInput("usage", "Name a cart, or SKUs: --sku TEE-RED-M=2")
     me = face(ctx)
-    with me.shop() as shop, shop.read() as tx:
-        reads = core.queries.sourcing
-        found = reads.of_skus(tx, _units(sku or [])) if cart is None else reads.of_cart(tx, cart)
-        me.out.many(found.rows)
+    with me.shop() as shop:
+        if cart is not None:
+            core.cart.persist_one(shop, name=cart)
+        with shop.read() as tx:
+            reads = core.queries.sourcing
+            found = reads.of_skus(tx, _units(sku or [])) if cart is None else reads.of_cart(tx, cart)
+            me.out.many(found.rows)
     if found.short:
         raise core.reservations.short(found.missing, found.short)
 

@@ -1,4 +1,4 @@
-"""The store: settings, rates, recovery, index."""
+"""The store: settings, rates, recovery, copies, index."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import progress, rates, store_worker
+from shopctl.commands import moving, progress, rates, store_worker
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.core.domain.facts import EDITABLE
 from shopctl.core.errors import StillPending
 
-app = noun("The store: settings, rates, recovery, index.")
+app = noun("The store: settings, rates, recovery, copies, index.")
 app.add_typer(rates.tax, name="tax")
 app.add_typer(rates.shipping, name="shipping")
+moving.register(app)
 
 
 @app.command(cls=Reading)
@@ -23,11 +24,14 @@ def info(ctx: typer.Context) -> None:
     me = face(ctx)
     from dataclasses import asdict
 
+    from shopctl.core.domain.safe import without_password
+
     settings = me.settings()
     with me.shop() as shop:
         facts = core.store.info(shop)
     mine = asdict(settings)
     mine["store"]["value"] = core.store.without_password(settings.store.value)
+    mine["redis"]["value"] = without_password(settings.redis.value)
     where = [{"setting": name, **value, "since": None} for name, value in mine.items()]
     me.out.one({**facts, "settings": [*where, *facts["settings"]]})
 

@@ -81,6 +81,7 @@ def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, me
 
     What could not be had is narrated, not refused: stock may come before the order does.
     """
+    carts.persist_one(shop, name=cart)
     with shop.read() as tx:
         found = _basket(tx, cart)
         lines, totals = _priced(shop, tx, found, address or {"country": tx.facts.country}, method)
@@ -101,7 +102,7 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     """
     _check(wanted)
     shop.fault("checkout.before_reserve")
-    begun = _reserve(shop, wanted) or _resume(shop, wanted)
+    begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, hot)) or _resume(shop, wanted)
     if isinstance(begun, Quote):
         return begun
     if isinstance(begun, _Begun):
@@ -113,14 +114,14 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
 
 
 @retried
-def _reserve(shop: Shop, wanted: Placement) -> _Begun | Quote | None:
+def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> _Begun | Quote | None:
     """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key. None when the
     key has an order already.
     """
     with shop.work("checkout.reserve") as tx:
         if orders.find_by_key(tx, wanted.key) is not None:
             return None
-        found = _basket(tx, wanted.cart)
+        found = _basket(tx, wanted.cart, hot)
         cart = found[0]
         tx.target = cart.handle
         pause.check(cart.paused)
@@ -221,9 +222,11 @@ def _same(seen: Row, wanted: Placement) -> None:
         )
 
 
-def _basket(tx: UnitOfWork, name: str) -> Sequence[Row]:
+def _basket(tx: UnitOfWork, name: str, hot: carts.Closed = carts.NOTHING) -> Sequence[Row]:
     """The cart with its lines, see queries/carts.py."""
     found = basket(tx, name)
+    if found and hot.bring(tx, found[0].id):
+        found = basket(tx, name)
     if not found or (found[0].expires_at <= tx.now and found[0].claimed_by is None):
         raise unknown_cart(tx, name)
     if found[0].claimed_by is not None and tx.action:

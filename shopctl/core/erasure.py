@@ -39,7 +39,7 @@ def erase(shop: Shop, *, email: str) -> Erased:
     if shop.dry_run:
         return rehearsed
     letters = shop.notifier.forget(recipients) if isinstance(shop.notifier, Keeping) else 0
-    done, _ = _erase(shop, email)
+    done, _ = cart.in_database(shop, (email,), lambda _: _erase(shop, email))
     stores.fold_log(shop.engine)
     return Erased(done.customer, done.orders, letters)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from shopctl.core import outbox, search, settings
+from shopctl.core import cart, outbox, search, settings
 from shopctl.core.db.tables import orders
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import ShopError
@@ -24,10 +24,15 @@ BATCH = 100
 
 
 def after_command(shop: Shop) -> None:
-    """Deliver and index a bounded number of waiting facts, unless a worker lives. Never fails the command that it follows."""
+    """Without a worker: deliver and index a bounded number of waiting facts, persist hot carts. Never fails the command
+    that it follows."""
     try:
         with shop.read() as tx:
-            waiting = set() if workers.any_alive(tx) else due.topics(tx)
+            if workers.any_alive(tx):
+                return
+            waiting = due.topics(tx)
+        if shop.carts.used:
+            cart.persist(shop, limit=BATCH)
         if outbox.ORDER_CONFIRMED in waiting:
             confirm(shop, BATCH)
         if outbox.CATALOG_CHANGED in waiting:

@@ -85,6 +85,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "hold_at": _hold_at,
     "hold_seconds": _seconds,
     "cart_seconds": _seconds,
+    "cart_persist_seconds": _seconds,
     "events_days": _days,
     "email_sender": email_sender,
     "low_stock": low_stock,
@@ -96,9 +97,13 @@ def load(engine: sa.Engine) -> Facts:
     """The shop's facts, or StoreUnusable when there is no shop here."""
     try:
         with engine.connect() as connection:
-            stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
+            return facts_of(connection)
     except sa.exc.SQLAlchemyError as error:
         raise failures.translate(error) or error from None
+
+
+def facts_of(connection: sa.Connection) -> Facts:
+    stored = {row.key: row.value for row in connection.execute(sa.select(settings.c.key, settings.c.value))}
     if "id" not in stored:
         raise failures.not_a_shop()
     return Facts(**{field.name: stored[field.name] for field in fields(Facts) if field.name in stored})

@@ -19,7 +19,7 @@ from shopctl.core.db.failures import BrokenOff
 from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
-from shopctl.core.ports import Gateway, Notifier, SearchIndex
+from shopctl.core.ports import Gateway, HotCarts, Notifier, SearchIndex
 
 Narrator = Callable[[str], None]
 P = ParamSpec("P")
@@ -80,6 +80,7 @@ class Shop:
     gateway: Gateway
     index: SearchIndex
     notifier: Notifier
+    carts: HotCarts
     clock: Clock
     actor: str
     request_id: str
@@ -118,7 +119,9 @@ class Shop:
         """A shop whose units of work share one transaction, durable at `commit()`. For use cases that call nobody outside."""
         self._must_write("a change")
         with Group(self.engine) as group:
-            yield Together(self.but(group=group, gateway=_OutOfReach(), notifier=_OutOfReach()), group.commit)
+            carts = _OutOfReach() if self.carts.kept else self.carts
+            inside = self.but(group=group, gateway=_OutOfReach(), notifier=_OutOfReach(), carts=carts)
+            yield Together(inside, group.commit)
 
     def _must_write(self, action: str) -> None:
         if self.read_only:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from shopctl.core import settings
 from shopctl.core.db import engine as stores
-from shopctl.core.db import failures, schema, tables
+from shopctl.core.db import failures, making, schema, tables
 from shopctl.core.db.types import new_id
 from shopctl.core.domain import money
 from shopctl.core.domain.facts import DEFAULT_SENDER, Facts
-from shopctl.core.errors import StoreUnusable
 from shopctl.core.queries import overview, pause
 from shopctl.core.settings import country_code, email_sender, shop_name, time_zone
 from shopctl.core.shop import Shop
@@ -54,24 +51,9 @@ def check(wanted: NewShop) -> Facts:
 
 
 def init(url: sa.URL, facts: Facts, *, actor: str, now: datetime | None = None) -> None:
-    """Make a store with one shop and its first warehouse. An SQLite file appears whole or not at all."""
-    path = stores.file_of(url)
-    moment = now or datetime.now(UTC)
-    if path is None:
-        _fill(stores.open_engine(url), facts, actor, moment)
-        return
-    if path.exists():
-        raise StoreUnusable(
-            "store_exists", f"{path} already exists", hint="Use the shop that is there, or another --store."
-        )
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        stores.create_file(url.set(database=str(draft)))
-        _fill(stores.open_engine(url.set(database=str(draft))), facts, actor, moment)
-        _publish(draft, path)
-    finally:
-        for suffix in ("", "-wal", "-shm", "-writer"):
-            Path(f"{draft}{suffix}").unlink(missing_ok=True)
+    """Make a store with one shop and its first warehouse: whole, or not at all."""
+    with making.new_store(url) as group:
+        _fill(group.connection, facts, actor, now or datetime.now(UTC))
 
 
 def info(shop: Shop) -> dict[str, Any]:
@@ -111,39 +93,23 @@ def without_password(store_url: str) -> str:
     return stores.parse_url(store_url).render_as_string(hide_password=True)
 
 
-def _fill(engine: sa.Engine, facts: Facts, actor: str, now: datetime) -> None:
-    schema.upgrade(engine)
-    with (
-        engine.connect().execution_options(writes=True) as connection,
-        stores.writing(connection),
-        connection.begin(),
-    ):
-        said = {key: value for key, value in asdict(facts).items() if value is not None}
-        rows = [{"key": key, "value": value, "updated_at": now} for key, value in said.items()]
-        connection.execute(sa.insert(tables.settings), rows)
-        first = {
-            "code": DEFAULT_WAREHOUSE,
-            "name": "Main warehouse",
-            "priority": 1,
-            "active": True,
-            "created_at": now,
-        }
-        connection.execute(sa.insert(tables.warehouses), [first])
-        audit = {
-            "at": now,
-            "actor": actor,
-            "request_id": new_id(),
-            "action": "store.init",
-            "target": facts.name,
-        }
-        connection.execute(sa.insert(tables.audit_log), [audit])
-    engine.dispose()
-
-
-def _publish(draft: Path, path: Path) -> None:
-    try:
-        os.link(draft, path)  # unlike rename, never over a store that somebody else made meanwhile
-    except FileExistsError:
-        raise StoreUnusable("store_exists", f"{path} already exists") from None
-    except OSError as error:
-        raise StoreUnusable("store_unwritable", f"Cannot make a store at {path}: {error.strerror}") from None
+def _fill(connection: sa.Connection, facts: Facts, actor: str, now: datetime) -> None:
+    said = {key: value for key, value in asdict(facts).items() if value is not None}
+    rows = [{"key": key, "value": value, "updated_at": now} for key, value in said.items()]
+    connection.execute(sa.insert(tables.settings), rows)
+    first = {
+        "code": DEFAULT_WAREHOUSE,
+        "name": "Main warehouse",
+        "priority": 1,
+        "active": True,
+        "created_at": now,
+    }
+    connection.execute(sa.insert(tables.warehouses), [first])
+    audit = {
+        "at": now,
+        "actor": actor,
+        "request_id": new_id(),
+        "action": "store.init",
+        "target": facts.name,
+    }
+    connection.execute(sa.insert(tables.audit_log), [audit])

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from shopctl.core import housekeeping
+from shopctl.core import cart, housekeeping
 from shopctl.core.db.engine import Patience
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -173,12 +173,12 @@ class Reads:
             return Shelf(product, low)
 
     def carts(self, place: Place) -> Page[CartSummary]:
+        cart.persist_all(self.shop)
         with self.shop.read(self.patience) as tx:
             return _page(tx, cart_reads.LIST, place, lambda row: (row.updated_at, row.id))
 
     def cart(self, handle: str) -> CartView:
-        with self.shop.read(self.patience) as tx:
-            return cart_reads.show(tx, handle)
+        return cart.show(self.shop, name=handle, patience=self.patience)
 
     def customers(self, place: Place) -> Page[Customer]:
         with self.shop.read(self.patience) as tx:

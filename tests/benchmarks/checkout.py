@@ -47,7 +47,7 @@ def main() -> None:
     wanted.add_argument("--dir", default=None, help="where SQLite stores are made; must be on a disk")
     said = wanted.parse_args()
     if said.store != "sqlite":
-        url = servers.start_postgres().render_as_string(hide_password=False) if said.store == "postgres" else said.store
+        url = servers.Postgres().url.render_as_string(hide_password=False) if said.store == "postgres" else said.store
         os.environ |= {"SHOPCTL_TEST_STORE": "postgres", "SHOPCTL_TEST_POSTGRES": url}
     with tempfile.TemporaryDirectory(dir=said.dir) as folder:
         try:

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from shopctl.core import cart, catalog, checkout, orders, rates, settlement
-from shopctl.core.db.tables import order_lines, payments, refunds
+from shopctl.core.db.tables import order_lines, payments, refunds, variants
 from shopctl.core.db.tables import orders as order_rows
 from shopctl.core.db.types import new_id
 from shopctl.core.domain.zones import offsets
@@ -174,10 +174,7 @@ def test_stock_is_worth_lasts_and_lies(shop: Shop) -> None:
     shops.product(shop, "GIFT", tracked=False)
     catalog.edit(shop, name="LOW", said={"low_stock": 3})
     with shop.work("test") as tx:
-        tx.execute(
-            sa.text("UPDATE variants SET created_at = :then WHERE sku <> 'NEW'"),
-            {"then": int(long_ago.timestamp() * 1e6)},
-        )
+        tx.execute(sa.update(variants).where(variants.c.sku != "NEW").values(created_at=long_ago))
         tx.commit()
     for n, (sku, quantity) in enumerate((("FAST", 10), ("LOW", 1), ("OUT", 1))):
         shops.buy(shop, f"c{n}", sku, quantity)

@@ -12,15 +12,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shopctl import bootstrap, config
-from shopctl.core import catalog, outbox, search, stock, store
+from shopctl.core import catalog, outbox, search, stock
 from shopctl.core.adapters.search_whoosh import WhooshIndex
-from shopctl.core.db import engine as stores
 from shopctl.core.domain import money, text
 from shopctl.core.errors import BadInput, ShopError, Unavailable
 from shopctl.core.ports import Document, IndexAnswer, IndexBusy, IndexQuery, IndexUnusable
@@ -30,6 +29,7 @@ from shopctl.core.search import Hit, Request, Results, indexer, plan
 from shopctl.core.search.facets import FACET_VALUES
 from shopctl.core.search.plan import NAMES_ONLY
 from shopctl.core.shop import Shop
+from tests import shops
 
 CATALOGUE = Path(__file__).parents[2] / "data" / "catalogue.jsonl"
 Product = dict[str, Any]
@@ -63,15 +63,9 @@ def product(handle: str, *variants: Product, **about: Any) -> Product:
     }
 
 
-def open_shop(folder: Path, **how: Any) -> Shop:
-    return bootstrap.open_shop(config.resolve(store=f"sqlite:///{folder}/shop.db"), **how)
-
-
 def new_shop(folder: Path, products: list[Product]) -> Shop:
     """A shop in a folder with these products; of every third SKU 5 units are in stock."""
-    url = stores.parse_url(f"sqlite:///{folder}/shop.db")
-    store.init(url, store.check(store.NewShop(test_store=True)), actor="me")
-    shop = open_shop(folder)
+    shop = shops.make(folder)
     add(shop, *products)
     skus = sorted(variant["sku"] for one in products for variant in one["variants"])
     with shop.work("test") as tx:
@@ -87,47 +81,32 @@ def add(shop: Shop, *products: Product) -> None:
         tx.commit()
 
 
-@pytest.fixture(scope="session")
-def products() -> list[Product]:
+@cache
+def catalogue() -> list[Product]:
     with CATALOGUE.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
+def filled(folder: Path) -> None:
+    """The demo catalogue, indexed."""
+    search.reindex(new_shop(folder, catalogue()))
+
+
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory, products: list[Product]) -> Path:
-    """The demo catalogue, indexed; copied for each test that changes something."""
-    folder = tmp_path_factory.mktemp("filled")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", str(folder))
-        shop = new_shop(folder, products)
-        search.reindex(shop)
-        shop.engine.dispose()
-    return folder
+def products() -> list[Product]:
+    return catalogue()
 
 
 @pytest.fixture
-def shop(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Shop:
     """The demo shop, the test's own."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
-    shop = open_shop(tmp_path)
-    yield shop
-    shop.engine.dispose()
+    return shops.copy_of(filled, tmp_path)
 
 
 @pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Shop]]:
+def small(tmp_path: Path) -> Callable[..., Shop]:
     """Makes a shop of few products."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    made: list[Shop] = []
-
-    def make(*products: Product) -> Shop:
-        made.append(new_shop(tmp_path, list(products)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.engine.dispose()
+    return lambda *products: new_shop(tmp_path, list(products))
 
 
 def find(shop: Shop, asked: str = "", **more: Any) -> Results:

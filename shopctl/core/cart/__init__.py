@@ -1,7 +1,8 @@
 """Carts: what somebody means to buy. The only writer of carts and their lines.
 
-life.py   finding, making, claiming, ending     lines.py   what is in one, and its holds
+life.py   finding, making, claiming, ending     lines.py     what is in one, and its holds
 edit.py   add, set, remove, clear               devices.py   merge, log in, log out
+hot.py    its hot copy: changed first, written down later
 
 A cart belongs to a handle (a guest's device) or to a customer, who has one open cart at most and finds it by e-mail
 address from anywhere. A cart lives seven days after its last change. While a checkout has claimed it, it cannot be changed.
@@ -9,10 +10,13 @@ address from anywhere. A cart lives seven days after its last change. While a ch
 
 from shopctl.core.cart.devices import LoggedOut, login, logout, merge
 from shopctl.core.cart.edit import add, clear, remove, set_quantity
+from shopctl.core.cart.hot import NOTHING, Closed, in_database, persist, persist_all, persist_one, show
 from shopctl.core.cart.life import claim, empty, expire_carts, forget, in_checkout, sweep, unclaim
 from shopctl.core.cart.lines import drop_lines, owner
 
 __all__ = [
+    "NOTHING",
+    "Closed",
     "LoggedOut",
     "add",
     "claim",
@@ -22,12 +26,17 @@ __all__ = [
     "expire_carts",
     "forget",
     "in_checkout",
+    "in_database",
     "login",
     "logout",
     "merge",
     "owner",
+    "persist",
+    "persist_all",
+    "persist_one",
     "remove",
     "set_quantity",
+    "show",
     "sweep",
     "unclaim",
 ]

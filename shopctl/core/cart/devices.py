@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 
 from shopctl.core import customers, outbox
+from shopctl.core.cart.hot import Closed, in_database
 from shopctl.core.cart.life import alive, done, take, unname
 from shopctl.core.cart.lines import move_lines
 from shopctl.core.db.tables import carts
@@ -33,18 +34,11 @@ class LoggedOut:
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
-@retried
 def merge(shop: Shop, *, source: str, target: str) -> MergedCart:
     """Add one cart's lines to another's, as far as stock goes; the source ends as merged."""
-    with shop.work("cart.merge") as tx:
-        guest, into = take(tx, source), take(tx, target, make=True)
-        if guest.id == into.id:
-            raise BadInput("same_cart", "A cart cannot be merged into itself", cart=source)
-        tx.target = guest.handle
-        return _merged(shop, tx, into, _fold(tx, guest, into))
+    return in_database(shop, (source, target), lambda hot: _merge(shop, hot, source, target))
 
 
-@retried
 def login(shop: Shop, *, handle: str, email: str) -> MergedCart:
     """A device's cart becomes its customer's, who gets an account if there is none; the customer's cart.
 
@@ -53,12 +47,36 @@ def login(shop: Shop, *, handle: str, email: str) -> MergedCart:
     address = customers.email_address(email)
     if is_address(handle):
         raise BadInput("bad_cart", "A device logs in by its cart's handle, not by an e-mail address", cart=handle)
+    return in_database(shop, (handle, address), lambda hot: _login(shop, hot, handle, address))
+
+
+def logout(shop: Shop, *, handle: str) -> LoggedOut:
+    """A device lets go of its customer's cart: its handle is free, the cart stays the customer's.
+
+    By the customer's e-mail address: every device of theirs.
+    """
+    return in_database(shop, (handle,), lambda hot: _logout(shop, hot, handle))
+
+
+# --- units of work -------------------------------------------------------------------------------------------------
+@retried
+def _merge(shop: Shop, hot: Closed, source: str, target: str) -> MergedCart:
+    with shop.work("cart.merge") as tx:
+        guest, into = take(tx, source, hot), take(tx, target, hot, make=True)
+        if guest.id == into.id:
+            raise BadInput("same_cart", "A cart cannot be merged into itself", cart=source)
+        tx.target = guest.handle
+        return _merged(shop, tx, into, _fold(tx, guest, into))
+
+
+@retried
+def _login(shop: Shop, hot: Closed, handle: str, address: str) -> MergedCart:
     with shop.work("cart.login") as tx:
         customer = customers.register(tx, address)  # locked: of two devices at once, the second merges
-        guest = take(tx, handle, make=True)
+        guest = take(tx, handle, hot, make=True)
         if guest.customer_id not in (None, customer):
             raise _of_another(handle)
-        theirs = guest if guest.customer_id else alive(tx, cart_of(tx, customer))
+        theirs = guest if guest.customer_id else alive(tx, cart_of(tx, customer), hot)
         if theirs is None:
             tx.execute(sa.update(carts).where(c.id == guest.id).values(customer_id=customer))
             return _merged(shop, tx, guest, [])
@@ -66,13 +84,9 @@ def login(shop: Shop, *, handle: str, email: str) -> MergedCart:
 
 
 @retried
-def logout(shop: Shop, *, handle: str) -> LoggedOut:
-    """A device lets go of its customer's cart: its handle is free, the cart stays the customer's.
-
-    By the customer's e-mail address: every device of theirs.
-    """
+def _logout(shop: Shop, hot: Closed, handle: str) -> LoggedOut:
     with shop.work("cart.logout") as tx:
-        cart = take(tx, handle)
+        cart = take(tx, handle, hot)
         if cart.customer_id is None:
             raise Refused("not_logged_in", f"Cart {handle!r} is no customer's", hint="cart login CART --email E")
         mine = sa.or_(c.id == cart.id, c.merged_into == cart.id)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from shopctl.core import reservations
+from shopctl.core.cart.hot import Closed, persist_these
 from shopctl.core.cart.lines import empty_out
 from shopctl.core.db.tables import carts
 from shopctl.core.db.types import new_id
@@ -32,9 +35,17 @@ _GIVEN_BACK = (
 
 # --- use cases -----------------------------------------------------------------------------------------------------
 def sweep(shop: Shop, *, batch: int = 500) -> int:
-    """End carts past their term, in batches; how many."""
+    """End carts past their term, in batches; how many.
+
+    What the database takes for old may be hot: it is persisted first, and with Redis away nothing is ended.
+    """
     total = 0
     while True:
+        if shop.carts.kept:
+            with shop.read() as tx:
+                old = [row.id for row in overdue(tx, batch)]
+            if not persist_these(shop, old):
+                return total
         with shop.work("cart.sweep") as tx:
             count = expire_carts(tx, batch)
             tx.commit()
@@ -44,12 +55,12 @@ def sweep(shop: Shop, *, batch: int = 500) -> int:
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def take(tx: UnitOfWork, name: str, *, make: bool = False) -> Row:
+def take(tx: UnitOfWork, name: str, hot: Closed, *, make: bool = False) -> Row:
     """The open cart of a name, ours until the transaction ends; made if asked. NotFound, or Refused(cart_in_checkout).
 
     The audit log gets its handle, whatever it was called by: an e-mail address has no place there.
     """
-    cart = alive(tx, open_cart(tx, name))
+    cart = alive(tx, open_cart(tx, name), hot)
     if cart is None:
         if not make:
             raise unknown_cart(tx, name)
@@ -58,10 +69,11 @@ def take(tx: UnitOfWork, name: str, *, make: bool = False) -> Row:
     return cart
 
 
-def alive(tx: UnitOfWork, found: Row | None) -> Row | None:
+def alive(tx: UnitOfWork, found: Row | None, hot: Closed) -> Row | None:
     """The cart, locked, if it may be changed; one past its term ends here, and its handle is free again."""
     if found is None:
         return None
+    hot.bring(tx, found.id)
     cart = tx.row(sa.select(carts).where(c.id == found.id, c.state == "open").with_for_update())
     if cart is None:
         return None
@@ -101,15 +113,20 @@ def unclaim(tx: UnitOfWork, cart_id: str, order_id: str) -> Row:
 
 def expire_carts(tx: UnitOfWork, limit: int) -> int:
     """End carts past their term and give back what they held; how many."""
-    overdue = tx.rows(
+    ended = overdue(tx, limit)
+    for row in ended:
+        _end(tx, row.id)
+    return len(ended)
+
+
+def overdue(tx: UnitOfWork, limit: int) -> Sequence[Row]:
+    """Open carts past their term, the oldest first."""
+    return tx.rows(
         sa.select(c.id)
         .where(c.state == "open", c.expires_at <= tx.now, c.claimed_by.is_(None))
         .order_by(c.expires_at)
         .limit(limit)
     )
-    for row in overdue:
-        _end(tx, row.id)
-    return len(overdue)
 
 
 def forget(tx: UnitOfWork, customer: str) -> None:

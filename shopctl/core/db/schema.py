@@ -78,45 +78,61 @@ def version(engine: sa.Engine) -> str | None:
     return str(current)
 
 
+def create(connection: sa.Connection, version: str | None = None) -> None:
+    """Make the tables of a version (this release's) in the open transaction of an empty store."""
+    stores.migrating(connection)
+    _migrate(connection, version or HEAD, contract=True)
+
+
 def upgrade(engine: sa.Engine, to: str | None = None, *, contract: bool = True, dry_run: bool = False) -> Upgrade:
     """Bring a store to a version (this release's), creating what is not there: all of it in one transaction, or nothing.
 
     Without `contract`, migrations stop before one that would shut out the release of the schema that was found.
     """
-    return stores.patiently(engine, lambda: _upgraded(engine, to or HEAD, contract, dry_run))
+
+    def once() -> Upgrade:
+        with (
+            engine.connect().execution_options(writes=True) as connection,
+            stores.writing(connection),
+            connection.begin() as transaction,
+        ):
+            stores.migrating(connection)
+            done = _migrate(connection, to or HEAD, contract=contract)
+            if dry_run:
+                transaction.rollback()
+            return done
+
+    return stores.patiently(engine, once)
 
 
-def _upgraded(engine: sa.Engine, to: str, contract: bool, dry_run: bool) -> Upgrade:
+def complete(connection: sa.Connection) -> None:
+    """Bring a store in the making to this release's version, in its open transaction."""
+    _migrate(connection, HEAD, contract=True)
+
+
+def _migrate(connection: sa.Connection, to: str, *, contract: bool) -> Upgrade:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with (
-        engine.connect().execution_options(writes=True) as connection,
-        stores.writing(connection),
-        connection.begin() as transaction,
-    ):
-        stores.migrating(connection)
-        before = _found(connection)
-        scripts = ScriptDirectory.from_config(config).iterate_revisions(to, before or "base")
-        lacking = [_step(script) for script in reversed(list(scripts))] if to > (before or "") else []
-        steps, left = (lacking, []) if contract or before is None else _parted(lacking, before)
-        after = steps[-1].version if steps else before
-        if left and (after or "") < NEEDS:
-            raise Refused(
-                "older_releases",
-                f"This shopctl needs the schema {NEEDS}, with which the release of {before} cannot work",
-                hint="Stop every shopctl of an older release, then run `shopctl store migrate --contract`.",
-            )
-        if steps:
-            _record(connection, before)
-            config.attributes["connection"] = connection
-            command.upgrade(config, steps[-1].version)
-            _record(connection, steps[-1].version, steps[-1].compatible_since)
-        if dry_run:
-            transaction.rollback()
+    config.attributes["connection"] = connection
+    before = _found(connection)
+    scripts = ScriptDirectory.from_config(config).iterate_revisions(to, before or "base") if to > (before or "") else ()
+    lacking = [_step(script) for script in reversed(list(scripts))]
+    steps, left = (lacking, []) if contract or before is None else _parted(lacking, before)
+    after = steps[-1].version if steps else before
+    if left and (after or "") < NEEDS:
+        raise Refused(
+            "older_releases",
+            f"This shopctl needs the schema {NEEDS}, with which the release of {before} cannot work",
+            hint="Stop every shopctl of an older release, then run `shopctl store migrate --contract`.",
+        )
+    if steps:
+        _record(connection, before)
+        command.upgrade(config, steps[-1].version)
+        _record(connection, steps[-1].version, steps[-1].compatible_since)
     return Upgrade(before, after, steps, left)
 
 

@@ -302,6 +302,9 @@ carts = _table(
     Column("version", Count, nullable=False),
     Column("claimed_by", Id),
     Column("merged_into", Id, _ref("carts.id")),
+    Column("hot_id", Id),  # version `hot_version` was written from this hot copy at this revision of it
+    Column("hot_revision", Count),
+    Column("hot_version", Count),
     Column("expires_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

@@ -58,11 +58,15 @@ class Id(_StrictType):
         return value if value is None or dialect.name == "sqlite" or _UUID.fullmatch(value) else None
 
 
+_BY_CODE_POINT = Text(collation="C")
+"""Compared, sorted and folded on Postgres as SQLite does it, whatever the server's locale: lists are alike to the byte."""
+
+
 class Word(_StrictType):
     """Text, compared by code points; the tables say by CHECK which words a state column takes."""
 
     impl = Text
-    strict, native = Text(), Text(collation="C")
+    strict, native = Text(), _BY_CODE_POINT
 
 
 class Count(_StrictType):
@@ -112,7 +116,7 @@ class Json(_StrictType):
     """A JSON value as text: key order is kept on both stores."""
 
     impl = Text
-    strict, native = Text(), Text()
+    strict, native = Text(), _BY_CODE_POINT
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value == []:  # as half of the lists of a catalogue are

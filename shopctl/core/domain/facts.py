@@ -21,6 +21,7 @@ class Facts:
     hold_at: str = "checkout"
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
+    cart_persist_seconds: int = 30
     events_days: int = 90
     email_sender: str = DEFAULT_SENDER
     low_stock: int | None = None

@@ -14,6 +14,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.ports import CartStamp, HotCart
 from shopctl.core.queries import near, pause
 from shopctl.core.queries.customers import customer_id
 from shopctl.core.queries.listing import Listing
@@ -69,30 +70,34 @@ class CartSummary:
     merged_into: str | None
 
 
+_OF_VARIANT = (
+    products.c.title,
+    products.c.status,
+    variants.c.options,
+    variants.c.price,
+    variants.c.weight_grams,
+    variants.c.taxable,
+    variants.c.requires_shipping,
+    variants.c.tracked,
+    variants.c.hold_at,
+)
+_VARIANTS = (
+    sa.select(variants.c.sku, *_OF_VARIANT)
+    .join(products, products.c.id == variants.c.product_id)
+    .where(variants.c.sku.in_(sa.bindparam("skus", expanding=True)))
+)
 LINES = (
-    sa.select(
-        cart_lines.c.sku,
-        cart_lines.c.quantity,
-        cart_lines.c.seen_price,
-        products.c.title,
-        products.c.status,
-        variants.c.options,
-        variants.c.price,
-        variants.c.weight_grams,
-        variants.c.taxable,
-        variants.c.requires_shipping,
-        variants.c.tracked,
-        variants.c.hold_at,
-    )
+    sa.select(cart_lines.c.sku, cart_lines.c.quantity, cart_lines.c.seen_price, *_OF_VARIANT)
     .join(variants, variants.c.sku == cart_lines.c.sku)
     .join(products, products.c.id == variants.c.product_id)
     .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
+# Conditions of partial indexes are written out: given as parameters, SQLite would plan the statement anew each time.
+_OPEN = carts.c.state == sa.literal_column("'open'")
+_HELD = reservations.c.state == sa.literal_column("'held'")
 _OF_CART = (carts.c.id, carts.c.handle, carts.c.version, carts.c.customer_id, carts.c.claimed_by, carts.c.expires_at)
-_holds = sa.exists().where(
-    reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", reservations.c.state == "held"
-)
+_holds = sa.exists().where(reservations.c.owner_id == carts.c.id, reservations.c.owner_kind == "cart", _HELD)
 _BASKET = (
     sa.select(
         *_OF_CART,
@@ -105,13 +110,13 @@ _BASKET = (
     .outerjoin(cart_lines, cart_lines.c.cart_id == carts.c.id)
     .outerjoin(variants, variants.c.sku == cart_lines.c.sku)
     .outerjoin(products, products.c.id == variants.c.product_id)
-    .where(carts.c.state == "open")
+    .where(_OPEN)
     .order_by(cart_lines.c.added_at, cart_lines.c.sku)
 )
 _BASKET_BY_HANDLE = _BASKET.where(carts.c.handle_folded == sa.bindparam("folded"))
 _BASKET_BY_ID = _BASKET.where(carts.c.id == sa.bindparam("cart_id"))
-_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), carts.c.state == "open")
-_BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), carts.c.state == "open")
+_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), _OPEN)
+_BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), _OPEN)
 _signpost = carts.alias()
 _BY_SIGNPOST = (
     sa.select(carts)
@@ -165,12 +170,20 @@ def owner_email(tx: UnitOfWork, cart: Row) -> str | None:
     return tx.execute(found).scalar() if cart.customer_id else None
 
 
-def show(tx: UnitOfWork, name: str) -> CartView:
-    """One cart, or NotFound(unknown_cart); an expired one is not there any more."""
+def show(tx: UnitOfWork, name: str, copy: HotCart | None = None) -> CartView:
+    """One cart, or NotFound(unknown_cart); an expired one is not there any more. `copy`: a hot copy that may be ahead."""
     cart = open_cart(tx, name)
-    if cart is None or cart.expires_at <= tx.now:
+    ahead = copy if cart and copy and copy.is_ahead(stamp(cart)) else None
+    if cart is None or _until(tx, cart, ahead) <= tx.now:
         raise unknown_cart(tx, name)
-    return view(tx, cart)
+    return view(tx, cart, ahead)
+
+
+def stamp(cart: Row) -> CartStamp:
+    """What a hot copy must continue. A version that was not written from one names none."""
+    if cart.hot_version != cart.version:
+        return CartStamp(cart.version)
+    return CartStamp(cart.version, cart.hot_id, cart.hot_revision)
 
 
 def unknown_cart(tx: UnitOfWork, name: str) -> NotFound:
@@ -179,37 +192,50 @@ def unknown_cart(tx: UnitOfWork, name: str) -> NotFound:
     return NotFound("unknown_cart", f"There is no open cart {name!r}", hint=hint, cart=name)
 
 
-def view(tx: UnitOfWork, cart: Row) -> CartView:
+def view(tx: UnitOfWork, cart: Row, copy: HotCart | None = None) -> CartView:
+    """The cart with what the database says of its lines; `copy`: its hot copy, whose lines count instead of its own."""
     currency = tx.facts.currency
-    rows = tx.rows(LINES, {"cart_id": cart.id})
-    units = can_be_had(tx, [row.sku for row in rows], owner_id=cart.id) if rows else {}
+    content = _content(tx, cart, copy)
+    units = can_be_had(tx, [row.sku for row, *_ in content], owner_id=cart.id) if content else {}
     return CartView(
         cart=cart.handle,
         id=cart.id,
         customer=owner_email(tx, cart),
-        lines=[_line(row, units.get(row.sku, 0), currency) for row in rows],
-        subtotal=Money(sum(row.price * row.quantity for row in rows), currency),
+        lines=[_line(*line, units.get(line[0].sku, 0), currency) for line in content],
+        subtotal=Money(sum(row.price * quantity for row, quantity, _ in content), currency),
         currency=currency,
         in_checkout=cart.claimed_by is not None,
-        expires_at=cart.expires_at,
+        expires_at=_until(tx, cart, copy),
     )
 
 
-def _line(row: Row, units: int, currency: str) -> CartLine:
+def _content(tx: UnitOfWork, cart: Row, copy: HotCart | None) -> list[tuple[Row, int, int]]:
+    """What the database says of each SKU in the cart, the quantity, and the price seen."""
+    if copy is None:
+        return [(row, row.quantity, row.seen_price) for row in tx.rows(LINES, {"cart_id": cart.id})]
+    known = {row.sku: row for row in tx.rows(_VARIANTS, {"skus": [line.sku for line in copy.lines]})}
+    return [(known[line.sku], line.quantity, line.seen_price) for line in copy.lines if line.sku in known]
+
+
+def _until(tx: UnitOfWork, cart: Row, copy: HotCart | None) -> datetime:
+    return copy.updated_at + tx.facts.cart_ttl if copy else cart.expires_at
+
+
+def _line(row: Row, quantity: int, seen_price: int, units: int, currency: str) -> CartLine:
     changes = []
-    if row.price != row.seen_price:
-        changes.append(f"the price was {Money(row.seen_price, currency)} and is {Money(row.price, currency)}")
+    if row.price != seen_price:
+        changes.append(f"the price was {Money(seen_price, currency)} and is {Money(row.price, currency)}")
     if row.status != "active":
         changes.append(f"the product is {row.status} and cannot be bought")
-    if row.tracked and units < row.quantity:
+    if row.tracked and units < quantity:
         changes.append(f"only {units} can be had")
     return CartLine(
         sku=row.sku,
         product_name=row.title,
         options=row.options,
-        quantity=row.quantity,
+        quantity=quantity,
         unit_price=Money(row.price, currency),
-        total_price=Money(row.price * row.quantity, currency),
+        total_price=Money(row.price * quantity, currency),
         available=units if row.tracked else None,
         changes=changes,
     )

@@ -63,7 +63,7 @@ class Counts:
 MINUTES = 30
 
 
-def _out_of_stock() -> sa.Select[tuple[int]]:
+def _out_of_stock() -> sa.Select[int]:
     """How many SKUs have nothing left. Only those with a level that has nothing are added up: no other can be among them."""
     c = stock_levels.c
     available = c.quantity - c.reserved - c.committed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 
 import sqlalchemy as sa
@@ -23,12 +23,13 @@ from shopctl.core.verify import across, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.mends import Mend, repair
 
-__all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify"]
+__all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify", "verify_store"]
 
 RULES: tuple[Rule, ...] = tuple(
     sorted((*stock.RULES, *money.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
 )
-CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, across.LEDGER, across.INDEX, schema.DAMAGE})
+STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE})
+CHECKS = STORE_CHECKS + len({across.LEDGER, across.INDEX})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,9 +44,19 @@ class Report:
 
 def verify(shop: Shop) -> Report:
     """Make every check; at most LIMIT violations of each, and one named "more" when there are others."""
-    found = list(find(shop))
+    return _reported(find(shop), CHECKS)
+
+
+def verify_store(tx: UnitOfWork) -> Report:
+    """Make every check of the store itself, and none of what lies beside it (the gateway's ledger, the index)."""
+    found = (one for check, some in _checks(tx) for one in capped(_judged(tx, check, some)))
+    return _reported(found, STORE_CHECKS)
+
+
+def _reported(findings: Iterator[Finding], checks: int) -> Report:
+    found = list(findings)
     return Report(
-        checks=CHECKS,
+        checks=checks,
         violations=[finding for finding in found if isinstance(finding, Violation)],
         notes=[finding for finding in found if isinstance(finding, Note)],
     )
@@ -55,19 +66,18 @@ def find(shop: Shop) -> Iterator[Finding]:
     """What verify finds, as it is found: in bounded memory at any number of orders, one snapshot open meanwhile."""
     with shop.read() as tx:
         yield from waiting.notes(tx)
-        for check, found in _checks(shop, tx):
+        beside = ((across.LEDGER, across.gateway(shop, tx)), (across.INDEX, across.index(shop, tx)))
+        for check, found in chain(_checks(tx), beside):
             yield from capped(_judged(tx, check, found))
 
 
-def _checks(shop: Shop, tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
+def _checks(tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
     swept_at = settings.marked(tx, "last_sweep_at") or _NEVER
     kept_since = settings.marked(tx, "events_kept_since") or _NEVER
     given = {"swept_at": swept_at, "patience": tx.now - orders.PATIENCE, "events_kept_since": kept_since}
     for check, same in groupby(RULES, attrgetter("check")):
         yield check, (violation for rule in same for violation in rule.find(tx, given))
     yield schema.TYPES, schema.typed(tx)
-    yield across.LEDGER, across.gateway(shop, tx)
-    yield across.INDEX, across.index(shop, tx)
     yield schema.DAMAGE, schema.damage(tx)
 
 

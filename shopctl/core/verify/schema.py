@@ -130,4 +130,4 @@ def damage(tx: UnitOfWork) -> Iterator[Violation]:
 
 def fences(table: sa.Table) -> set[str]:
     """The names of a table's constraints and indexes."""
-    return {str(part.name) for part in (*table.constraints, *table.indexes)}
+    return {str(part.name) for part in (*table.constraints, *table.indexes)}  # type: ignore[attr-defined]

@@ -1,35 +1,30 @@
-"""Real SQLite shops in a temporary folder, and short ways to import into them and look at them."""
+"""Real shops in a temporary folder, and short ways to import into them and look at them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from shopctl import bootstrap, config
-from shopctl.core import store
-from shopctl.core.db import engine as stores
 from shopctl.core.shop import Shop
+from tests import shops
 
 NewShop = Callable[..., Shop]
 
 
 @pytest.fixture
-def new_shop(tmp_path: Path) -> Iterator[NewShop]:
-    """Makes shops, each in its own store."""
-    made: list[Shop] = []
+def new_shop(tmp_path: Path) -> NewShop:
+    """Makes shops, each in a store and a folder of its own: shop0, shop1 …"""
+    folders = (tmp_path / f"shop{n}" for n in count())
 
     def make(currency: str = "USD") -> Shop:
-        settings = config.resolve(store=f"sqlite:///{tmp_path}/shop{len(made)}.db")
-        facts = store.check(store.NewShop(test_store=True, currency=currency))
-        store.init(stores.parse_url(settings.store.value), facts, actor="test")
-        made.append(bootstrap.open_shop(settings))
-        return made[-1]
+        folder = next(folders)
+        folder.mkdir()
+        return shops.make(folder, currency=currency)
 
-    yield make
-    for shop in made:
-        shop.engine.dispose()
+    return make
 
 
 @pytest.fixture

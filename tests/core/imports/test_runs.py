@@ -23,9 +23,10 @@ from .helpers import accepted, catalogue, count, everything, exported, lines, sh
 
 _CHILD = """
 import sys
-from shopctl import bootstrap, config
+from pathlib import Path
 from shopctl.core.imports.products import import_products
-shop = bootstrap.open_shop(config.resolve(store=sys.argv[1])).but(failpoint=sys.argv[2])
+from tests import shops
+shop = shops.reopen(Path(sys.argv[1])).but(failpoint=sys.argv[2])
 batches = 0
 fault = type(shop).fault
 def third(self, name):
@@ -41,7 +42,7 @@ import_products(shop, open(sys.argv[3], "rb"), batch=10, refused=refused)
 
 def kill(file: Path, point: str = "import.after_commit", *refused: Path) -> None:
     """Import a file into the first shop beside it, until SIGKILL in the third batch of ten."""
-    child = [sys.executable, "-c", _CHILD, f"sqlite:///{file.parent}/shop0.db", point, str(file), *map(str, refused)]
+    child = [sys.executable, "-c", _CHILD, str(file.parent / "shop0"), point, str(file), *map(str, refused)]
     assert subprocess.run(child, check=False).returncode == -9
 
 

@@ -15,8 +15,10 @@ compatible_since = "0002"
 
 def upgrade() -> None:
     _schema_version()
+    _text_by_code_point()
     _workers()
     _figures()
+    _hot_carts()
 
 
 def _schema_version() -> None:
@@ -27,6 +29,19 @@ def _schema_version() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_schema_version")),
         sqlite_strict=True,
     )
+
+
+def _text_by_code_point() -> None:
+    """A store that was made on Postgres before text had its collation: now it sorts there as on SQLite."""
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    other = sa.text(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"
+        " USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'"
+        " AND c.data_type = 'text' AND c.collation_name IS DISTINCT FROM 'C'"
+    )
+    for table, column in op.get_bind().execute(other).all():
+        op.alter_column(table, column, type_=types.Word())
 
 
 def _workers() -> None:
@@ -58,3 +73,9 @@ def _figures() -> None:
     own = sa.text("low_stock IS NOT NULL")
     op.create_index("ix_variants_low_stock", "variants", ["sku"], sqlite_where=own, postgresql_where=own)
     op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
+
+
+def _hot_carts() -> None:
+    """Which revision of which hot copy a version of a cart was written from."""
+    for name, kind in (("hot_id", types.Id()), ("hot_revision", types.Count()), ("hot_version", types.Count())):
+        op.add_column("carts", sa.Column(name, kind))

@@ -1,0 +1,84 @@
+"""Whole stores: copy, backup, restore. They are verbs of `store`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shopctl import core
+from shopctl.commands import imports, progress
+from shopctl.commands.face import Face, Reading, Writing, face
+from shopctl.config import Value
+from shopctl.core.domain.wire import plain
+
+Unverified = Annotated[
+    bool, typer.Option("--unverified", help="Also when verify is not clean, or would take too long.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Make them verbs of a noun."""
+    app.command(cls=Writing)(copy)
+    app.command(cls=Reading)(backup)
+    app.command(cls=Writing)(restore)
+
+
+def copy(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The URL of a store.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The URL of a store that is not there yet.")],
+    unverified: Unverified = False,
+) -> None:
+    """Copy a whole store, of either kind to either kind, from one snapshot while it is at work; both are verified."""
+    me = face(ctx)
+    me.must_write("store copy")
+    settings = replace(me.settings(), store=Value(source, "argument"))
+    shop = me.open_shop(settings, read_only=True, narrate=me.out.say)
+    try:
+        with progress.counting(me, "Copying") as step:
+            if me.dry_run:
+                moved = core.moving.plan(shop, target)
+            else:
+                moved = core.moving.copy(shop, target, progress=step, unverified=unverified)
+    finally:
+        shop.engine.dispose()
+    _tell(me, core.store.without_password(source), target, moved)
+
+
+def backup(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="NAME.jsonl.gz, NAME.jsonl, or NAME.db (SQLite).")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Keep the store in a file, from one snapshot while it is at work; - writes lines of JSON to stdout."""
+    me = face(ctx)
+    with me.shop() as shop, progress.counting(me, "Backing up") as step:
+        if file == "-":
+            me.out.raw(core.moving.backup_lines(shop, step))
+            return
+        kept = core.moving.backup(shop, Path(file), progress=step, replace=force)
+    me.out.one(kept)
+
+
+def restore(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What backup has made.")],
+    unverified: Unverified = False,
+) -> None:
+    """Make the store that --store names from a backup, and verify it; there must be none yet. A dry run makes it elsewhere."""
+    me = face(ctx)
+    me.must_write("store restore")
+    store = me.settings().store.value
+    restored = core.moving.rehearse if me.dry_run else core.moving.restore
+    with imports.opened(file) as source, progress.counting(me, "Restoring") as step:
+        moved = restored(source, store, progress=step, unverified=unverified)
+    _tell(me, file, store, moved)
+
+
+def _tell(me: Face, source: str, target: str, moved: Any) -> None:
+    me.out.one({"from": source, "to": core.store.without_password(target), **plain(moved)})
+    if me.dry_run:
+        me.out.say("Dry run: nothing was made.")

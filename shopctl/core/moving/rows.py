@@ -1,0 +1,57 @@
+"""All rows of a store, table by table, so that what a row refers to comes before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+
+from shopctl.core.db import engine as stores
+from shopctl.core.db.tables import metadata, orders, schema_version
+
+TABLES: Mapping[str, sa.Table] = {table.name: table for table in metadata.sorted_tables if table is not schema_version}
+"""What a shop is made of. What its schema is, the migrations say."""
+
+CHUNK = 1000
+Values: TypeAlias = Mapping[str, Any]
+Rows: TypeAlias = Iterable[tuple[sa.Table, Values]]
+
+_TO_THEIR_OWN = [
+    key.constraint
+    for table in TABLES.values()
+    for key in table.foreign_keys
+    if key.references(table) and key.constraint is not None
+]
+"""References of rows to rows of the same table, which may come after them."""
+
+
+def counts(connection: sa.Connection) -> dict[str, int]:
+    """How many rows there are of each table."""
+    return {
+        name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        for name, table in TABLES.items()
+    }
+
+
+def read(
+    connection: sa.Connection, columns: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[tuple[sa.Table, Values]]:
+    """Every row, in the order of the keys; CHUNK of them are in memory at a time. `columns`: of these tables these only."""
+    for name, table in TABLES.items():
+        if columns is None or name in columns:
+            wanted = sa.select(*(table.c[column] for column in columns[name])) if columns else sa.select(table)
+            ordered = wanted.order_by(*table.primary_key).execution_options(yield_per=CHUNK)
+            for row in connection.execute(ordered):
+                yield table, row._asdict()
+
+
+def write(connection: sa.Connection, rows: Rows) -> None:
+    """Insert rows as they come; afterwards the store counts on from where they end."""
+    with stores.referring_later(connection, _TO_THEIR_OWN):
+        for table, of_table in groupby(rows, lambda row: row[0]):
+            while chunk := [values for _, values in islice(of_table, CHUNK)]:
+                connection.execute(sa.insert(table), chunk)
+    counted = [c for table in TABLES.values() for c in table.primary_key if c.autoincrement is True]
+    stores.count_on(connection, counted, orders.c.number)
