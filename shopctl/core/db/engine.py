@@ -29,6 +29,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from shopctl.core.db import failures
 from shopctl.core.db.types import Count
@@ -560,6 +561,44 @@ def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | N
     return {
         (name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found
     }
+
+
+def has_rivals(connection: sa.Connection) -> bool:
+    """Whether others can write while this transaction is open. On SQLite a writer is alone: what it has read, stays."""
+    return connection.dialect.name != "sqlite"
+
+
+@contextmanager
+def attempt(connection: sa.Connection) -> Iterator[Callable[[], None]]:
+    """Something that may fail against rivals: what is called for takes it back, with its locks. Alone, nothing has to be."""
+    if not has_rivals(connection):
+        yield lambda: None
+        return
+    savepoint = connection.begin_nested()
+    with savepoint:
+        yield savepoint.rollback
+
+
+class _json_items(FunctionElement[Any]):
+    """The items of a JSON array, a row each."""
+
+    name = "json_items"
+    inherit_cache = True
+
+
+@compiles(_json_items)
+def _json_items_of(element: _json_items, compiler: SQLCompiler, **how: Any) -> str:
+    array = compiler.process(element.clauses, **how)
+    return f"json_each({array})" if compiler.dialect.name == "sqlite" else f"json_array_elements(CAST({array} AS JSON))"
+
+
+def json_rows(document: sa.ColumnElement[str], fields: Mapping[str, TypeEngine[Any]]) -> sa.Select[Any]:
+    """Rows out of one JSON document, [[…], …], for a set-based statement that is built once; fields in their order."""
+    item = _json_items(document).table_valued("value", name="item")
+    value = [item.c.value.op("->>")(sa.literal_column(str(at))) for at in range(len(fields))]
+    return sa.select(
+        *(sa.cast(found, kind).label(name) for found, (name, kind) in zip(value, fields.items(), strict=True))
+    )
 
 
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:

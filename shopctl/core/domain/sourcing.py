@@ -5,13 +5,16 @@ A plan is advice from a snapshot; the guarded update that follows decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What one place has of one SKU; levels come in warehouse priority order."""
+    """What one bucket of one place may promise of one SKU, less than nothing when it keeps more back than it has.
+
+    Levels come in warehouse priority order.
+    """
 
     sku: str
     warehouse: str
@@ -37,38 +40,57 @@ class Plan:
     short: Mapping[str, int]
 
 
-def plan(wanted: Mapping[str, int], levels: Iterable[Level]) -> Plan:
-    """Where to take `wanted` (units by SKU) from."""
-    by_sku: dict[str, list[Level]] = {sku: [] for sku in wanted}
+def plan(wanted: Mapping[str, int], levels: Iterable[Level], start: int = 0) -> Plan:
+    """Where to take `wanted` (units by SKU) from. Whoever begins at another bucket (`start`) stands in nobody's way."""
+    by_sku: dict[str, dict[str, list[Level]]] = {sku: {} for sku in wanted}
     for level in levels:
-        if level.available > 0:
-            by_sku[level.sku].append(level)
-    totals = {sku: sum(level.available for level in found) for sku, found in by_sku.items()}
+        by_sku[level.sku].setdefault(level.warehouse, []).append(level)
+    has = {
+        sku: {place: units for place, found in by.items() if (units := _units(found)) > 0} for sku, by in by_sku.items()
+    }
+    totals = {sku: sum(places.values()) for sku, places in has.items()}
     short = {sku: totals[sku] for sku, quantity in wanted.items() if totals[sku] < quantity}
     if short:
         return Plan((), short)
-    whole = _one_warehouse(wanted, by_sku)
-    picks = [pick for sku, quantity in wanted.items() for pick in _picks(quantity, by_sku[sku], whole)]
+    whole = _one_warehouse(wanted, has)
+    picks = [
+        pick
+        for sku, quantity in wanted.items()
+        for warehouse, units in _shares(quantity, has[sku], whole)
+        for pick in _picks(units, by_sku[sku][warehouse], start)
+    ]
     return Plan(tuple(sorted(picks, key=lambda pick: (pick.sku, pick.warehouse, pick.pool, pick.bucket))), {})
 
 
-def _one_warehouse(wanted: Mapping[str, int], by_sku: Mapping[str, list[Level]]) -> str | None:
+def _units(buckets: Iterable[Level]) -> int:
+    """What the buckets of one place have together: what one lacks of its safety stock, the others keep for it."""
+    return sum(level.available for level in buckets)
+
+
+def _one_warehouse(wanted: Mapping[str, int], has: Mapping[str, Mapping[str, int]]) -> str | None:
     """The first warehouse, by priority, that has everything."""
-    for warehouse in dict.fromkeys(level.warehouse for found in by_sku.values() for level in found):
-        if all(_held_by(warehouse, by_sku[sku]) >= quantity for sku, quantity in wanted.items()):
+    for warehouse in dict.fromkeys(place for places in has.values() for place in places):
+        if all(has[sku].get(warehouse, 0) >= quantity for sku, quantity in wanted.items()):
             return warehouse
     return None
 
 
-def _held_by(warehouse: str, found: Iterable[Level]) -> int:
-    return sum(level.available for level in found if level.warehouse == warehouse)
-
-
-def _picks(quantity: int, found: list[Level], whole: str | None) -> Iterable[Pick]:
+def _shares(quantity: int, has: Mapping[str, int], whole: str | None) -> Iterable[tuple[str, int]]:
     """Take from `whole`; without it from the first warehouse that has enough; else split by priority."""
-    enough = whole or next((level.warehouse for level in found if _held_by(level.warehouse, found) >= quantity), None)
-    for level in found:
-        if quantity and enough in (None, level.warehouse):
+    enough = whole or next((warehouse for warehouse, units in has.items() if units >= quantity), None)
+    for warehouse, units in has.items():
+        if quantity and enough in (None, warehouse):
+            taken = min(quantity, units)
+            quantity -= taken
+            yield warehouse, taken
+
+
+def _picks(quantity: int, buckets: Sequence[Level], start: int) -> Iterable[Pick]:
+    """From the first bucket that has enough, beginning at `start`; else from one after the other."""
+    first = start % len(buckets)
+    ready = [level for level in (*buckets[first:], *buckets[:first]) if level.available > 0]
+    for level in [level for level in ready if level.available >= quantity][:1] or ready:
+        if quantity:
             taken = min(quantity, level.available)
             quantity -= taken
             yield Pick(level.sku, level.warehouse, level.pool, level.bucket, taken)

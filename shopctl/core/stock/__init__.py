@@ -9,7 +9,16 @@ work.py        an operator's work: receive, adjust, transfer, set    counts.py  
 """
 
 from shopctl.core.stock.counts import Count, Counted, take_stock
-from shopctl.core.stock.ledger import COUNTERS, GENERAL, Move, books_disagree, move, uncommitted_units
+from shopctl.core.stock.ledger import (
+    COUNTERS,
+    GENERAL,
+    MOVES,
+    Move,
+    books_disagree,
+    lock_levels,
+    move,
+    uncommitted_units,
+)
 from shopctl.core.stock.levels import ensure_levels, follow_policy, rewrite_level
 from shopctl.core.stock.opening import open_stock
 from shopctl.core.stock.warehouses import add_warehouse, edit_warehouse, make_warehouse
@@ -18,6 +27,7 @@ from shopctl.core.stock.work import adjust, receive, receive_all, set_level, tra
 __all__ = [
     "COUNTERS",
     "GENERAL",
+    "MOVES",
     "Count",
     "Counted",
     "Move",
@@ -27,6 +37,7 @@ __all__ = [
     "edit_warehouse",
     "ensure_levels",
     "follow_policy",
+    "lock_levels",
     "make_warehouse",
     "move",
     "open_stock",

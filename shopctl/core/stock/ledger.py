@@ -5,13 +5,16 @@ The guard decides whether there is enough; nothing is read first and decided in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
+from shopctl.core.db import engine as stores
+from shopctl.core.db.batch import Batch, Said
 from shopctl.core.db.tables import order_allocations, stock_levels, stock_movements
-from shopctl.core.db.types import Count, Word
+from shopctl.core.db.types import Count, Id, Instant, Word
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import Refused
 from shopctl.core.stock import low
@@ -35,85 +38,103 @@ class Move:
     reservation_id: str | None = None
 
 
-def _guarded() -> sa.Update:
-    c, add = stock_levels.c, sa.bindparam
-    dq, kind = add("dq", type_=Count()), add("move_kind", type_=Word())
-    quantity, reserved, committed = c.quantity + dq, c.reserved + add("dr"), c.committed + add("dc")
+def _room(said: Said) -> Sequence[sa.ColumnElement[bool]]:
+    c, kind = stock_levels.c, sa.bindparam("move_kind", type_=Word())
+    quantity, reserved, committed = c.quantity + said["dq"], c.reserved + said["dr"], c.committed + said["dc"]
     # What may be promised beyond what is on hand. Safety stock is kept from shoppers, also from those who buy what is
     # still to come; an operator may use it up. Units leave for another warehouse only where nobody was promised them.
     room = sa.case(
         (kind == "hold", c.backorder_limit - c.safety_stock),
-        (sa.and_(kind == "transfer", dq < 0), 0),
+        (sa.and_(kind == "transfer", said["dq"] < 0), 0),
         else_=c.backorder_limit,
     )
-    return (
-        sa.update(stock_levels)
-        .where(
-            c.sku == add("k_sku"),
-            c.warehouse == add("k_warehouse"),
-            c.pool == add("k_pool"),
-            c.bucket == add("k_bucket"),
-        )
-        .where(quantity >= 0, reserved >= 0, committed >= 0, reserved + committed <= quantity + room)
-        .values(quantity=quantity, reserved=reserved, committed=committed, updated_at=add("now"))
-    )
+    return quantity >= 0, reserved >= 0, committed >= 0, reserved + committed <= quantity + room
 
 
-GUARDED_MOVE = _guarded()
-_APPEND = sa.insert(stock_movements)
+def _counters(said: Said) -> Mapping[str, sa.ColumnElement[Any]]:
+    c = stock_levels.c
+    return {
+        "quantity": c.quantity + said["dq"],
+        "reserved": c.reserved + said["dr"],
+        "committed": c.committed + said["dc"],
+        "updated_at": sa.bindparam("moved_at", type_=Instant()),
+    }
 
 
-def move(tx: UnitOfWork, kind: str, moves: Sequence[Move], *, reason: str | None = None) -> bool:
-    """Apply moves, all in (sku, warehouse) order; False, with the ledger untouched, when a level refused one.
+def _movement(said: Said) -> Mapping[str, sa.ColumnElement[Any]]:
+    return {
+        **{name: said[name] for name in ("sku", "warehouse", "pool", "bucket")},
+        "kind": sa.bindparam("move_kind", type_=Word()),
+        "quantity": said["dq"],
+        "reserved": said["dr"],
+        "committed": said["dc"],
+        "reason": sa.bindparam("move_reason", type_=Word()),
+        "reference": said["reference"],
+        "reservation_id": said["reservation_id"],
+        "actor": sa.bindparam("moved_by", type_=Word()),
+        "request_id": sa.bindparam("move_request", type_=Id()),
+        "at": sa.bindparam("moved_at", type_=Instant()),
+    }
 
-    After False the levels are half changed: the caller rolls back, or has moved only one.
+
+MOVES = Batch(
+    stock_levels,
+    {"sku": Word(), "warehouse": Word(), "pool": Word(), "bucket": Count()}
+    | {"dq": Count(), "dr": Count(), "dc": Count(), "reference": Word(), "reservation_id": Id()},
+    adds=("dq", "dr", "dc"),
+    guard=_room,
+    change=_counters,
+    inserts={stock_movements.name: _movement},
+)
+
+
+def move(
+    tx: UnitOfWork,
+    kind: str,
+    moves: Sequence[Move],
+    *,
+    reason: str | None = None,
+    batch: Batch = MOVES,
+    shared: Mapping[str, Any] | None = None,
+) -> bool:
+    """Apply moves, all of them and in the order of the levels' key, or False; see Batch for what a False leaves.
+
+    A `batch` made of MOVES writes more with each move; `shared` is what that asks for.
     """
     if not moves:
         return True
     ordered = sorted(moves, key=lambda m: (m.sku, m.warehouse, m.pool, m.bucket))
-    changed = tx.execute(
-        GUARDED_MOVE,
-        [
-            {
-                "k_sku": m.sku,
-                "k_warehouse": m.warehouse,
-                "k_pool": m.pool,
-                "k_bucket": m.bucket,
-                "move_kind": kind,
-                "dq": m.quantity,
-                "dr": m.reserved,
-                "dc": m.committed,
-                "now": tx.now,
-            }
-            for m in ordered
-        ],
-    )
-    if changed.rowcount != len(ordered):
+    circumstances = {
+        "move_kind": kind,
+        "move_reason": reason,
+        "moved_by": tx.actor,
+        "move_request": tx.request_id,
+        "moved_at": tx.now,
+    }
+    if not batch.apply(tx, [_said(m) for m in ordered], {**circumstances, **(shared or {})}):
         return False
-    tx.execute(
-        _APPEND,
-        [
-            {
-                "sku": m.sku,
-                "warehouse": m.warehouse,
-                "pool": m.pool,
-                "bucket": m.bucket,
-                "kind": kind,
-                "quantity": m.quantity,
-                "reserved": m.reserved,
-                "committed": m.committed,
-                "reason": reason,
-                "reference": m.reference,
-                "reservation_id": m.reservation_id,
-                "actor": tx.actor,
-                "request_id": tx.request_id,
-                "at": tx.now,
-            }
-            for m in ordered
-        ],
-    )
     low.tell(tx, [(m.sku, m.warehouse, m.quantity - m.committed) for m in ordered])
     return True
+
+
+def _said(m: Move) -> Mapping[str, Any]:
+    place = {"sku": m.sku, "warehouse": m.warehouse, "pool": m.pool, "bucket": m.bucket}
+    change = {"dq": m.quantity, "dr": m.reserved, "dc": m.committed}
+    return {**place, **change, "reference": m.reference, "reservation_id": m.reservation_id}
+
+
+_LOCK = (
+    sa.select(stock_levels.c.sku)
+    .where(stock_levels.c.sku.in_(sa.bindparam("skus", expanding=True)))
+    .order_by(*stock_levels.primary_key)
+    .with_for_update()
+)
+
+
+def lock_levels(tx: UnitOfWork, skus: Iterable[str]) -> None:
+    """Lock all levels of these SKUs, in the order of their key, where others can write meanwhile: what is read then, stays."""
+    if stores.has_rivals(tx.connection):
+        tx.rows(_LOCK, {"skus": sorted(skus)})
 
 
 def uncommitted_units(tx: UnitOfWork, order_id: str, reference: str) -> None:

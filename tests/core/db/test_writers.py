@@ -33,7 +33,7 @@ def test_who_waits_too_long_is_told_and_the_turn_goes_on_to_the_next(tmp_path: P
     shop = shops.make(tmp_path)
     impatient = shop.but(engine=shop.engine.execution_options(lock_wait=0.05))
     with shop.work("first"):
-        with pytest.raises(TimedOut, match="0.05 seconds"), impatient.work("second"):
+        with pytest.raises(TimedOut, match="seconds"), impatient.work("second"):
             pass
         with pytest.raises(TimedOut), impatient.work("third"):
             pass
