@@ -162,7 +162,7 @@ variants = _table(
 )
 Index("ix_variants_barcode", variants.c.barcode)
 _with_threshold = text("low_stock IS NOT NULL")
-Index("ix_variants_low_stock", variants.c.sku, sqlite_where=_with_threshold)
+Index("ix_variants_low_stock", variants.c.sku, variants.c.low_stock, variants.c.tracked, sqlite_where=_with_threshold)
 
 # --- stock: core/stock/ ------------------------------------------------------------------------------------------
 warehouses = _table(

@@ -71,7 +71,8 @@ def _figures() -> None:
     """What the Overview counts again and again."""
     dead = sa.text("state = 'dead'")
     own = sa.text("low_stock IS NOT NULL")
-    op.create_index("ix_variants_low_stock", "variants", ["sku"], sqlite_where=own, postgresql_where=own)
+    covered = ["sku", "low_stock", "tracked"]
+    op.create_index("ix_variants_low_stock", "variants", covered, sqlite_where=own, postgresql_where=own)
     op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
 
 
