@@ -24,7 +24,7 @@ from shopctl.core.db.tables import (
 )
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.money import Money
-from shopctl.core.queries import pause, stock
+from shopctl.core.queries import lag, pause, stock
 from shopctl.core.queries.due import WAITING
 from shopctl.core.queries.pause import Pause
 
@@ -60,6 +60,15 @@ class Counts:
     orders: int
 
 
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Live holds, their units, and how many of them are past their time."""
+
+    live: int
+    units: int
+    overdue: int
+
+
 MINUTES = 30
 
 
@@ -93,14 +102,7 @@ def figures(tx: UnitOfWork) -> Overview:
             sa.func.count().filter(is_paid), sa.func.coalesce(sa.func.sum(orders.c.total).filter(is_paid), 0)
         ).where(orders.c.created_at >= midnight)
     )[0]
-    r = reservations.c
-    holds = tx.rows(
-        sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(r.quantity), 0),
-            sa.func.count().filter(sa.and_(sa.not_(r.pinned), r.expires_at <= tx.now)),
-        ).where(r.state == "held")
-    )[0]
+    held = holds(tx)
     return Overview(
         orders_by_minute=_by_minute(tx),
         orders_today=today[0],
@@ -110,14 +112,26 @@ def figures(tx: UnitOfWork) -> Overview:
         },
         skus_out_of_stock=tx.execute(_OUT_OF_STOCK).scalar_one(),
         skus_low=tx.execute(stock.LOW_SKUS, stock.given(tx)).scalar_one(),
-        live_holds=holds[0],
-        units_held=int(holds[1]),
-        overdue_holds=holds[2],
-        in_flight=_count(tx, orders, sa.and_(orders.c.status == "pending", orders.c.in_flight)),  # only those are
+        live_holds=held.live,
+        units_held=held.units,
+        overdue_holds=held.overdue,
+        in_flight=in_flight(tx),
         outbox_waiting=_count(tx, outbox, WAITING),
-        outbox_dead=_count(tx, outbox, outbox.c.state == sa.literal("dead", literal_execute=True)),
+        outbox_dead=lag.dead(tx),
         paused=pause.find(tx),
     )
+
+
+def holds(tx: UnitOfWork) -> Holds:
+    r = reservations.c
+    overdue = sa.and_(sa.not_(r.pinned), r.expires_at <= tx.now)
+    figures = (sa.func.count(), sa.func.coalesce(sa.func.sum(r.quantity), 0), sa.func.count().filter(overdue))
+    return Holds(*map(int, tx.rows(sa.select(*figures).where(r.state == "held"))[0]))
+
+
+def in_flight(tx: UnitOfWork) -> int:
+    """How many checkouts have not ended."""
+    return _count(tx, orders, sa.and_(orders.c.status == "pending", orders.c.in_flight))  # only those are
 
 
 def _by_minute(tx: UnitOfWork) -> tuple[int, ...]:
