@@ -23,7 +23,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How many tests ran on which store: as many on each, and none skipped."""
-    ran = [report for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")]
+    ran = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
     for store in STORES:
         mine = [report for report in ran if f"[{store}" in report.nodeid and report.when == "call"]
         terminalreporter.write_line(f"{len(mine)} tests on {store}")

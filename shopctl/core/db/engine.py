@@ -41,6 +41,7 @@ try:
 except ImportError:  # no flock on this platform: writers queue on SQLite's busy loop, correct but less fair
     fcntl = None  # type: ignore[assignment]
 
+LOCKS_WRITERS = fcntl is not None
 LOCK_WAIT_SECONDS = 30.0
 Clock = Callable[[], datetime]
 
@@ -418,7 +419,7 @@ def overwrite_deleted(connection: sa.Connection) -> None:
 def fold_log(engine: sa.Engine) -> None:
     """Write the log into the file and cut it to nothing, as far as readers allow: pages that were replaced lie in it (SQLite)."""
     if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
+        with engine.connect() as connection, writing(connection):  # the WAL-reset bug: see health.py
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
 
