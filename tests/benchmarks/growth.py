@@ -67,8 +67,8 @@ _OWN: Mapping[str, Mapping[str, str]] = {
 }
 _WHICH = {
     "stock_movements": "reservation_id IS NOT NULL",
-    "outbox": "topic LIKE 'order.%' OR topic LIKE 'payment.%' OR topic LIKE 'customer.%'",
-    "audit_log": "action LIKE 'checkout.%'",
+    "outbox": "topic IN ('customer.added', 'order.placed', 'payment.captured', 'order.confirmed')",
+    "audit_log": "action IN ('checkout.reserve', 'checkout.settle')",
 }
 
 
