@@ -1,7 +1,8 @@
 """Small factories: a real shop in a directory, products in it, carts ready to be bought.
 
-A shop is on SQLite, or on Postgres while SHOPCTL_TEST_STORE says so (the `store` fixture of tests/core does): in the
-environment, so that a test's own processes and commands follow it.
+A shop is on SQLite, or on Postgres while SHOPCTL_TEST_STORE says so (the `store` fixture of tests/core does), and its carts
+are hot while SHOPCTL_TEST_CARTS names a Redis (the `carts` fixture): in the environment, so that a test's own processes and
+commands follow it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import sqlalchemy as sa
 
 from shopctl import bootstrap, config
 from shopctl.core import cart, catalog, checkout, settings, stock, store
 from shopctl.core.catalog import ProductDraft, VariantDraft
 from shopctl.core.checkout import Placement
 from shopctl.core.db import engine as stores
-from shopctl.core.db import schema
+from shopctl.core.db.tables import settings as stored
+from shopctl.core.db.types import new_id
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
 from tests import servers
@@ -70,7 +75,7 @@ def settings_for(directory: Path) -> config.Settings:
 
     return config.Settings(
         store=value(store_url(directory)),
-        redis=value(os.environ.get("SHOPCTL_REDIS", "")),
+        redis=value(os.environ.get("SHOPCTL_TEST_CARTS", "")),
         data_dir=value(str(directory / "data")),
         lock_wait=value("30"),
         actor=value("tester"),
@@ -81,21 +86,30 @@ def settings_for(directory: Path) -> config.Settings:
 
 def make(directory: Path, **wanted: Any) -> Shop:
     """A new shop, marked as a test store, opened."""
-    chosen = settings_for(directory)
-    url = stores.parse_url(chosen.store.value)
-    facts = store.check(store.NewShop(**{"name": "Test shop", "test_store": True, **wanted}))
-    if stores.file_of(url) is None:
-        servers.create_database(directory, like=_built(_tables_alone, "postgres"))
-    store.init(url, facts, actor="tester")
+    new = _New(tuple(sorted(wanted.items())))
+    if _kind() == "postgres":  # to make the tables takes longer than all the rest of a new shop
+        servers.create_database(directory, like=_built(new, "postgres"))
+        engine = stores.open_engine(servers.database(directory))
+        with engine.begin() as connection:
+            connection.execute(sa.update(stored).where(stored.c.key == "id").values(value=new_id()))
+        engine.dispose()
+    else:
+        new(directory)
     return reopen(directory)
 
 
-def _tables_alone(directory: Path) -> None:
-    """On a server, the tables without a shop: to make them takes longer than all the rest of a new shop."""
-    servers.create_database(directory)
-    engine = stores.open_engine(servers.database(directory))
-    schema.upgrade(engine)
-    engine.dispose()
+@dataclass(frozen=True)
+class _New:
+    """Makes a shop in a directory."""
+
+    wanted: tuple[tuple[str, Any], ...]
+
+    def __call__(self, directory: Path) -> None:
+        facts = store.check(store.NewShop(**{"name": "Test shop", "test_store": True, **dict(self.wanted)}))
+        url = stores.parse_url(store_url(directory))
+        if stores.file_of(url) is None:
+            servers.create_database(directory)
+        store.init(url, facts, actor="tester")
 
 
 def reopen(directory: Path, **how: Any) -> Shop:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, housekeeping, outbox, reservations, search, settings, settlement, workers
+from shopctl.core import cart, housekeeping, outbox, search, settings, settlement, workers
 from shopctl.core.db.tables import outbox as facts
+from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.tables import workers as table
 from shopctl.core.errors import Unavailable
 from shopctl.core.ports import Message
@@ -71,7 +72,7 @@ def test_what_is_past_its_time_ends(tmp_path: Path) -> None:
     worker(shop).once()
     with shop.work("test") as tx:
         for name in ("reservations", "carts"):
-            expired = sa.table(name, sa.column("expires_at", reservations.r.expires_at.type))
+            expired = sa.table(name, sa.column("expires_at", holds.c.expires_at.type))
             tx.execute(sa.update(expired).values(expires_at=tx.now - timedelta(seconds=1)))
         tx.commit()
     assert worker(shop).once().done == {"release holds": 1, "end carts": 1}

@@ -72,6 +72,9 @@ class Holds:
 MINUTES = 30
 
 
+_BY_STATUS = sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status).order_by(orders.c.status)
+
+
 def _out_of_stock() -> sa.Select[int]:
     """How many SKUs have nothing left. Only those with a level that has nothing are added up: no other can be among them."""
     c = stock_levels.c
@@ -107,9 +110,7 @@ def figures(tx: UnitOfWork) -> Overview:
         orders_by_minute=_by_minute(tx),
         orders_today=today[0],
         revenue_today=Money(int(today[1]), tx.facts.currency),
-        by_status={
-            row[0]: row[1] for row in tx.rows(sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status))
-        },
+        by_status={row[0]: row[1] for row in tx.rows(_BY_STATUS)},
         skus_out_of_stock=tx.execute(_OUT_OF_STOCK).scalar_one(),
         skus_low=tx.execute(stock.LOW_SKUS, stock.given(tx)).scalar_one(),
         live_holds=held.live,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shopctl.core import verify
+from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db import engine as stores
 from shopctl.core.shop import Shop
 from tests import shops
@@ -66,6 +69,18 @@ def test_a_constraint_that_does_not_hold_for_all_rows(shop: Shop) -> None:
 def test_an_index_that_could_not_be_built(shop: Shop) -> None:
     books.run(shop, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_orders_created_at'::regclass")
     assert names(shop) == {(28, "schema", "ix_orders_created_at")}
+
+
+def test_a_ledger_that_is_read_slowly_does_not_end_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(SandboxGateway):
+        def entries(self) -> Iterator[dict[str, Any]]:
+            time.sleep(0.6)
+            yield from super().entries()
+
+    monkeypatch.setattr(stores, "STATEMENT_SECONDS", 0.4)
+    shop.engine.dispose()  # a connection has the limits of when it was made
+    report = verify.verify(shop.but(gateway=Slow(shop.home / "gateway" / "sandbox-ledger.jsonl")))
+    assert report.violations == []
 
 
 @pytest.mark.parametrize("days", [-400, 400])
