@@ -606,11 +606,6 @@ def among(connection: sa.Connection, column: sa.ColumnElement[str], values: Coll
     return column.in_(sa.select(sa.type_coerce(found.c.value, sa.Text)))
 
 
-def binary(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """A text column compared and sorted by its code points on both stores, whatever the server's locale."""
-    return sa.collate(column, "C" if connection.dialect.name == "postgresql" else "BINARY")
-
-
 class seconds_between(FunctionElement[int]):
     """Whole seconds from one Instant to another, cut towards zero; negative when the second one is earlier."""
 
