@@ -89,7 +89,10 @@ cart list -o json
 verify -o json
 """
 ROWS = [
-    ("cart add -", [{"cart": f"p{n % 3}", "sku": ("TEE", "CAP", "NONE", "HELD")[n % 4], "quantity": n} for n in range(9)]),
+    (
+        "cart add -",
+        [{"cart": f"p{n % 3}", "sku": ("TEE", "CAP", "NONE", "HELD")[n % 4], "quantity": n} for n in range(9)],
+    ),
     ("cart set - -o json", [{"cart": "p0", "sku": "TEE", "quantity": 7}, {"cart": "p9", "sku": "TEE", "quantity": 0}]),
     ("cart remove - --yes", [{"cart": "p0", "sku": "TEE"}, {"cart": "p0", "sku": "TEE"}, {"cart": "p1"}]),
     ("cart login -", [{"cart": "p0", "email": BEN}, {"cart": "p1", "email": BEN}, {"cart": "p1", "email": "no"}]),
@@ -190,7 +193,9 @@ def test_the_setting(cli_: Cli) -> None:
         shown = next(row for row in said.json["settings"] if row["setting"] == "redis")
         assert (shown["value"], shown["origin"]) == (url.replace(SECRET, "***"), "environment")
         assert SECRET not in said.out + said.err
-    (cli_.directory / "shopctl.toml").write_text('redis = "redis://file:1"\n[profiles.shop]\nredis = "redis://profile:1"\n')
+    (cli_.directory / "shopctl.toml").write_text(
+        'redis = "redis://file:1"\n[profiles.shop]\nredis = "redis://profile:1"\n'
+    )
     for words, value in (((), "redis://file:1"), (("--profile", "shop"), "redis://profile:1")):
         said = cli_("store", "info", "-o", "json", *words)
         assert value in [row["value"] for row in said.json["settings"]]
@@ -200,7 +205,9 @@ def test_the_setting(cli_: Cli) -> None:
 
 @pytest.mark.parametrize("line", ["cart -h", "version", "stock receive TEE 1", "catalog list"])
 def test_redis_is_not_loaded_for_what_has_no_carts(cli_: Cli, line: str) -> None:
-    program = "import sys; from shopctl.cli import main\ntry: main()\nfinally: print('redis' in sys.modules, file=sys.stderr)"
+    program = (
+        "import sys; from shopctl.cli import main\ntry: main()\nfinally: print('redis' in sys.modules, file=sys.stderr)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program, *line.split()],
         capture_output=True,
