@@ -30,6 +30,7 @@ COMMANDS = {
     "search": ("search", "Search the catalogue, with facets and live stock."),
     "dashboard": ("dashboard", "Open the console."),
     "verify": ("verify", "Check every promise of the books."),
+    "doctor": ("doctor", "Check what is around the shop: versions, durability, workers, what waits."),
     "version": ("start", "Print the version."),
     "catalog": ("catalog", "Products, variants, categories; import and export."),
     "stock": ("stock", "What is where: levels, receipts, transfers, counts, history."),

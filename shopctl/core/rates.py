@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
@@ -30,6 +30,7 @@ from shopctl.core.shop import Shop, retried
 
 Said: TypeAlias = Mapping[str, Any]
 Parser: TypeAlias = Callable[[Any, Facts], Any]
+Rate = TypeVar("Rate", TaxRate, ShippingRate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,13 @@ def rates_for(
             amount, _, _, *bounds = rest
             shipping.append(ShippingRate(name, where, part, amount, *bounds))
     if not shipping and tx.row(_ANY_SHIPPING) is None:
-        return taxes, None
-    return taxes, shipping
+        return _ordered(taxes), None
+    return _ordered(taxes), _ordered(shipping)
+
+
+def _ordered(rates: list[Rate]) -> list[Rate]:
+    """The wider place first, as the rates stand on an order; a store gives them in no order."""
+    return sorted(rates, key=lambda rate: (rate.country, rate.region, rate.name, repr(rate)))
 
 
 def _in_force() -> sa.CompoundSelect[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import groupby, islice
 from typing import Any, TypeAlias
 
@@ -35,16 +36,25 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     }
 
 
+@contextmanager
 def read(
     connection: sa.Connection, columns: Mapping[str, Sequence[str]] | None = None
-) -> Iterator[tuple[sa.Table, Values]]:
+) -> Iterator[Iterator[tuple[sa.Table, Values]]]:
     """Every row, in the order of the keys; CHUNK of them are in memory at a time. `columns`: of these tables these only."""
+    with closing(_read(connection, columns)) as found:
+        yield found
+
+
+def _read(
+    connection: sa.Connection, columns: Mapping[str, Sequence[str]] | None
+) -> Generator[tuple[sa.Table, Values], None, None]:
     for name, table in TABLES.items():
         if columns is None or name in columns:
             wanted = sa.select(*(table.c[column] for column in columns[name])) if columns else sa.select(table)
             ordered = wanted.order_by(*table.primary_key).execution_options(yield_per=CHUNK)
-            for row in connection.execute(ordered):
-                yield table, row._asdict()
+            with connection.execute(ordered) as result:
+                for row in result:
+                    yield table, row._asdict()
 
 
 def write(connection: sa.Connection, rows: Rows) -> None:

@@ -44,7 +44,7 @@ class Planned:
 def plan(shop: Shop) -> Sequence[Planned]:
     """What a worker would do now."""
     with shop.read() as tx:
-        return [Planned(job.name, job.is_due(tx)) for job in JOBS]
+        return [Planned(job.name, job.is_due(shop, tx)) for job in JOBS]
 
 
 class _Stopped(Exception):
@@ -125,7 +125,7 @@ class Rounds:
         done: dict[str, int] = {}
         problems: dict[str, str] = {}
         with shop.read() as tx:
-            at, due = tx.now, [job for job in self.jobs if self._pace(job).is_time and job.is_due(tx)]
+            at, due = tx.now, [job for job in self.jobs if self._pace(job).is_time and job.is_due(shop, tx)]
         for job in due:
             if self.stopped():
                 break
@@ -140,7 +140,7 @@ class Rounds:
                 self._pace(job).failed()
                 problems[job.name] = _said(error)
             else:
-                self._pace(job).succeeded(job.every)
+                self._pace(job).succeeded(job.every(shop.facts))
         return Round(at, self.id, shop.request_id, round(1000 * (time.monotonic() - started)), done, problems)
 
     def _do(self, shop: Shop, job: Job) -> int:
