@@ -1,7 +1,8 @@
 """Small factories: a real shop in a directory, products in it, carts ready to be bought.
 
-A shop is on SQLite, or on Postgres while SHOPCTL_TEST_STORE says so (the `store` fixture of tests/core does): in the
-environment, so that a test's own processes and commands follow it.
+A shop is on SQLite, or on Postgres while SHOPCTL_TEST_STORE says so (the `store` fixture of tests/core does), and its carts
+are hot while SHOPCTL_TEST_CARTS names a Redis (the `carts` fixture): in the environment, so that a test's own processes and
+commands follow it.
 """
 
 from __future__ import annotations
@@ -74,10 +75,11 @@ def settings_for(directory: Path) -> config.Settings:
 
     return config.Settings(
         store=value(store_url(directory)),
-        redis=value(os.environ.get("SHOPCTL_REDIS", "")),
+        redis=value(os.environ.get("SHOPCTL_TEST_CARTS", "")),
         data_dir=value(str(directory / "data")),
         lock_wait=value("30"),
         actor=value("tester"),
+        log=value(""),
         failpoint=value(os.environ.get("SHOPCTL_FAILPOINT", "")),
     )
 

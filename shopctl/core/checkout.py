@@ -173,9 +173,9 @@ def _resume(shop: Shop, wanted: Placement) -> _Begun | Order:
         order = get(tx, seen.order_id)
         payment = payments.of_order(tx, order.id)
         abandoned = not process.is_alive(row_by_number(tx, order.number).process)
-    if order.status != "pending":
+    if order.status != "pending" or shop.dry_run:
         return order
-    if abandoned and not shop.dry_run:
+    if abandoned:
         with shop.work("checkout.resume", order.number) as tx:
             orders.adopt(tx, order.id)
             tx.commit()

@@ -39,18 +39,18 @@ def erase(shop: Shop, *, email: str) -> Erased:
     if shop.dry_run:
         return rehearsed
     letters = shop.notifier.forget(recipients) if isinstance(shop.notifier, Keeping) else 0
-    done, _ = cart.in_database(shop, (email,), lambda _: _erase(shop, email))
+    done, _ = cart.in_database(shop, [email], lambda hot: _erase(shop, email, hot))
     stores.fold_log(shop.engine)
     return Erased(done.customer, done.orders, letters)
 
 
-def _erase(shop: Shop, email: str) -> tuple[Erased, frozenset[str]]:
+def _erase(shop: Shop, email: str, hot: cart.Closed = cart.NOTHING) -> tuple[Erased, frozenset[str]]:
     """The unit of work, and whom letters were sent to."""
     with shop.work("customers.erase") as tx:
         stores.overwrite_deleted(tx.connection)
         account = tx.target = customer_id(tx, email)
         recipients = _recipients(tx, account)
-        cart.forget(tx, account)
+        cart.forget(tx, account, hot)
         placeholder = customers.forget(tx, account)
         theirs = orders.forget(tx, account, recipients, placeholder)
         for refund in payments.pending_refunds(tx):

@@ -19,6 +19,7 @@ from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
 from tests import races, shops
 
+pytestmark = pytest.mark.usefixtures("carts")  # the contract of both: the same, wherever carts live while they change
 ANA, BEN = "ana@example.com", "ben@example.com"
 
 
@@ -31,11 +32,11 @@ def content(shown: CartView) -> dict[str, int]:
 
 
 def look(shop: Shop, name: str) -> CartView:
-    with shop.read() as tx:
-        return reads.show(tx, name)
+    return cart.show(shop, name=name)
 
 
 def states(shop: Shop) -> dict[str, str]:
+    cart.persist_all(shop)
     with shop.read() as tx:
         return {row.cart: row.state for row in reads.LIST.rows(tx)}
 

@@ -65,7 +65,7 @@ if not continues() or closed or tonumber(changed) + tonumber(term) * 1000000 <= 
 local line = 'q:' .. sku
 local before = tonumber(redis.call('HGET', cart, line) or 0)
 if ARGV[8] == '1' then wanted = before + wanted end
-if wanted > tonumber(ARGV[10]) or (ARGV[9] == '1' and before == 0) then return false end
+if before < 0 or wanted > tonumber(ARGV[10]) or (ARGV[9] == '1' and before == 0) then return false end
 if wanted == 0 then
   redis.call('HDEL', cart, line, 'p:' .. sku, 't:' .. sku)
 else

@@ -129,15 +129,16 @@ def overdue(tx: UnitOfWork, limit: int) -> Sequence[Row]:
     )
 
 
-def forget(tx: UnitOfWork, customer: str) -> None:
+def forget(tx: UnitOfWork, customer: str, hot: Closed) -> None:
     """A customer is erased: their carts end empty, and no handle leads to them. Refused(cart_in_checkout)."""
     mine = sa.select(c.id).where(c.customer_id == customer)
     for row in tx.rows(sa.select(carts).where(c.customer_id == customer).order_by(c.id)):
         if row.claimed_by is not None:
             raise in_checkout(row.handle)
-        empty_out(tx, row.id)
         if row.state == "open":
+            hot.bring(tx, row.id)
             _end(tx, row.id)
+        empty_out(tx, row.id)
     unname(tx, sa.or_(c.customer_id == customer, c.merged_into.in_(mine)))
 
 

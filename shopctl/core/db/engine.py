@@ -41,6 +41,7 @@ try:
 except ImportError:  # no flock on this platform: writers queue on SQLite's busy loop, correct but less fair
     fcntl = None  # type: ignore[assignment]
 
+LOCKS_WRITERS = fcntl is not None
 LOCK_WAIT_SECONDS = 30.0
 Clock = Callable[[], datetime]
 
@@ -418,7 +419,7 @@ def overwrite_deleted(connection: sa.Connection) -> None:
 def fold_log(engine: sa.Engine) -> None:
     """Write the log into the file and cut it to nothing, as far as readers allow: pages that were replaced lie in it (SQLite)."""
     if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
+        with engine.connect() as connection, writing(connection):  # the WAL-reset bug: see health.py
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
 
@@ -532,6 +533,33 @@ def integrity(connection: sa.Connection, limit: int) -> Iterator[str]:
         yield f"{count} rows of {child} refer to no row of {parent}"
 
 
+def has_rivals(connection: sa.Connection) -> bool:
+    """Whether others can write while this transaction is open. On SQLite a writer is alone: what it has read, stays."""
+    return connection.dialect.name != "sqlite"
+
+
+class _json_items(FunctionElement[Any]):
+    """The items of a JSON array, a row each."""
+
+    name = "json_items"
+    inherit_cache = True
+
+
+@compiles(_json_items)
+def _json_items_of(element: _json_items, compiler: SQLCompiler, **how: Any) -> str:
+    array = compiler.process(element.clauses, **how)
+    return f"json_each({array})" if compiler.dialect.name == "sqlite" else f"json_array_elements(CAST({array} AS JSON))"
+
+
+def json_rows(document: sa.ColumnElement[str], fields: Mapping[str, TypeEngine[Any]]) -> sa.Select[Any]:
+    """Rows out of one JSON document, [[…], …], for a set-based statement that is built once; fields in their order."""
+    item = _json_items(document).table_valued("value", name="item")
+    value = [item.c.value.op("->>")(sa.literal_column(str(at))) for at in range(len(fields))]
+    return sa.select(
+        *(sa.cast(found, kind).label(name) for found, (name, kind) in zip(value, fields.items(), strict=True))
+    )
+
+
 def enforced(connection: sa.Connection) -> set[str]:
     """The names of all constraints and indexes of the store; on a server those that are valid, for it keeps others, too."""
     if connection.dialect.name == "postgresql":
@@ -555,44 +583,6 @@ def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | N
     return {
         (name, c["name"]): c["type"].compile(connection.dialect) for (_, name), found in tables.items() for c in found
     }
-
-
-def has_rivals(connection: sa.Connection) -> bool:
-    """Whether others can write while this transaction is open. On SQLite a writer is alone: what it has read, stays."""
-    return connection.dialect.name != "sqlite"
-
-
-@contextmanager
-def attempt(connection: sa.Connection) -> Iterator[Callable[[], None]]:
-    """Something that may fail against rivals: what is called for takes it back, with its locks. Alone, nothing has to be."""
-    if not has_rivals(connection):
-        yield lambda: None
-        return
-    savepoint = connection.begin_nested()
-    with savepoint:
-        yield savepoint.rollback
-
-
-class _json_items(FunctionElement[Any]):
-    """The items of a JSON array, a row each."""
-
-    name = "json_items"
-    inherit_cache = True
-
-
-@compiles(_json_items)
-def _json_items_of(element: _json_items, compiler: SQLCompiler, **how: Any) -> str:
-    array = compiler.process(element.clauses, **how)
-    return f"json_each({array})" if compiler.dialect.name == "sqlite" else f"json_array_elements(CAST({array} AS JSON))"
-
-
-def json_rows(document: sa.ColumnElement[str], fields: Mapping[str, TypeEngine[Any]]) -> sa.Select[Any]:
-    """Rows out of one JSON document, [[…], …], for a set-based statement that is built once; fields in their order."""
-    item = _json_items(document).table_valued("value", name="item")
-    value = [item.c.value.op("->>")(sa.literal_column(str(at))) for at in range(len(fields))]
-    return sa.select(
-        *(sa.cast(found, kind).label(name) for found, (name, kind) in zip(value, fields.items(), strict=True))
-    )
 
 
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:

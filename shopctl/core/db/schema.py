@@ -84,6 +84,11 @@ def create(connection: sa.Connection, version: str | None = None) -> None:
     _migrate(connection, version or HEAD, contract=True)
 
 
+def version_in(connection: sa.Connection) -> str:
+    """The schema of a store that this release can use."""
+    return str(connection.execute(sa.select(schema_version.c.version)).scalar_one())
+
+
 def upgrade(engine: sa.Engine, to: str | None = None, *, contract: bool = True, dry_run: bool = False) -> Upgrade:
     """Bring a store to a version (this release's), creating what is not there: all of it in one transaction, or nothing.
 

@@ -1,7 +1,7 @@
 """Verify: are the books right? Repair: put right what is derived and wrong. The list of checks is in docs (reliability).
 
 Verify reads one snapshot, so it is valid while the shop is at work, and it takes no lock; on SQLite the write-ahead log
-cannot be folded back until it ends. Checks 20 (coupons), 21 (audit chain) and 26 (hot carts) come with what they check.
+cannot be folded back until it ends. Checks 20 (coupons) and 21 (audit chain) come with what they check.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
-from shopctl.core.verify import across, money, orders, schema, stock, waiting
+from shopctl.core.verify import across, carts, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.mends import Mend, repair
 
@@ -30,7 +30,7 @@ RULES: tuple[Rule, ...] = tuple(
     sorted((*stock.RULES, *money.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
 )
 STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE})
-CHECKS = STORE_CHECKS + len({across.LEDGER, across.INDEX})
+CHECKS = STORE_CHECKS + len({across.LEDGER, carts.HOT, across.INDEX})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -71,6 +71,7 @@ def find(shop: Shop) -> Iterator[Finding]:
         beside = ((across.LEDGER, across.gateway(shop, tx)), (across.INDEX, across.index(shop, tx)))
         for check, found in chain(_checks(tx), beside):
             yield from capped(_judged(tx, check, found))
+    yield from capped(carts.hot(shop))
 
 
 def _checks(tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:

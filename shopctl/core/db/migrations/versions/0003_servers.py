@@ -17,6 +17,7 @@ def upgrade() -> None:
     _schema_version()
     _text_by_code_point()
     _workers()
+    _figures()
     _hot_carts()
 
 
@@ -64,7 +65,14 @@ def _workers() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
         sqlite_strict=True,
     )
+
+
+def _figures() -> None:
+    """What the Overview counts again and again."""
     dead = sa.text("state = 'dead'")
+    own = sa.text("low_stock IS NOT NULL")
+    covered = ["sku", "low_stock", "tracked"]
+    op.create_index("ix_variants_low_stock", "variants", covered, sqlite_where=own, postgresql_where=own)
     op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
 
 
