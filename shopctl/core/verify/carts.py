@@ -42,9 +42,7 @@ def hot(shop: Shop) -> Iterator[Finding]:
         yield Note("hot_carts_ahead", f"{ahead} hot carts wait to be persisted", {"carts": ahead})
 
 
-def _judged(
-    cart_id: str, copy: HotCart, cart: Row | None, kept: Sequence[Row], known: set[str]
-) -> Iterator[Violation]:
+def _judged(cart_id: str, copy: HotCart, cart: Row | None, kept: Sequence[Row], known: set[str]) -> Iterator[Violation]:
     if cart is None:
         yield _violation("hot_cart_unknown", cart_id, "has no cart in the store")
         return
