@@ -64,9 +64,10 @@ def ship(tx: UnitOfWork, moves: Sequence[Move]) -> bool:
 
 
 def follow(tx: UnitOfWork, sku: str, limits: Mapping[str, int]) -> bool:
-    """Give the spread levels of a SKU their backorder limits, by warehouse; False when units are owed beyond one."""
-    spread = locked(tx, [sku])
-    return all(_rearrange(tx, rows, "transfer", limit=limits.get(place, 0)) for (_, place), rows in spread.items())
+    """Give the levels of a SKU their backorder limits, by warehouse; False when units are owed beyond one."""
+    lock_levels(tx, [sku])
+    levels = _levels(tx, [sku]).items()
+    return all(_rearrange(tx, rows, "transfer", limit=limits.get(place, 0)) for (_, place), rows in levels)
 
 
 def keep_back(tx: UnitOfWork, rows: Sequence[Row], units: int) -> None:
