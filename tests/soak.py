@@ -85,15 +85,21 @@ class Unanswered(Exception):
 
 @dataclass
 class Kind:
-    """What became of the requests of one kind, in seconds each, tries included."""
+    """What became of the requests of one kind: the seconds that each answer took, tries included, and those without one."""
 
     seconds: array[float] = field(default_factory=lambda: array("d"))
     tries: int = 0
+    unanswered: int = 0
     defects: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def requests(self) -> int:
+        return len(self.seconds) + self.unanswered + self.defects.total()
 
     def add(self, other: Kind) -> None:
         self.seconds += other.seconds
         self.tries += other.tries
+        self.unanswered += other.unanswered
         self.defects += other.defects
 
 
@@ -146,9 +152,11 @@ def _request(ask: Ask, what: str, name: str, kind: Kind, chance: random.Random) 
             if what == "checkout" or time.monotonic() - began < TARGETS[name] + RETRY_SECONDS:
                 time.sleep(chance.uniform(0.02, 0.1))
                 continue
+            kind.unanswered += 1
         except Exception as error:
             kind.defects[f"{type(error).__name__}: {error}"[:300]] += 1
-        kind.seconds.append(time.monotonic() - began)
+        else:
+            kind.seconds.append(time.monotonic() - began)
         return
 
 
@@ -238,8 +246,8 @@ def _worker(cli: Cli) -> Iterator[Callable[[], None]]:
         for process in running:
             process.kill()
             process.wait()
-        more = {"cwd": cli.directory, "env": cli.environment(), "stdout": subprocess.DEVNULL, "stderr": log}
-        running[:] = [subprocess.Popen(command, **more)]
+        where, env = cli.directory, cli.environment()
+        running[:] = [subprocess.Popen(command, cwd=where, env=env, stdout=subprocess.DEVNULL, stderr=log)]
 
     with (cli.directory / "worker.log").open("ab") as log:
         again()
@@ -308,7 +316,7 @@ def run(soak: Soak, around: Around) -> Mapping[str, Any]:
         "redis": around.redis is not None,
         "older_release": bool(around.old),
         "blows": dict(storm.counts),
-        "kinds": {name: _told(name, kind) for name, kind in kinds.items() if kind.seconds},
+        "kinds": {name: _told(name, kind) for name, kind in kinds.items() if kind.requests},
         "defects": dict(sum((kind.defects for kind in kinds.values()), Counter())),
         "books": _books(shop),
     }
@@ -345,7 +353,7 @@ def _catalogue(soak: Soak) -> bytes:
 
 def _told(name: str, kind: Kind) -> Mapping[str, float]:
     """Shares are of all requests; times in milliseconds."""
-    count, target = len(kind.seconds), TARGETS[name]
+    count, target = kind.requests, TARGETS[name]
     in_time = sum(seconds <= target + RETRY_SECONDS for seconds in kind.seconds)
     times = {f"p{share}": round(frame.percentile(kind.seconds, share / 100) * 1000) for share in (50, 95, 99)}
     return {
@@ -354,7 +362,7 @@ def _told(name: str, kind: Kind) -> Mapping[str, float]:
         "within_target": round(sum(seconds <= target for seconds in kind.seconds) / count, 4),
         "within_limit": round(in_time / count, 5),
         **times,
-        "worst": round(max(kind.seconds) * 1000),
+        "worst": round(frame.percentile(kind.seconds, 1) * 1000),
     }
 
 
