@@ -4,7 +4,7 @@ The script writes the same rows to the same tables in two transactions, with sql
 the end the two stores must have grown alike. The gateway's time is taken out of ours: the script has none. Both sync to disk,
 and they take turns, ten checkouts each, so that whatever else the machine does slows both.
 
-    --store     sqlite (in --dir), postgres (a server of our own, started from a wheel), or the URL of a server
+    --store     sqlite (in TMPDIR, which must be on a disk), or postgres (see frame.py)
     --clients   processes at once
 """
 
@@ -13,11 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import re
 import sqlite3
 import statistics
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,7 +29,8 @@ from shopctl.core.db.tables import metadata
 from shopctl.core.db.types import new_id
 from shopctl.core.ports import Charge, ChargeRequest
 from shopctl.core.shop import Shop
-from tests import servers, shops
+from tests import shops
+from tests.benchmarks.frame import STORES, conninfo, store
 
 LINES, SKUS, TURN = 3, 500, 10
 Times = tuple[list[float], list[float]]
@@ -40,26 +39,18 @@ Times = tuple[list[float], list[float]]
 
 def main() -> None:
     wanted = argparse.ArgumentParser(description="A checkout beside a raw script of the same shape.")
-    wanted.add_argument("--store", default="sqlite")
+    wanted.add_argument("--store", choices=STORES, default="sqlite")
     wanted.add_argument("--clients", type=int, default=1)
     wanted.add_argument("--turns", type=int, default=50, help=f"of {TURN} checkouts, on each side, by each client")
-    wanted.add_argument("--dir", default=None, help="where SQLite stores are made; must be on a disk")
     said = wanted.parse_args()
-    if said.store != "sqlite":
-        url = servers.Postgres().url.render_as_string(hide_password=False) if said.store == "postgres" else said.store
-        os.environ |= {"SHOPCTL_TEST_STORE": "postgres", "SHOPCTL_TEST_POSTGRES": url}
-    with tempfile.TemporaryDirectory(dir=said.dir) as folder:
-        try:
-            _compare(Path(folder), said.clients, said.turns)
-        finally:
-            shops.close_all()
-            servers.drop_databases()
+    with store(said.store) as folder:
+        _compare(folder, said.clients, said.turns)
 
 
 def _compare(folder: Path, clients: int, turns: int) -> None:
-    both = [_shop(folder / name) for name in ("shopctl", "raw")]
+    both = [make_shop(folder / name) for name in ("shopctl", "raw")]
     for shop in both:
-        _fill(shop, clients, turns * TURN)
+        fill(shop, clients, turns * TURN)
     before = [_rows(shop) for shop in both]
     times = _run(folder, clients, turns)
     ours_grown, raw_grown = (
@@ -84,17 +75,14 @@ def _run(folder: Path, clients: int, turns: int) -> list[Times]:
 
 def _client(folder: Path, client: int, turns: int, start: Any) -> Times:
     shop = shops.reopen(folder / "shopctl")
-    gateway = _Timed(shop.gateway)
-    shop, script = shop.but(gateway=gateway), _Script(sa.make_url(shops.store_url(folder / "raw")))
+    shop = shop.but(gateway=Timed(shop.gateway))
+    script = _Script(sa.make_url(shops.store_url(folder / "raw")))
     ours: list[float] = []
     raw: list[float] = []
     for turn in range(turns):
-        handles = [_handle(client, turn * TURN + i) for i in range(TURN)]
+        handles = [handle_of(client, turn * TURN + i) for i in range(TURN)]
         start.wait()  # all clients are on the same side
-        for handle in handles:
-            began, elsewhere = time.perf_counter(), gateway.seconds
-            checkout.place(shop, shops.placement(handle, f"key-{handle}"))
-            ours.append(time.perf_counter() - began - (gateway.seconds - elsewhere))
+        ours += [timed(shop, handle) for handle in handles]
         start.wait()
         for handle in handles:
             began = time.perf_counter()
@@ -104,7 +92,7 @@ def _client(folder: Path, client: int, turns: int, start: Any) -> Times:
 
 
 # --- both sides ----------------------------------------------------------------------------------------------------
-def _shop(folder: Path) -> Shop:
+def make_shop(folder: Path) -> Shop:
     folder.mkdir()
     shop = shops.make(folder)
     for i in range(SKUS):
@@ -114,17 +102,17 @@ def _shop(folder: Path) -> Shop:
     return shop
 
 
-def _fill(shop: Shop, clients: int, count: int) -> None:
+def fill(shop: Shop, clients: int, count: int) -> None:
     with shop.together() as group:
         for client in range(clients):
             for i in range(count):
                 for line in range(LINES):
                     sku = f"S{(client * 131 + i * LINES + line) % SKUS}"
-                    cart.add(group.shop, handle=_handle(client, i), sku=sku, quantity=1)
+                    cart.add(group.shop, handle=handle_of(client, i), sku=sku, quantity=1)
         group.commit()
 
 
-def _handle(client: int, i: int) -> str:
+def handle_of(client: int, i: int) -> str:
     return f"c-{client}-{i}"
 
 
@@ -137,7 +125,7 @@ def _rows(shop: Shop) -> dict[str, int]:
 
 
 # --- ours ----------------------------------------------------------------------------------------------------------
-class _Timed:
+class Timed:
     """The gateway, with a clock."""
 
     def __init__(self, gateway: Any) -> None:
@@ -148,6 +136,14 @@ class _Timed:
         answer: Charge = self.gateway.authorize(request)
         self.seconds += time.perf_counter() - started
         return answer
+
+
+def timed(shop: Shop, handle: str) -> float:
+    """Seconds that the checkout of a cart takes, without the gateway's."""
+    assert isinstance(shop.gateway, Timed)
+    elsewhere, began = shop.gateway.seconds, time.perf_counter()
+    checkout.place(shop, shops.placement(handle, f"key-{handle}"))
+    return time.perf_counter() - began - (shop.gateway.seconds - elsewhere)
 
 
 # --- the raw script ------------------------------------------------------------------------------------------------
@@ -226,8 +222,7 @@ class _Script:
         else:
             import psycopg
 
-            plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-            self.connection = psycopg.connect(plain, autocommit=True)
+            self.connection = psycopg.connect(conninfo(url), autocommit=True)
         self.cursor = self.connection.cursor()
         self._said: dict[str, str] = {}
 
