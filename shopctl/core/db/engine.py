@@ -7,6 +7,7 @@ kernel hands a file lock on in the order of asking, whereas SQLite's own busy lo
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import re
