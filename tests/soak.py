@@ -75,12 +75,16 @@ WORDS = (
     "tent",
     "rug",
 )
-ANSWERS = (0, 5, 6)  # done, not found, refused: that is an answer
+NO = (5, 6)  # not found, refused
 AGAIN = (3, 4, 8)  # away, too slow, not known yet: ask again
 
 
 class Unanswered(Exception):
     """Ask again."""
+
+
+class No(Exception):
+    """Not found, or refused, under this code: an answer, though with stock for all of them not one to expect."""
 
 
 @dataclass
@@ -90,6 +94,7 @@ class Kind:
     seconds: array[float] = field(default_factory=lambda: array("d"))
     tries: int = 0
     unanswered: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     defects: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -100,6 +105,7 @@ class Kind:
         self.seconds += other.seconds
         self.tries += other.tries
         self.unanswered += other.unanswered
+        self.refused += other.refused
         self.defects += other.defects
 
 
@@ -153,6 +159,9 @@ def _request(ask: Ask, what: str, name: str, kind: Kind, chance: random.Random) 
                 time.sleep(chance.uniform(0.02, 0.1))
                 continue
             kind.unanswered += 1
+        except No as no:
+            kind.refused[str(no)] += 1
+            kind.seconds.append(time.monotonic() - began)
         except Exception as error:
             kind.defects[f"{type(error).__name__}: {error}"[:300]] += 1
         else:
@@ -196,8 +205,9 @@ def _core(soak: Soak, chance: random.Random, n: int) -> Ask:
             else:
                 checkout.place(shop, shops.placement(basket.handle, f"key-{basket.handle}"))
                 basket.bought()
-        except (NotFound, Refused):
-            basket.bought()  # this is an answer, too: the next cart
+        except (NotFound, Refused) as error:
+            basket.bought()  # the next cart
+            raise No(error.code) from error
         except (Unavailable, TimedOut, StillPending) as error:
             raise Unanswered from error
 
@@ -225,7 +235,10 @@ def _commands(soak: Soak, chance: random.Random, n: int, old: str) -> Ask:
         said = cli(*words, "-o", "json", **extra)
         if said.status in AGAIN:
             raise Unanswered
-        if said.status not in ANSWERS:
+        if said.status in NO:
+            basket.bought()
+            raise No(said.error["code"])
+        if said.status:
             raise AssertionError(f"{' '.join(words)}: {said.status}: {said.err.strip()[-250:]}")
         if words[0] == "checkout":
             basket.bought()
@@ -317,6 +330,7 @@ def run(soak: Soak, around: Around) -> Mapping[str, Any]:
         "older_release": bool(around.old),
         "blows": dict(storm.counts),
         "kinds": {name: _told(name, kind) for name, kind in kinds.items() if kind.requests},
+        "refused": dict(sum((kind.refused for kind in kinds.values()), Counter())),
         "defects": dict(sum((kind.defects for kind in kinds.values()), Counter())),
         "books": _books(shop),
     }

@@ -112,6 +112,9 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
 
 
 def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
+    logging.getLogger("psycopg").addHandler(
+        logging.NullHandler()
+    )  # a connection that breaks is told in our words alone
     engine = sa.create_engine(
         url,
         hide_parameters=True,
