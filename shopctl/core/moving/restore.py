@@ -57,6 +57,8 @@ def _from_lines(backup: Backup, target: sa.URL, progress: Progress, unverified: 
             f"The backup's schema is {version}, newer than this shopctl knows ({schema.HEAD})",
             hint="Upgrade shopctl.",
         )
+    if version not in [step.version for step in schema.steps()]:
+        raise damaged(f"is of a schema that no release had: {version}")
     with making.new_store(target, version) as group:
         _fill(group.connection, backup, progress)
         schema.complete(group.connection)

@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
-from shopctl.core.db.tables import metadata, orders, schema_version
+from shopctl.core.db.tables import leases, metadata, orders, schema_version, workers
 
-TABLES: Mapping[str, sa.Table] = {table.name: table for table in metadata.sorted_tables if table is not schema_version}
-"""What a shop is made of. What its schema is, the migrations say."""
+_OF_ONE_STORE = (schema_version, workers, leases)
+"""What its migrations have made of it, and who is at work in it."""
+TABLES: Mapping[str, sa.Table] = {table.name: table for table in metadata.sorted_tables if table not in _OF_ONE_STORE}
+"""What a shop is made of."""
 
 CHUNK = 1000
 Values: TypeAlias = Mapping[str, Any]

@@ -6,12 +6,13 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from shopctl.core import settings
 from shopctl.core.db.types import new_id
 from shopctl.core.errors import ShopError
+from shopctl.core.log import Effort
 from shopctl.core.shop import Shop
 from shopctl.core.workers import life
 from shopctl.core.workers.jobs import JOBS, Job
@@ -121,7 +122,8 @@ class Rounds:
 
     def _round(self) -> Round:
         started = time.monotonic()
-        shop = self.shop = self.shop.but(request_id=new_id(), facts=settings.load(self.shop.engine))
+        facts = settings.load(self.shop.engine)
+        shop = self.shop = self.shop.but(request_id=new_id(), facts=facts, effort=Effort())
         done: dict[str, int] = {}
         problems: dict[str, str] = {}
         with shop.read() as tx:
@@ -141,7 +143,11 @@ class Rounds:
                 problems[job.name] = _said(error)
             else:
                 self._pace(job).succeeded(job.every(shop.facts))
-        return Round(at, self.id, shop.request_id, round(1000 * (time.monotonic() - started)), done, problems)
+        found = Round(at, self.id, shop.request_id, round(1000 * (time.monotonic() - started)), done, problems)
+        if done or problems:
+            said = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "at"}
+            shop.log.write(command="store worker", **said, retries=shop.effort.retries)
+        return found
 
     def _do(self, shop: Shop, job: Job) -> int:
         if not job.shared and not life.take_turn(shop, self.id, job.name):
