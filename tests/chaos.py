@@ -92,10 +92,10 @@ class Bought:
 def redis(run: Run) -> Result:
     """Fill carts and buy them while Redis fails, on the store that `shops` has now."""
     server = servers.Redis()
-    with mock.patch.dict("os.environ", SHOPCTL_REDIS=server.url):
+    with mock.patch.dict("os.environ", SHOPCTL_TEST_CARTS=server.url):
         shop = _shop(run.directory)
-        with storms.Storm(storms.on_redis(server), run.period, run.seed) as storm:
-            bought, seconds = _together(run, _fill_and_buy)
+        storm = storms.Storm(storms.on_redis(server), run.period, run.seed)
+        bought, seconds = _together(run, _fill_and_buy, storm)
         result = Result("redis", run.seed, run.orders, round(seconds, 1), dict(storm.counts))
         result.problems += [problem for one in bought if (problem := _text(one))]
         sound = [one for one in bought if isinstance(one, Bought)]
@@ -187,8 +187,8 @@ def postgres(run: Run, server: servers.Postgres) -> Result:
                 for line in range(3):
                     cart.add(group.shop, handle=f"c{n}-{i}", sku=SKUS[(7 * n + 3 * i + line) % len(SKUS)], quantity=1)
         group.commit()
-    with storms.Storm(storms.on_postgres(server), run.period, run.seed, in_turn=True) as storm:
-        answered, seconds = _together(run, _buy)
+    storm = storms.Storm(storms.on_postgres(server), run.period, run.seed, in_turn=True)
+    answered, seconds = _together(run, _buy, storm)
     result = Result("postgres", run.seed, run.orders, round(seconds, 1), dict(storm.counts))
     result.problems += [one for one in answered if isinstance(one, str)]
     sound = [one for one in answered if isinstance(one, Answered)]
@@ -232,17 +232,19 @@ def _share(run: Run, n: int) -> int:
     return run.orders // run.buyers + (n < run.orders % run.buyers)
 
 
-def _together(run: Run, prepare: Prepare) -> tuple[list[Any], float]:
+def _together(run: Run, prepare: Prepare, storm: storms.Storm) -> tuple[list[Any], float]:
     """What the buyers, each a process, came back with: an answer for each order, or the words of a problem."""
     spawn = mp.get_context("spawn")
-    barrier, answers = spawn.Barrier(run.buyers), spawn.Queue()
+    barrier, answers = spawn.Barrier(run.buyers + 1), spawn.Queue()
     buyers = [
         spawn.Process(target=_work, args=(run, prepare, n, barrier, answers), daemon=True) for n in range(run.buyers)
     ]
     for buyer in buyers:
         buyer.start()
+    barrier.wait(60)
     began = time.monotonic()
-    found = [answers.get(timeout=120) for _ in range(run.orders)]
+    with storm:
+        found = [answers.get(timeout=120) for _ in range(run.orders)]
     for buyer in buyers:
         buyer.join()
     return found, time.monotonic() - began

@@ -42,7 +42,7 @@ def examine(shop: Shop, limits: Limits) -> Iterator[Check]:
     with shop.read() as tx:
         yield from health.engine(tx.connection)
         yield _schema(tx)
-        yield _clock(shop, tx)
+        yield clock(tx.now - shop.clock(), on_server=tx.connection.dialect.name == "postgresql")
         yield _workers(tx, limits)
         waiting = lag.by_topic(tx)
         yield _lag("outbox", "letters are not sent", waiting.get(outbox.ORDER_CONFIRMED, Lag()), limits)
@@ -67,17 +67,17 @@ def _schema(tx: UnitOfWork) -> Check:
     return Check("schema", "ok", found)
 
 
-def _clock(shop: Shop, tx: UnitOfWork) -> Check:
-    """On a server its clock counts; on SQLite no time is written that is before one written already."""
-    ahead = tx.now - shop.clock()
+def clock(ahead: timedelta, *, on_server: bool) -> Check:
+    """How far the store's time is ahead of this machine's clock. On a server its clock counts; on SQLite no time is written
+    that is before one written already.
+    """
+    apart = about(abs(ahead.total_seconds()))
     if abs(ahead) <= SKEW:
         return Check("clock", "ok", f"{abs(ahead).total_seconds():.1f} s apart from the store's")
-    if ahead < timedelta(0) or tx.connection.dialect.name == "postgresql":
+    if on_server:
         word = "ahead of" if ahead > timedelta(0) else "behind"
-        return Check(
-            "clock", "warn", f"the server's clock is {about(abs(ahead.total_seconds()))} {word} this machine's"
-        )
-    detail = f"the latest time written is {about(ahead.total_seconds())} ahead of this clock: until then time stands still in this shop"
+        return Check("clock", "warn", f"the server's clock is {apart} {word} this machine's")
+    detail = f"the latest time written is {apart} ahead of this clock: until then time stands still in this shop"
     return Check("clock", "fail", detail)
 
 

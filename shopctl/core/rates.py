@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from shopctl.core import outbox
+from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import MAX_QUANTITY, shipping_rates, tax_rates
 from shopctl.core.db.types import Flag, new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -184,6 +185,7 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_twin(tx: UnitOfWork, kind: Kind, row: Mapping[str, Any]) -> None:
     """Two rates of one name for one place at one time would leave it to chance which of them holds."""
+    stores.one_at_a_time(tx.connection, kind.table.name)
     c = kind.table.c
     bounds = ("name", "country", "region", "min_weight_grams", "max_weight_grams", "min_total", "max_total")
     same = [c[field].is_not_distinct_from(row[field]) for field in bounds if field in c]

@@ -54,6 +54,7 @@ def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> tup
     """The order as it was, its lines, and its new status."""
     with shop.work("checkout.settle", order_id) as tx:
         order, lines = orders.lock(tx, order_id), orders.lines_of(tx, order_id)
+        tx.target = str(order.number)
         payment = payments.of_order(tx, order_id)
         status = order.status
         state = "captured" if payment is None else payments.record(tx, payment, outcome, give_up=give_up)

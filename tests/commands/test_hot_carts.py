@@ -18,11 +18,12 @@ import pytest
 from shopctl import cli
 from shopctl.commands.face import Face
 from shopctl.commands.output import Output
-from shopctl.core import housekeeping
+from shopctl.core import catalog, housekeeping
 from tests import servers, shops
 from tests.cli import Cli
 
 Answer = tuple[str, int, str, str]
+Given = list[dict[str, object]]
 ANA, BEN = "ana@example.com", "ben@example.com"
 SECRET = "s3cret"  # as a password of Redis
 PLACE = "--ship-to home.json --payment pm_card_visa"
@@ -88,8 +89,11 @@ cart show {ANA}
 cart list -o json
 verify -o json
 """
-ROWS = [
-    ("cart add -", [{"cart": f"p{n % 3}", "sku": ("TEE", "CAP", "NONE", "HELD")[n % 4], "quantity": n} for n in range(9)]),
+ROWS: list[tuple[str, Given]] = [
+    (
+        "cart add -",
+        [{"cart": f"p{n % 3}", "sku": ("TEE", "CAP", "NONE", "HELD")[n % 4], "quantity": n} for n in range(9)],
+    ),
     ("cart set - -o json", [{"cart": "p0", "sku": "TEE", "quantity": 7}, {"cart": "p9", "sku": "TEE", "quantity": 0}]),
     ("cart remove - --yes", [{"cart": "p0", "sku": "TEE"}, {"cart": "p0", "sku": "TEE"}, {"cart": "p1"}]),
     ("cart login -", [{"cart": "p0", "email": BEN}, {"cart": "p1", "email": BEN}, {"cart": "p1", "email": "no"}]),
@@ -102,12 +106,14 @@ ROWS = [
 
 def build(directory: Path) -> None:
     shop = shops.make(directory)
-    for sku, said in {"TEE": {}, "CAP": {}, "OLD": {}, "HELD": {"hold_at": "cart"}}.items():
-        shops.product(shop, sku, units=20, **said)
+    for sku in ("TEE", "CAP", "OLD"):
+        shops.product(shop, sku, units=20)
+    shops.product(shop, "HELD", units=20, hold_at="cart")
+    catalog.archive(shop, handle="old")
     shop.engine.dispose()
 
 
-def say(line: str, given: list[dict[str, object]], directory: Path, redis: str) -> Answer:
+def say(line: str, given: Given, directory: Path, redis: str) -> Answer:
     """Run one command line in this process: it, its status, its stdout and stderr, without what differs by chance."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
     environment = Cli(directory).environment(SHOPCTL_REDIS=redis)
@@ -121,12 +127,12 @@ def say(line: str, given: list[dict[str, object]], directory: Path, redis: str) 
         status = cli._run(Face(cli._open_shop, Output()))
         out.flush()
         err.flush()
-    said = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
-    return (line, status, *map(alike, said))  # type: ignore[return-value]
+    out_said, err_said = (alike(stream.buffer.getvalue().decode()) for stream in (out, err))
+    return line, status, out_said, err_said
 
 
 @contextmanager
-def stdin(rows: list[dict[str, object]]) -> Iterator[None]:
+def stdin(rows: Given) -> Iterator[None]:
     reading, writing = os.pipe()
     os.write(writing, "".join(json.dumps(row) + "\n" for row in rows).encode())
     os.close(writing)
@@ -152,7 +158,7 @@ def test_the_same_with_redis_and_without(tmp_path: Path, monkeypatch: pytest.Mon
         shops.copy_of(build, directory).engine.dispose()
         monkeypatch.chdir(directory)
         (directory / "home.json").write_text(json.dumps(shops.HOME))
-        script = [(line, list[dict[str, object]]()) for line in SCRIPT.strip().splitlines()]
+        script = [(line, Given()) for line in SCRIPT.strip().splitlines()]
         answers.append([say(line, given, directory, redis) for line, given in [*script, *ROWS]])
     for without, with_ in zip(*answers, strict=True):
         assert with_ == without
@@ -190,7 +196,9 @@ def test_the_setting(cli_: Cli) -> None:
         shown = next(row for row in said.json["settings"] if row["setting"] == "redis")
         assert (shown["value"], shown["origin"]) == (url.replace(SECRET, "***"), "environment")
         assert SECRET not in said.out + said.err
-    (cli_.directory / "shopctl.toml").write_text('redis = "redis://file:1"\n[profiles.shop]\nredis = "redis://profile:1"\n')
+    (cli_.directory / "shopctl.toml").write_text(
+        'redis = "redis://file:1"\n[profiles.shop]\nredis = "redis://profile:1"\n'
+    )
     for words, value in (((), "redis://file:1"), (("--profile", "shop"), "redis://profile:1")):
         said = cli_("store", "info", "-o", "json", *words)
         assert value in [row["value"] for row in said.json["settings"]]
@@ -200,7 +208,9 @@ def test_the_setting(cli_: Cli) -> None:
 
 @pytest.mark.parametrize("line", ["cart -h", "version", "stock receive TEE 1", "catalog list"])
 def test_redis_is_not_loaded_for_what_has_no_carts(cli_: Cli, line: str) -> None:
-    program = "import sys; from shopctl.cli import main\ntry: main()\nfinally: print('redis' in sys.modules, file=sys.stderr)"
+    program = (
+        "import sys; from shopctl.cli import main\ntry: main()\nfinally: print('redis' in sys.modules, file=sys.stderr)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program, *line.split()],
         capture_output=True,

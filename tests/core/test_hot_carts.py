@@ -153,6 +153,10 @@ def server() -> Any:
     return Redis.from_url(servers.redis(), decode_responses=True)
 
 
+def raw_server() -> Any:
+    return Redis.from_url(servers.redis())
+
+
 def key(shop: Shop, handle: str) -> str:
     return f"shopctl:{{{shop.facts.id}}}:cart:{cart.show(shop, name=handle).id}"
 
@@ -376,7 +380,7 @@ def test_the_newer_database_copy_wins_over_a_restored_one(hot: Shop) -> None:
     goods(hot, "TEE", "CAP")
     fill(hot, "c1", TEE=1)
     fill(hot, "c1", TEE=1)
-    raw, name = Redis.from_url(servers.redis()), key(hot, "c1")
+    raw, name = raw_server(), key(hot, "c1")
     snapshot = raw.dump(name)
     fill(hot, "c1", TEE=1)
     cart.persist(hot, limit=9)
@@ -399,7 +403,7 @@ def test_a_restored_copy_that_is_ahead_goes_on(hot: Shop) -> None:
     fill(hot, "c1", TEE=1)
     cart.persist(hot, limit=9)
     fill(hot, "c1", TEE=1)
-    raw = Redis.from_url(servers.redis())
+    raw = raw_server()
     snapshot = raw.dump(key(hot, "c1"))
     fill(hot, "c1", TEE=1)
     raw.restore(key(hot, "c1"), 0, snapshot, replace=True)

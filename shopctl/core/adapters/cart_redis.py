@@ -11,13 +11,17 @@ answer that was lost may have been a yes.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
+from shopctl.core.adapters.cart_redis_scripts import SCRIPTS
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.ports import CartChange, CartStamp, HotCart, HotCartsAway, HotHealth, HotLine
 
@@ -25,87 +29,13 @@ CONNECT_SECONDS = 0.25
 ANSWER_SECONDS = 0.5
 PAUSE_SECONDS = 5.0
 """How long Redis is left alone after it did not answer: its slowness is paid for once, not at every call."""
-MARK_SECONDS = 3600
-"""How long a mark stays: longer than any process may still act on what it read of the database before."""
+FRESH_SECONDS = 1.0
+"""How long a connection is taken for alive without looking."""
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-# KEYS: the cart's hash, the waiting set. ARGV: the cart's id, then version, hot_id and hot_revision of the database.
-_HERE = f"""
-local cart, waiting, id = KEYS[1], KEYS[2], ARGV[1]
-local v, g, r, closed, changed = unpack(redis.call('HMGET', cart, 'v', 'g', 'r', 'c', 'u'))
-local version = tonumber(ARGV[2])
-local function continues()
-  return g and (tonumber(v) == version or (g == ARGV[3] and tonumber(r) >= tonumber(ARGV[4])))
-end
-local function mark()
-  redis.call('DEL', cart)
-  redis.call('HSET', cart, 'v', ARGV[2])
-  redis.call('EXPIRE', cart, {MARK_SECONDS})
-  redis.call('ZREM', waiting, id)
-end
-"""
-
-# ARGV 5…: term, copy, revision, changed, then the fields of the lines
-_LOAD = """
-if continues() or (v and (tonumber(v) > version or (tonumber(v) == version and closed))) then return end
-redis.call('DEL', cart)
-redis.call('HSET', cart, 'v', ARGV[2], 'g', ARGV[6], 'r', 0, 'u', ARGV[7])
-for i = 8, #ARGV, 2 do redis.call('HSET', cart, ARGV[i], ARGV[i + 1]) end
-redis.call('EXPIRE', cart, ARGV[5])
-redis.call('ZREM', waiting, id)
-"""
-
-# ARGV 5…: term, sku, quantity, more, needs_line, most, price, now
-_CHANGE = """
-local term, sku, wanted, now = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[12]
-if not continues() or closed or tonumber(changed) + tonumber(term) * 1000000 <= tonumber(now) then return false end
-local line = 'q:' .. sku
-local before = tonumber(redis.call('HGET', cart, line) or 0)
-if ARGV[8] == '1' then wanted = before + wanted end
-if before < 0 or wanted > tonumber(ARGV[10]) or (ARGV[9] == '1' and before == 0) then return false end
-if wanted == 0 then
-  redis.call('HDEL', cart, line, 'p:' .. sku, 't:' .. sku)
-else
-  redis.call('HINCRBY', cart, line, wanted - before)
-  redis.call('HSET', cart, 'p:' .. sku, ARGV[11])
-  redis.call('HSETNX', cart, 't:' .. sku, now)
-end
-redis.call('HINCRBY', cart, 'r', 1)
-redis.call('HSET', cart, 'u', now)
-redis.call('EXPIRE', cart, term)
-redis.call('ZADD', waiting, 'NX', redis.call('TIME')[1], id)
-return redis.call('HGETALL', cart)
-"""
-
-_CLOSE = """
-if continues() then
-  redis.call('HSET', cart, 'c', 1)
-  return redis.call('HGETALL', cart)
-end
-if not v or tonumber(v) <= version then
-  mark()
-  redis.call('HSET', cart, 'c', 1)
-end
-return false
-"""
-
-_VOID = """
-if v and tonumber(v) >= version then
-  if redis.call('ZSCORE', waiting, id) then redis.call('ZADD', waiting, redis.call('TIME')[1], id) end
-else
-  mark()
-end
-"""
-
-# ARGV 3, 4: copy, revision
-_PERSISTED = """
-if g ~= ARGV[3] then return end
-if tonumber(v) < version then redis.call('HSET', cart, 'v', ARGV[2]) end
-if r == ARGV[4] then redis.call('ZREM', waiting, id) end
-"""
+_SHA = {name: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest() for name, script in SCRIPTS.items()}
 
 
 @dataclass
@@ -118,7 +48,8 @@ class RedisCarts:
     kept: bool = field(default=True, init=False)
     used: bool = field(default=False, init=False)
     _away_until: float = field(default=0.0, init=False)
-    _said: bool = field(default=False, init=False)
+    _told: bool = field(default=False, init=False)
+    _idle: deque[tuple[float, Any]] = field(default_factory=deque, init=False)
 
     # --- one cart -------------------------------------------------------------------------------------------------
     def load(self, cart_id: str, stamp: CartStamp, copy: HotCart) -> None:
@@ -191,7 +122,7 @@ class RedisCarts:
             append_only=bool(info["aof_enabled"]) if "aof_enabled" in info else None,
             snapshots=self._snapshots(),
             waiting=int(waits),
-            waiting_seconds=int(now - oldest[0][1]) if oldest else 0,
+            waiting_seconds=max(0, int(now - oldest[0][1] / 1_000_000)) if oldest else 0,
         )
 
     def _snapshots(self) -> str | None:
@@ -217,20 +148,38 @@ class RedisCarts:
             retry=Retry(NoBackoff(), 0),
         )
 
-    @cached_property
-    def _scripts(self) -> Mapping[str, Any]:
-        """What frees memory, or only marks, is allowed when memory is full: what is hot can still be persisted then."""
-        growing = {"load": _LOAD, "change": _CHANGE}
-        small = {"close": _CLOSE, "void": _VOID, "persisted": _PERSISTED}
-        register = self._client.register_script
-        return {
-            **{name: register("#!lua\n" + _HERE + body) for name, body in growing.items()},
-            **{name: register("#!lua flags=allow-oom\n" + _HERE + body) for name, body in small.items()},
-        }
-
     def _run(self, name: str, cart_id: str, stamp: CartStamp, *more: object) -> Any:
-        given = (cart_id, stamp.version, stamp.hot_id or "", stamp.hot_revision, *more)
-        return self._asked(lambda: self._scripts[name](keys=(self._key(cart_id), self._waiting), args=given))
+        """Run a script. Not through the client: it takes longer than Redis does."""
+        words = (2, self._key(cart_id), self._waiting, cart_id, stamp.version, stamp.hot_id or "", stamp.hot_revision)
+        return self._asked(lambda: self._evaluated(name, (*words, *more)))
+
+    def _evaluated(self, name: str, words: tuple[object, ...]) -> Any:
+        from redis.exceptions import NoScriptError, ResponseError
+
+        connection = self._connection()
+        try:
+            try:
+                answer = _said(connection, "EVALSHA", _SHA[name], *words)
+            except NoScriptError:  # it has not run
+                answer = _said(connection, "EVAL", SCRIPTS[name], *words)
+        except ResponseError:
+            self._idle.append((time.monotonic(), connection))
+            raise
+        except BaseException:  # an answer may still be under way to it
+            connection.disconnect()
+            self._client.connection_pool.release(connection)
+            raise
+        self._idle.append((time.monotonic(), connection))
+        return answer
+
+    def _connection(self) -> Any:
+        pool = self._client.connection_pool
+        while self._idle:
+            since, connection = self._idle.pop()
+            if time.monotonic() - since < FRESH_SECONDS:
+                return connection
+            pool.release(connection)  # the pool looks whether there is still somebody at the other end
+        return pool.get_connection()
 
     def _asked(self, question: Callable[[], T]) -> T:
         """The answer, or HotCartsAway; after none came in time, Redis is not asked for a while."""
@@ -244,10 +193,11 @@ class RedisCarts:
             raise self._away(str(error)) from None
         except (RedisError, OSError) as error:
             self._away_until = time.monotonic() + PAUSE_SECONDS
+            self._idle.clear()
             raise self._away(str(error)) from None
 
     def _away(self, why: str) -> HotCartsAway:
-        news, self._said = not self._said, True
+        news, self._told = not self._told, True
         return HotCartsAway(why, news=news)
 
     def _key(self, cart_id: str) -> str:
@@ -262,8 +212,8 @@ def _cart(answer: Any) -> HotCart | None:
     """A hash as a copy; None for a mark, and for what nobody of us has written."""
     if not answer:
         return None
-    hash_ = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
     try:
+        hash_ = answer if isinstance(answer, dict) else _paired(json.loads(answer))
         lines = [
             HotLine(name[2:], _quantity(value), int(hash_[f"p:{name[2:]}"]), _moment(hash_[f"t:{name[2:]}"]))
             for name, value in hash_.items()
@@ -273,6 +223,18 @@ def _cart(answer: Any) -> HotCart | None:
         return HotCart(hash_["g"], int(hash_["r"]), int(hash_["v"]), _moment(hash_["u"]), lines)
     except (KeyError, ValueError, OverflowError):
         return None
+
+
+def _said(connection: Any, *words: object) -> Any:
+    """Say one command, and the answer."""
+    said = [str(word).encode() for word in words]
+    parts = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in said])
+    connection.send_packed_command([b"*%d\r\n%b" % (len(said), parts)], check_health=False)
+    return connection.read_response()
+
+
+def _paired(flat: list[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _quantity(value: str) -> int:

@@ -8,6 +8,7 @@ database: `in_database` closes the copies first and hands them over, and the uni
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from shopctl.core.db.engine import Patience
 from shopctl.core.db.tables import MAX_QUANTITY, cart_lines, carts, variants
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.errors import NotFound
+from shopctl.core.errors import NotFound, ShopError
 from shopctl.core.ports import CartChange, HotCart, HotCartsAway, HotLine
 from shopctl.core.queries.carts import CartView, open_cart, stamp, view
 from shopctl.core.queries.carts import show as show_in
@@ -68,8 +69,9 @@ def persist(shop: Shop, *, limit: int) -> int:
 
 
 def persist_all(shop: Shop) -> None:
-    """Before a list: it comes from the database alone. As far as MOST goes, then the list may be that much behind."""
-    persist(shop, limit=MOST)
+    """Before a list, which comes from the database alone. It does without what cannot be written now, or is beyond MOST."""
+    with suppress(ShopError):
+        persist(shop, limit=MOST)
 
 
 def persist_one(shop: Shop, *, name: str) -> None:

@@ -474,6 +474,17 @@ def copy_file(engine: sa.Engine, target: Path, step: Callable[[int, int], None])
 _PAGES = 4096
 
 
+def one_at_a_time(connection: sa.Connection, what: str) -> None:
+    """From here to the end of the transaction nobody else passes here: what is looked up now stays so. On a server, for
+    what no row can be locked for, because it is not there yet; SQLite's writers are alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME, sa.func.hashtext(what))))
+
+
+_ONE_AT_A_TIME = 0x73686F70
+"""The first half of the advisory locks' keys: "shop"."""
+
+
 def migrating(connection: sa.Connection) -> None:
     """The turn of the one that changes the schema, in its transaction. On a server it waits in line for the tables only
     briefly, because everybody who comes after it waits behind it: `patiently` tries again."""

@@ -38,8 +38,8 @@ def _text_by_code_point() -> None:
     other = sa.text(
         "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"
         " USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'"
-        " AND c.data_type IN ('text', 'character varying') AND c.collation_name IS DISTINCT FROM 'C'"
-        " AND c.table_name <> 'alembic_version'"
+        " AND c.data_type IN ('text', 'character varying') AND c.character_maximum_length IS NULL"
+        " AND c.collation_name IS DISTINCT FROM 'C'"
     )
     for table, column in op.get_bind().execute(other).all():
         op.alter_column(table, column, type_=types.Word())
