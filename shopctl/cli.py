@@ -30,6 +30,7 @@ COMMANDS = {
     "search": ("search", "Search the catalogue, with facets and live stock."),
     "dashboard": ("dashboard", "Open the console."),
     "verify": ("verify", "Check every promise of the books."),
+    "doctor": ("doctor", "Check what is around the shop: versions, durability, workers, what waits."),
     "version": ("start", "Print the version."),
     "catalog": ("catalog", "Products, variants, categories; import and export."),
     "stock": ("stock", "What is where: levels, receipts, transfers, counts, history."),
@@ -143,7 +144,23 @@ def main() -> NoReturn:
     # and again, which takes a sixth of its time.
     gc.set_threshold(50_000, 20, 20)
     face = Face(_open_shop, Output(format=_wanted_format(sys.argv)))
-    sys.exit(_run(face))
+    try:
+        status = _run(face)
+    except SystemExit as left:
+        _logged(face, left.code if isinstance(left.code, int) else 1)
+        raise
+    _logged(face, status)
+    sys.exit(status)
+
+
+def _logged(face: Face, status: int) -> None:
+    if face.log is not None:
+        from shopctl.core.log import Failure
+
+        face.ended(Failure(status, face.failed or _ENDED.get(status, "unexpected")) if status else None)
+
+
+_ENDED = {130: "interrupted", BROKEN_PIPE: "broken_pipe", 143: "terminated"}
 
 
 def _run(face: Face) -> int:
@@ -178,6 +195,7 @@ def _invoke(face: Face) -> int:
 def _fail(face: Face, error: ShopError) -> int:
     if face.debug:
         traceback.print_exc()
+    face.failed = error.code
     face.out.error(error)
     return error.exit_status
 

@@ -42,6 +42,7 @@ class Settings:
     data_dir: Value
     lock_wait: Value
     actor: Value
+    log: Value
     failpoint: Value
 
     MEANINGS: ClassVar[Mapping[str, str]] = {
@@ -50,6 +51,7 @@ class Settings:
         "data_dir": "Where index, gateway ledger and Maildir lie. Default: shopctl in the XDG data directory.",
         "lock_wait": "Seconds that a writer waits for its turn. Default: 30.",
         "actor": "Who acts, in the ledger and the audit log. Default: the user's name.",
+        "log": "Where a JSON line for each request goes: a file, or - for stderr. Default: nowhere.",
         "failpoint": "Where to die, in test stores only. Default: nowhere.",
     }
 
@@ -127,6 +129,7 @@ def resolve(*, store: str | None = None, profile: str | None = None) -> Settings
         data_dir=data_dir,
         lock_wait=find("lock_wait", "30"),
         actor=find("actor", os.environ.get("USER") or os.environ.get("LOGNAME") or "operator"),
+        log=find("log", ""),
         failpoint=find("failpoint", ""),
     )
 

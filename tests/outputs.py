@@ -1,26 +1,31 @@
 """Everything that a shop says: all commands that only read, with each format, sort order and filter that they offer.
 
-    python -m tests.outputs STORE STORE…     what two or more copies of a shop say differently; nothing, if they are right
+python -m tests.outputs STORE STORE…     what two or more copies of a shop say differently; nothing, if they are right
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from shopctl import cli
+from shopctl import cli, config
+from shopctl.bootstrap import open_shop
 from shopctl.commands.face import Face
 from shopctl.commands.output import Output
+from shopctl.core.db import engine as stores
+from shopctl.core.shop import Shop
 
 Words = tuple[str, ...]
-FEW = 6
-"""Of each kind of thing, how many are shown one by one."""
+NOW = datetime.now(UTC)
+"""Ages and what is left of a time are told as of one moment."""
 _NOT_ALIKE = {"dashboard", "store info", "store backup", "orders watch", "spec", "version"}
 """They say which store it is, or never end, or have nothing to do with it."""
 
@@ -29,35 +34,51 @@ def say(store: str, *words: str) -> tuple[int, str]:
     """Run a command in this process; its status and its stdout."""
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     argv = ["shopctl", *words, "--store", store]
-    with mock.patch.object(sys, "argv", argv), redirect_stdout(out), redirect_stderr(io.StringIO()):
+    with (
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.object(stores, "now", return_value=NOW),
+        redirect_stdout(out),
+        redirect_stderr(io.StringIO()),
+    ):
         status = cli._run(Face(cli._open_shop, Output()))
         out.flush()
-    return status, out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return status, out.buffer.getvalue().decode()
 
 
-def commands(store: str) -> Iterator[Words]:
-    """The command lines, with what the shop of a store has for their arguments."""
+def shop_of(store: str, data_dir: Path | None = None) -> Shop:
+    """The shop of a store."""
+    settings = config.resolve(store=store)
+    return open_shop(replace(settings, data_dir=config.Value(str(data_dir), "test")) if data_dir else settings)
+
+
+def commands(store: str, *, few: int = 6, brief: bool = False) -> Iterator[Words]:
+    """The command lines; for an argument, a few of the things that the shop of a store has. `brief`: each list in one order."""
     spec = json.loads(say(store, "spec", "-o", "json")[1])
-    known = _known(store)
+    known = _known(store, few)
     for command in spec["commands"]:
         name = command["command"]
         if command["writes"] or name in _NOT_ALIKE:
             continue
         words = tuple(name.split())
         argument = next((argument["name"] for argument in command["arguments"]), None)
-        yield from _lines(words, command, known.get(argument or "", ()))
+        needed = any(argument["required"] for argument in command["arguments"])
+        starts = [(*words, value) for value in known.get(argument or "", ())] + ([] if needed else [words])
+        for start in starts:
+            yield (*start, "--limit", "-1", "-o", "jsonl") if command["lists"] else (*start, "-o", "jsonl")
+            yield from _with_options(start, command)
+        if not brief:
+            yield from _in_other_ways(starts, command)
 
 
-def _lines(words: Words, command: Mapping[str, Any], values: Sequence[str]) -> Iterator[Words]:
-    needed = any(argument["required"] for argument in command["arguments"])
-    starts = [(*words, value) for value in values]
-    starts += [] if needed else [words]
-    for start in starts:
-        yield from ((*start, "-o", format) for format in ("jsonl", "table"))
-        for option in command["options"]:
-            yield from ((*start, option["names"][0], choice) for choice in option["choices"] or ())
-            if option["value"] is None and option["names"][0] not in ("--follow", "--plot"):
-                yield (*start, option["names"][0], "-o", "jsonl")
+def _with_options(start: Words, command: Mapping[str, Any]) -> Iterator[Words]:
+    for option in command["options"]:
+        yield from ((*start, option["names"][0], choice) for choice in option["choices"] or ())
+        if option["value"] is None and option["names"][0] not in ("--follow", "--plot"):
+            yield (*start, option["names"][0], "-o", "jsonl")
+
+
+def _in_other_ways(starts: Sequence[Words], command: Mapping[str, Any]) -> Iterator[Words]:
+    yield from ((*start, "-o", "table") for start in starts)
     for start in starts[:1]:
         for field, choices in (command["filters"] or {}).items():
             for sign in ("", "-"):
@@ -68,13 +89,13 @@ def _lines(words: Words, command: Mapping[str, Any], values: Sequence[str]) -> I
                 yield (*start, "--filter", f"!{field}:{choice}", "-o", "jsonl")
 
 
-def _known(store: str) -> dict[str, list[str]]:
+def _known(store: str, few: int) -> dict[str, list[str]]:
     """By the name of an argument, values that the shop has: first, middle and last ones."""
 
     def column(field: str, *words: str) -> list[str]:
         found = [json.loads(line)[field] for line in say(store, *words, "--limit", "-1", "-o", "jsonl")[1].splitlines()]
         distinct = sorted({str(value) for value in found if value is not None})
-        return distinct[:: max(1, len(distinct) // FEW)]
+        return distinct[:: max(1, len(distinct) // few)][:few]
 
     skus = column("sku", "catalog", "list")
     numbers = column("number", "orders", "list")

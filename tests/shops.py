@@ -79,6 +79,7 @@ def settings_for(directory: Path) -> config.Settings:
         data_dir=value(str(directory / "data")),
         lock_wait=value("30"),
         actor=value("tester"),
+        log=value(""),
         failpoint=value(os.environ.get("SHOPCTL_FAILPOINT", "")),
     )
 

@@ -15,6 +15,8 @@ def dashboard(ctx: typer.Context) -> None:
     """Open the console: orders, catalogue, stock, reservations, carts, customers, events; live."""
     me = face(ctx)
     with me.shop() as shop:
+        from shopctl.core.log import Log
         from shopctl.tui.app import run
 
-        run(shop)
+        on_screen = me.settings().log.value == "-"  # stderr is under our screen
+        run(shop.but(log=Log()) if on_screen else shop)

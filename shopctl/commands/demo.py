@@ -35,7 +35,9 @@ def demo(
     me.must_write("demo")
     settings = _own_store(me)
     if me.dry_run:
-        me.out.say(f"Dry run: would make {settings.store.value}, fill it, and run {shoppers} shoppers through it.")
+        me.out.say(
+            f"Dry run: would make {core.store.without_password(settings.store.value)}, fill it, and run {shoppers} shoppers through it."
+        )
         return
     started = time.monotonic()
     clock = core.demo.DayClock()
@@ -52,7 +54,11 @@ def demo(
     _tell(me, summary, settings, time.monotonic() - started)
     if report.violations:
         me.out.many(report.violations)
-        raise Refused("books_violated", f"verify found {len(report.violations)} violations", store=settings.store.value)
+        raise Refused(
+            "books_violated",
+            f"verify found {len(report.violations)} violations",
+            store=core.store.without_password(settings.store.value),
+        )
     me.out.say(f"shopctl verify: clean, {report.checks} checks.")
     if dashboard:
         _watch(me, settings)
@@ -72,7 +78,7 @@ def _own_store(me: Face) -> Any:
 
 
 def _tell(me: Face, summary: Any, settings: Any, seconds: float) -> None:
-    store = settings.store.value
+    store = core.store.without_password(settings.store.value)
     if me.out.format != "table":
         me.out.one({"store": store, "seconds": round(seconds, 1), **plain(summary)})
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from shopctl.core.errors import BadInput, BatchFailed, NotPermitted
 if TYPE_CHECKING:
     from shopctl.commands.rows import UseCase
     from shopctl.config import Settings
+    from shopctl.core.log import Failure, Log
     from shopctl.core.queries.listing import Listing
     from shopctl.core.shop import Shop
 
@@ -41,11 +43,31 @@ class Face:
     sort: str | None = None
     filters: Sequence[str] = ()
     format_chosen: bool = False
+    command: str = ""
+    begun: float = field(default_factory=time.perf_counter)
+    log: Log | None = None
+    opened: Shop | None = None
+    failed: str | None = None
 
     def settings(self) -> Settings:
         from shopctl import config
 
-        return config.resolve(store=self.store, profile=self.profile)
+        found = config.resolve(store=self.store, profile=self.profile)
+        self.log = self._log(found.log.value)
+        return found
+
+    def _log(self, place: str) -> Log:
+        from shopctl.core import log
+
+        return log.Log(self.out.log if place == "-" else log.to_file(place) if place else None, self.out.say)
+
+    def ended(self, failure: Failure | None) -> None:
+        """The command is over: its line in the log. One that never asked where things are has none."""
+        if self.log is not None:
+            from shopctl.core.log import Effort
+
+            effort, request = (self.opened.effort, self.opened.request_id) if self.opened else (Effort(), None)
+            self.log.ended(self.command, request, effort, self.begun, failure)
 
     @contextmanager
     def shop(self, *, writes: bool = False) -> Iterator[Shop]:
@@ -59,6 +81,7 @@ class Face:
                 self.out.say(sentence)
 
         shop = self.open_shop(self.settings(), read_only=self.read_only, dry_run=self.dry_run, narrate=narrate)
+        self.opened = shop = shop.but(log=self.log)
         try:
             yield shop
             if writes and not (self.dry_run or self.read_only):
@@ -130,7 +153,7 @@ class Face:
             self.out.format = "jsonl"
         failed: list[int] = []
         with self.shop(writes=True) as shop:
-            self.out.many(Rows(needed, use_case, alone).results(shop, failed))
+            self.out.many(Rows(needed, use_case, alone, self.command).results(shop, failed))
         if failed:
             count = len(failed)
             raise BatchFailed(
@@ -234,6 +257,10 @@ class Reading(TyperCommand):
             if parameter.metavar is None and not getattr(parameter, "is_flag", False):
                 parameter.metavar = str(parameter.name).upper()
         self.params += [*type(self).extra(), *common_options()]
+
+    def invoke(self, ctx: Any) -> Any:
+        ctx.find_root().obj.command = ctx.command_path.partition(" ")[2]
+        return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """As everywhere: NAME is needed, [NAME] is not. (Typer writes {NAME}.)"""

@@ -112,6 +112,10 @@ class Output:
         if not self.quiet:
             _write(f"{safe(sentence)}\n", sys.stderr)
 
+    def log(self, line: str) -> None:
+        """A line of the log that goes to stderr, also with --quiet: it was asked for."""
+        _write(line, sys.stderr)
+
     def error(self, error: ShopError) -> None:
         if self.format in MACHINE:
             _write(encoded({"error": error_record(error)}) + "\n", sys.stderr)

@@ -83,12 +83,13 @@ def column(name: str) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What is done with each row. `needed` fields must be there. `alone`: the use case calls somebody outside between
-    its transactions, so a row cannot share one.
+    its transactions, so a row cannot share one; then each is a request of its own, of this command.
     """
 
     needed: Sequence[str]
     use_case: UseCase
     alone: bool = False
+    command: str = ""
 
     def results(self, shop: Shop, failed: list[int]) -> Iterator[Result]:
         """A result for each line of stdin; the numbers of the lines that failed are added to `failed`."""
@@ -103,7 +104,8 @@ class Rows:
 
     def _alone(self, shop: Shop, number: int, line: bytes) -> Result:
         try:
-            return self._done(shop, number, line)
+            with shop.request(self.command) as mine:
+                return self._done(mine, number, line)
         except ShopError as error:
             return _failed(number, error)
 

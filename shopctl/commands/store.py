@@ -68,6 +68,20 @@ def resume(ctx: typer.Context) -> None:
     face(ctx).do(core.pause.resume)
 
 
+@app.command(cls=Reading)
+def metrics(ctx: typer.Context) -> None:
+    """The shop in numbers, in Prometheus' text format; with -o a row for each number."""
+    me = face(ctx)
+    with me.shop() as shop:
+        found = core.metrics.read(shop)
+    if me.format_chosen:
+        me.out.many([sample for metric in found for sample in metric.samples])
+        return
+    from shopctl.commands.prometheus import exposition
+
+    me.out.raw(exposition(found))
+
+
 @app.command(cls=Writing)
 def recover(ctx: typer.Context) -> None:
     """Finish every checkout and refund that a dead process left behind."""

@@ -18,7 +18,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money, pricing, text
 from shopctl.core.domain.money import Money
 from shopctl.core.domain.pricing import BasketLine, Totals
-from shopctl.core.errors import BadInput, Refused, StillPending
+from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.ports import ChargeRequest
 from shopctl.core.queries.carts import basket, unknown_cart
 from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
@@ -102,7 +102,7 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     """
     _check(wanted)
     shop.fault("checkout.before_reserve")
-    begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, hot)) or _resume(shop, wanted)
+    begun = _begin(shop, wanted)
     if isinstance(begun, Quote):
         return begun
     if isinstance(begun, _Begun):
@@ -111,6 +111,19 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
         shop.fault("checkout.after_gateway")
         begun = settle(shop, order_id=begun.order_id, outcome=outcome)
     return _answer(shop, begun)
+
+
+def _begin(shop: Shop, wanted: Placement) -> _Begun | Quote | Order:
+    """What unit of work 1 has begun, now or before. Another process may have been faster with the same key, and left
+    nothing to claim."""
+    try:
+        begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, hot))
+    except (Refused, NotFound):
+        with shop.read() as tx:
+            if orders.find_by_key(tx, wanted.key) is None:
+                raise
+        begun = None
+    return begun or _resume(shop, wanted)
 
 
 @retried
@@ -173,9 +186,9 @@ def _resume(shop: Shop, wanted: Placement) -> _Begun | Order:
         order = get(tx, seen.order_id)
         payment = payments.of_order(tx, order.id)
         abandoned = not process.is_alive(row_by_number(tx, order.number).process)
-    if order.status != "pending":
+    if order.status != "pending" or shop.dry_run:
         return order
-    if abandoned and not shop.dry_run:
+    if abandoned:
         with shop.work("checkout.resume", order.number) as tx:
             orders.adopt(tx, order.id)
             tx.commit()
@@ -225,7 +238,7 @@ def _same(seen: Row, wanted: Placement) -> None:
 def _basket(tx: UnitOfWork, name: str, hot: carts.Closed = carts.NOTHING) -> Sequence[Row]:
     """The cart with its lines, see queries/carts.py."""
     found = basket(tx, name)
-    if found and hot.bring(tx, found[0].id):
+    if found and hot.bring(tx, found[0]):
         found = basket(tx, name)
     if not found or (found[0].expires_at <= tx.now and found[0].claimed_by is None):
         raise unknown_cart(tx, name)

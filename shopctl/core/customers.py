@@ -119,6 +119,7 @@ def add(shop: Shop, *, email: str, name: str | None = None, places: Sequence[obj
     address, called = email_address(email), _checked_name(name)
     kept = [parse_address(_without_id(place)) for place in places]
     with shop.work("customers.add") as tx:
+        stores.one_at_a_time(tx.connection, "customers")
         if tx.execute(sa.select(c.registered).where(c.email_folded == text.fold(address))).scalar():
             raise _exists(address)
         account = tx.target = register(tx, address)
@@ -139,6 +140,7 @@ def edit(shop: Shop, *, email: str, name: str | None = None, new_email: str | No
     address = None if new_email is None else email_address(new_email)
     called = _checked_name(name)
     with shop.work("customers.edit") as tx:
+        stores.one_at_a_time(tx.connection, "customers")
         account = tx.target = customer_id(tx, email)
         row = _locked(tx, account)
         if address is not None:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from shopctl.core.db.tables import outbox
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.queries.due import WAITING
 
 CATALOG_CHANGED = "catalog.changed"
 ORDER_CONFIRMED = "order.confirmed"
@@ -63,7 +64,7 @@ def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
     """
     due = (
         sa.select(outbox.c.id)
-        .where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")), outbox.c.due_at <= tx.now)
+        .where(outbox.c.topic == topic, WAITING, outbox.c.due_at <= tx.now)
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -82,7 +83,7 @@ def waiting(tx: UnitOfWork, topic: str, limit: int | None = None) -> Sequence[Fa
     """Facts that are not delivered yet, oldest first: due, leased, or put off after a failure."""
     rows = tx.rows(
         sa.select(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.payload, outbox.c.attempts)
-        .where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")))
+        .where(outbox.c.topic == topic, WAITING)
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(limit)
     )
@@ -91,13 +92,13 @@ def waiting(tx: UnitOfWork, topic: str, limit: int | None = None) -> Sequence[Fa
 
 def waiting_ids(tx: UnitOfWork, topic: str) -> Sequence[str]:
     """The ids of all facts that are not delivered yet, without what they carry: there may be many."""
-    here = sa.select(outbox.c.id).where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")))
+    here = sa.select(outbox.c.id).where(outbox.c.topic == topic, WAITING)
     return [row.id for row in tx.rows(here.order_by(outbox.c.id))]
 
 
 def lag(tx: UnitOfWork, topic: str) -> int:
     """How many facts are not delivered yet."""
-    here = sa.select(sa.func.count()).where(outbox.c.topic == topic, outbox.c.state.in_(("pending", "taken")))
+    here = sa.select(sa.func.count()).where(outbox.c.topic == topic, WAITING)
     return int(tx.execute(here).scalar_one())
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 from shopctl.core import outbox
+from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import MAX_QUANTITY, shipping_rates, tax_rates
 from shopctl.core.db.types import Flag, new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -30,6 +31,7 @@ from shopctl.core.shop import Shop, retried
 
 Said: TypeAlias = Mapping[str, Any]
 Parser: TypeAlias = Callable[[Any, Facts], Any]
+Rate = TypeVar("Rate", TaxRate, ShippingRate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,13 @@ def rates_for(
             amount, _, _, *bounds = rest
             shipping.append(ShippingRate(name, where, part, amount, *bounds))
     if not shipping and tx.row(_ANY_SHIPPING) is None:
-        return taxes, None
-    return taxes, shipping
+        return _ordered(taxes), None
+    return _ordered(taxes), _ordered(shipping)
+
+
+def _ordered(rates: list[Rate]) -> list[Rate]:
+    """The wider place first, as the rates stand on an order; a store gives them in no order."""
+    return sorted(rates, key=lambda rate: (rate.country, rate.region, rate.name, repr(rate)))
 
 
 def _in_force() -> sa.CompoundSelect[Any]:
@@ -178,6 +185,7 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_twin(tx: UnitOfWork, kind: Kind, row: Mapping[str, Any]) -> None:
     """Two rates of one name for one place at one time would leave it to chance which of them holds."""
+    stores.one_at_a_time(tx.connection, kind.table.name)
     c = kind.table.c
     bounds = ("name", "country", "region", "min_weight_grams", "max_weight_grams", "min_total", "max_total")
     same = [c[field].is_not_distinct_from(row[field]) for field in bounds if field in c]

@@ -17,7 +17,7 @@ from shopctl.core.errors import Refused, ShopError, StillPending
 from shopctl.core.payments import Outcome
 from shopctl.core.queries.orders import Order, built, get, row_by_number
 from shopctl.core.reservations import Owner
-from shopctl.core.shop import Shop
+from shopctl.core.shop import Shop, retried
 
 FREE = Outcome(None)
 """The outcome of an order that costs nothing: there is nobody to ask."""
@@ -42,8 +42,19 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
     `give_up` turns "the gateway has never seen the key" into a cancellation. A second settling records nothing new; money
     that comes in after the order was cancelled is refunded.
     """
+    order, lines, status = _recorded(shop, order_id, outcome, give_up)
+    shop.fault("settle.after_commit")
+    if status == "cancelled":
+        payments.finish_refunds(shop, order_id=order_id)
+    return replace(built(order, lines), status=status)
+
+
+@retried
+def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> tuple[Row, Sequence[Row], str]:
+    """The order as it was, its lines, and its new status."""
     with shop.work("checkout.settle", order_id) as tx:
         order, lines = orders.lock(tx, order_id), orders.lines_of(tx, order_id)
+        tx.target = str(order.number)
         payment = payments.of_order(tx, order_id)
         status = order.status
         state = "captured" if payment is None else payments.record(tx, payment, outcome, give_up=give_up)
@@ -59,10 +70,7 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
             orders.leave(tx, order.id)
         shop.fault("settle.before_commit")
         tx.commit()
-    shop.fault("settle.after_commit")
-    if status == "cancelled":
-        payments.finish_refunds(shop, order_id=order_id)
-    return replace(built(order, lines), status=status)
+    return order, lines, status
 
 
 def _confirm(tx: UnitOfWork, order: Row, lines: Sequence[Row], payment: Row | None) -> str:
@@ -165,8 +173,18 @@ def cancel(shop: Shop, *, number: str) -> Order:
                 number=str(order.number),
             )
     shop.fault("refund.before_request")
+    shown, elsewhere = _cancelled(shop, order.id, number, payment)
+    if elsewhere:
+        shop.narrate(f"Order {shown.number} {elsewhere}.")
+    shop.fault("refund.after_request")
+    return shown if shop.dry_run else _refunded(shop, order.id)
+
+
+@retried
+def _cancelled(shop: Shop, order_id: str, number: str, payment: Row | None) -> tuple[Order, str | None]:
+    """The order, cancelled with its refund asked for; and what people must do elsewhere."""
     with shop.work("orders.cancel", number) as tx:
-        order = orders.lock(tx, order.id)
+        order = orders.lock(tx, order_id)
         elsewhere = _to_do_elsewhere(tx, payment)
         orders.advance(tx, order, "cancel", note=elsewhere)
         stock.uncommitted_units(tx, order.id, f"order {order.number}")
@@ -175,10 +193,7 @@ def cancel(shop: Shop, *, number: str) -> Order:
             payments.open_refund(tx, payment.id, reason="the order was cancelled")
         shown = get(tx, order.id)
         tx.commit()
-    if elsewhere:
-        shop.narrate(f"Order {shown.number} {elsewhere}.")
-    shop.fault("refund.after_request")
-    return shown if shop.dry_run else _refunded(shop, order.id)
+    return shown, elsewhere
 
 
 def _to_do_elsewhere(tx: UnitOfWork, payment: Row | None) -> str | None:

@@ -16,9 +16,11 @@ import sqlalchemy as sa
 
 from shopctl.core.db.engine import Clock, Patience, pauses
 from shopctl.core.db.failures import BrokenOff
+from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
+from shopctl.core.log import Effort, Log
 from shopctl.core.ports import Gateway, HotCarts, Notifier, SearchIndex
 
 Narrator = Callable[[str], None]
@@ -55,13 +57,6 @@ class _OutOfReach:
         raise AssertionError(f"{name}: nobody outside is called while a transaction is open")
 
 
-@dataclass(slots=True)
-class Effort:
-    """What it took, beyond doing it: how many times a unit of work was tried again."""
-
-    retries: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Together:
     """See `Shop.together`."""
@@ -90,6 +85,7 @@ class Shop:
     narrate: Narrator = lambda _: None
     group: Group | None = None
     effort: Effort = field(default_factory=Effort)
+    log: Log = field(default_factory=Log)
 
     def work(self, action: str, target: str | None = None) -> UnitOfWork:
         """A writing unit of work. `action` is what the audit log says and what a role must allow."""
@@ -112,6 +108,7 @@ class Shop:
             dry_run=self.dry_run,
             patience=patience,
             group=self.group,
+            note=self.effort.note,
         )
 
     @contextmanager
@@ -122,6 +119,13 @@ class Shop:
             carts = _OutOfReach() if self.carts.kept else self.carts
             inside = self.but(group=group, gateway=_OutOfReach(), notifier=_OutOfReach(), carts=carts)
             yield Together(inside, group.commit)
+
+    @contextmanager
+    def request(self, command: str) -> Iterator[Shop]:
+        """This shop for a request of its own: another id, and a line in the log."""
+        mine = self.but(request_id=new_id(), effort=Effort())
+        with self.log.request(command, mine.request_id, mine.effort):
+            yield mine
 
     def _must_write(self, action: str) -> None:
         if self.read_only:

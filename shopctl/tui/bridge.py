@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from shopctl.core import cart, housekeeping
 from shopctl.core.db.engine import Patience
-from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import wire
 from shopctl.core.errors import ShopError
@@ -260,8 +259,8 @@ class Bridge:
         return Reads(self.shop, Patience(seconds, unwanted))
 
     def do(self, deed: Deed) -> None:
-        """Do a deed under a request id of its own, and tidy up behind it as a command does. For worker threads."""
-        shop = self.shop.but(request_id=new_id())
-        deed.use_case(shop)
+        """Do a deed as a request of its own, and tidy up behind it as a command does. For worker threads."""
+        with self.shop.request(" ".join(deed.words[:2])) as shop:
+            deed.use_case(shop)
         if not shop.dry_run:
             housekeeping.after_command(shop)

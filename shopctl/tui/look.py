@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from shopctl.core.domain.safe import safe
+from shopctl.core.domain.times import about
 from shopctl.core.queries.customers import ERASED
 
 CELL = 200
@@ -95,21 +96,12 @@ def when(moment: datetime, now: datetime) -> str:
     return moment.strftime("%b %d %H:%M") if moment.year == now.year else moment.strftime("%Y-%m-%d")
 
 
-def span(seconds: float) -> str:
-    """About how long: 7 s, 12 min, 3 h, 2 d."""
-    size = abs(seconds)
-    for limit, unit, word in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
-        if size < limit:
-            return f"{int(seconds / unit)} {word}"
-    return f"{int(seconds / 86_400)} d"
-
-
 def left(seconds: int | None) -> Cell:
     """What a hold has left: 9:32, or how long it is overdue."""
     if seconds is None:
         return Cell("–", "dim")
     if seconds <= 0:
-        return Cell(f"{span(-seconds)} ago", "warning")
+        return Cell(f"{about(-seconds)} ago", "warning")
     return Cell(f"{seconds // 60}:{seconds % 60:02d}", "warning" if seconds < 60 else "")
 
 

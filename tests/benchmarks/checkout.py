@@ -1,9 +1,10 @@
 """A checkout of 3 lines beside a raw script of the same shape: `python -m tests.benchmarks.checkout [--store S] [--clients N]`.
 
 The script writes the same rows to the same tables in two transactions, with sqlite3 or psycopg, on a store of its own; at
-the end the two stores must have grown alike. The gateway's time is taken out of ours: the script has none. Both sync to disk.
+the end the two stores must have grown alike. The gateway's time is taken out of ours: the script has none. Both sync to disk,
+and they take turns, ten checkouts each, so that whatever else the machine does slows both.
 
-    --store     sqlite (in --dir), postgres (a server of our own, started from a wheel), or the URL of a server
+    --store     sqlite (in TMPDIR, which must be on a disk), or postgres (see frame.py)
     --clients   processes at once
 """
 
@@ -12,13 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import re
 import sqlite3
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,66 +29,70 @@ from shopctl.core.db.tables import metadata
 from shopctl.core.db.types import new_id
 from shopctl.core.ports import Charge, ChargeRequest
 from shopctl.core.shop import Shop
-from tests import servers, shops
+from tests import shops
+from tests.benchmarks.frame import STORES, conninfo, store
 
-LINES, SKUS, ROUNDS = 3, 500, 5
-Run = tuple[float, float]
-"""Seconds on the clock, and those of them at the gateway."""
-Client = tuple[Path, str, int, int, Any]
-"""Where the store is, the name of the run, which client of it, how many checkouts, and the barrier to start from."""
+LINES, SKUS, TURN = 3, 500, 10
+Times = tuple[list[float], list[float]]
+"""Seconds of each checkout: ours, without the gateway's, and the script's."""
 
 
 def main() -> None:
     wanted = argparse.ArgumentParser(description="A checkout beside a raw script of the same shape.")
-    wanted.add_argument("--store", default="sqlite")
+    wanted.add_argument("--store", choices=STORES, default="sqlite")
     wanted.add_argument("--clients", type=int, default=1)
-    wanted.add_argument("--count", type=int, default=200, help="checkouts a client makes in a round")
-    wanted.add_argument("--dir", default=None, help="where SQLite stores are made; must be on a disk")
+    wanted.add_argument("--turns", type=int, default=50, help=f"of {TURN} checkouts, on each side, by each client")
     said = wanted.parse_args()
-    if said.store != "sqlite":
-        url = servers.Postgres().url.render_as_string(hide_password=False) if said.store == "postgres" else said.store
-        os.environ |= {"SHOPCTL_TEST_STORE": "postgres", "SHOPCTL_TEST_POSTGRES": url}
-    with tempfile.TemporaryDirectory(dir=said.dir) as folder:
-        try:
-            _compare(Path(folder), said.clients, said.count)
-        finally:
-            shops.close_all()
-            servers.drop_databases()
+    with store(said.store) as folder:
+        _compare(folder, said.clients, said.turns)
 
 
-def _compare(folder: Path, clients: int, count: int) -> None:
-    sides: Mapping[str, tuple[Shop, Callable[[Client], Run]]] = {
-        "shopctl": (_shop(folder / "shopctl"), _ours),
-        "raw": (_shop(folder / "raw"), _raw),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in sides}
-    grown: dict[str, dict[str, int]] = {}
-    for turn in range(ROUNDS + 1):  # the first warms up
-        for name, (shop, run) in sides.items():
-            _fill(shop, f"r{turn}", clients, count)
-            before = _rows(shop)
-            rate = _per_second(run, folder / name, f"r{turn}", clients, count)
-            after = _rows(shop)
-            grown[name] = {table: after[table] - before[table] for table in after}
-            if turn:
-                rates[name].append(rate)
-    assert grown["shopctl"] == grown["raw"], f"not the same rows: {grown}"
-    ours, raw = (statistics.median(rates[name]) for name in sides)
-    ratios = [a / b for a, b in zip(rates["shopctl"], rates["raw"], strict=True)]
-    print(f"{clients} client(s), {LINES} lines: checkout {ours:.0f}/s, raw script {raw:.0f}/s, gateway time subtracted")
-    print(f"ratio {statistics.median(ratios):.2f} (rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})")
+def _compare(folder: Path, clients: int, turns: int) -> None:
+    both = [make_shop(folder / name) for name in ("shopctl", "raw")]
+    for shop in both:
+        fill(shop, clients, turns * TURN)
+    before = [_rows(shop) for shop in both]
+    times = _run(folder, clients, turns)
+    ours_grown, raw_grown = (
+        {name: n - was[name] for name, n in _rows(shop).items()} for shop, was in zip(both, before, strict=True)
+    )
+    assert ours_grown == raw_grown, f"not the same rows: {ours_grown} and {raw_grown}"
+    ours, raw = (statistics.median(seconds for one in times for seconds in one[side]) for side in (0, 1))
+    print(
+        f"{clients} client(s), {LINES} lines, gateway time subtracted, medians of {clients * turns * TURN} checkouts:"
+    )
+    print(
+        f"checkout {ours * 1e3:.2f} ms ({clients / ours:.0f}/s), raw script {raw * 1e3:.2f} ms ({clients / raw:.0f}/s)"
+    )
+    print(f"ratio {raw / ours:.2f}")
 
 
-def _per_second(run: Callable[[Client], Run], where: Path, name: str, clients: int, count: int) -> float:
-    """Checkouts per second of all clients together, without the time that they waited for the gateway."""
-    start = multiprocessing.Manager().Barrier(clients)
-    with multiprocessing.Pool(clients) as pool:
-        runs = pool.map(run, [(where, name, client, count, start) for client in range(clients)], chunksize=1)
-    return sum(count / (seconds - gateway) for seconds, gateway in runs)
+def _run(folder: Path, clients: int, turns: int) -> list[Times]:
+    with multiprocessing.Manager() as manager, multiprocessing.Pool(clients) as pool:
+        start = manager.Barrier(clients)
+        return pool.starmap(_client, [(folder, client, turns, start) for client in range(clients)], chunksize=1)
+
+
+def _client(folder: Path, client: int, turns: int, start: Any) -> Times:
+    shop = shops.reopen(folder / "shopctl")
+    shop = shop.but(gateway=Timed(shop.gateway))
+    script = _Script(sa.make_url(shops.store_url(folder / "raw")))
+    ours: list[float] = []
+    raw: list[float] = []
+    for turn in range(turns):
+        handles = [handle_of(client, turn * TURN + i) for i in range(TURN)]
+        start.wait()  # all clients are on the same side
+        ours += [timed(shop, handle) for handle in handles]
+        start.wait()
+        for handle in handles:
+            began = time.perf_counter()
+            _checkout(script, handle)
+            raw.append(time.perf_counter() - began)
+    return ours[TURN:], raw[TURN:]  # the first turn warms up
 
 
 # --- both sides ----------------------------------------------------------------------------------------------------
-def _shop(folder: Path) -> Shop:
+def make_shop(folder: Path) -> Shop:
     folder.mkdir()
     shop = shops.make(folder)
     for i in range(SKUS):
@@ -99,21 +102,18 @@ def _shop(folder: Path) -> Shop:
     return shop
 
 
-def _fill(shop: Shop, name: str, clients: int, count: int) -> None:
+def fill(shop: Shop, clients: int, count: int) -> None:
     with shop.together() as group:
         for client in range(clients):
             for i in range(count):
                 for line in range(LINES):
-                    cart.add(group.shop, handle=_handle(name, client, i), sku=_sku(client, i, line), quantity=1)
+                    sku = f"S{(client * 131 + i * LINES + line) % SKUS}"
+                    cart.add(group.shop, handle=handle_of(client, i), sku=sku, quantity=1)
         group.commit()
 
 
-def _handle(name: str, client: int, i: int) -> str:
-    return f"{name}-{client}-{i}"
-
-
-def _sku(client: int, i: int, line: int) -> str:
-    return f"S{(client * 131 + i * LINES + line) % SKUS}"
+def handle_of(client: int, i: int) -> str:
+    return f"c-{client}-{i}"
 
 
 def _rows(shop: Shop) -> dict[str, int]:
@@ -125,7 +125,7 @@ def _rows(shop: Shop) -> dict[str, int]:
 
 
 # --- ours ----------------------------------------------------------------------------------------------------------
-class _Timed:
+class Timed:
     """The gateway, with a clock."""
 
     def __init__(self, gateway: Any) -> None:
@@ -138,18 +138,12 @@ class _Timed:
         return answer
 
 
-def _ours(client: Client) -> Run:
-    where, name, number, count, start = client
-    shop = shops.reopen(where)
-    timed = _Timed(shop.gateway)
-    shop = shop.but(gateway=timed)
-    with shop.read():
-        start.wait()
-    started = time.perf_counter()
-    for i in range(count):
-        handle = _handle(name, number, i)
-        checkout.place(shop, shops.placement(handle, f"key-{handle}"))
-    return time.perf_counter() - started, timed.seconds
+def timed(shop: Shop, handle: str) -> float:
+    """Seconds that the checkout of a cart takes, without the gateway's."""
+    assert isinstance(shop.gateway, Timed)
+    elsewhere, began = shop.gateway.seconds, time.perf_counter()
+    checkout.place(shop, shops.placement(handle, f"key-{handle}"))
+    return time.perf_counter() - began - (shop.gateway.seconds - elsewhere)
 
 
 # --- the raw script ------------------------------------------------------------------------------------------------
@@ -228,8 +222,7 @@ class _Script:
         else:
             import psycopg
 
-            plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-            self.connection = psycopg.connect(plain, autocommit=True)
+            self.connection = psycopg.connect(conninfo(url), autocommit=True)
         self.cursor = self.connection.cursor()
         self._said: dict[str, str] = {}
 
@@ -256,16 +249,6 @@ class _Script:
         if statement not in self._said:
             self._said[statement] = re.sub(r":(\w+)", r"%(\1)s", statement)
         return self._said[statement]
-
-
-def _raw(client: Client) -> Run:
-    where, name, number, count, start = client
-    script = _Script(sa.make_url(shops.store_url(where)))
-    start.wait()
-    started = time.perf_counter()
-    for i in range(count):
-        _checkout(script, _handle(name, number, i))
-    return time.perf_counter() - started, 0.0
 
 
 def _checkout(script: _Script, handle: str) -> None:

@@ -1,10 +1,10 @@
-"""Rows a second of an import, beside raw executemany of the very same rows in the same transactions.
+"""Variants a second of a product import, beside the very same rows through the driver, in transactions of the same size.
 
-    python -m tests.benchmarks.imports [VARIANTS] [jsonl|csv|shopify] [--whole]
+    python -m tests.benchmarks.import [--variants 20000] [--format jsonl|csv|shopify] [--store sqlite|postgres]
+    python -m tests.benchmarks.import --whole --variants 1000000 --store sqlite
 
-Prints variants a second of the import, of the same file again (nothing to do), of raw sqlite3, and the ratio. With
---whole, in processes of their own as a user has them: `catalog import`, index and all, with its peak memory; killed half
-way and gone on with; the same file again.
+Beside it run executemany of sqlite3 or psycopg, and on Postgres COPY. With --whole, in processes of their own as a user has
+them: `catalog import`, index and all, with its peak memory; killed half way and gone on with; the same file again.
 """
 
 from __future__ import annotations
@@ -16,56 +16,85 @@ import resource
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from shopctl import bootstrap, config
-from shopctl.core import store
-from shopctl.core.db import engine as stores
+import psycopg
+import sqlalchemy as sa
+
 from shopctl.core.imports.products import import_products
 from shopctl.core.shop import Shop
+from tests import shops
+from tests.benchmarks import frame
 
 SIZES = ("S", "M", "L", "XL")
 BATCH = 500
+GOAL = 0.4
 TABLES = ("categories", "products", "variants", "stock_levels", "stock_movements", "outbox", "audit_log")
 
+Rows = Sequence[tuple[Any, ...]]
+Write = Callable[[Path, Mapping[str, Rows], int], float]
+"""Write rows by table into an empty shop's store, in so many transactions; the seconds that it took."""
 
-def main(arguments: list[str]) -> None:
-    numbers = [int(word) for word in arguments if word.isdigit()]
-    count = numbers[0] if numbers else 20_000
-    format = next((word for word in arguments if word in WRITERS), "jsonl")
+
+def main() -> None:
+    parser = frame.parser(__doc__, rounds=3)
+    parser.add_argument("--variants", type=int, default=20_000)
+    parser.add_argument("--format", choices=WRITERS, default="jsonl")
+    parser.add_argument("--whole", action="store_true", help="as a user has it, with memory; not compared")
+    asked = parser.parse_args()
     gc.set_threshold(50_000, 20, 20)  # as the command line has it
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = folder / f"products.{format}"
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(WRITERS[format](count))
-        print(f"{count} variants of {count // len(SIZES)} products, {format}, {path.stat().st_size / 1e6:.1f} MB")
-        (whole if "--whole" in arguments else beside_raw)(folder, path, count)
+    lines: list[frame.Line] = []
+    for kind in asked.store or frame.STORES:
+        with frame.store(kind) as folder:
+            path = folder / f"products.{asked.format}"
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(WRITERS[asked.format](asked.variants))
+            if asked.whole:
+                whole(folder, path, asked.variants)
+            else:
+                lines += beside_raw(kind, folder, path, asked)
+    if lines:
+        frame.report(lines, as_json=asked.json)
 
 
-def beside_raw(folder: Path, path: Path, count: int) -> None:
-    shop = new_shop(folder / "shop.db")
-    first = timed_import(shop, path)
-    told("import", count, first)
-    told("again, unchanged", count, timed_import(shop, path))
-    raw = timed_raw(folder, count // len(SIZES) // BATCH or 1)
-    told("raw executemany", count, raw)
-    print(f"ratio              {raw / first:10.2f}")
+def beside_raw(kind: str, folder: Path, path: Path, asked: Any) -> Iterator[frame.Line]:
+    """Each round imports into a shop of its own, and then writes what that import wrote into others."""
+    writes = RAW[kind]
+    ours: list[float] = []
+    again: list[float] = []
+    beside: dict[str, list[float]] = {name: [] for name in writes}
+    batches = asked.variants // len(SIZES) // BATCH or 1
+    for n in range(asked.rounds):
+        shop = new_shop(folder / f"ours-{n}")
+        ours.append(timed_import(shop, path))
+        again.append(timed_import(shop, path))
+        rows = rows_of(shop)
+        for name, write in writes.items():
+            target = new_shop(folder / f"{name}-{n}")
+            with target.engine.begin() as connection:
+                connection.execute(sa.text("DELETE FROM audit_log"))
+            target.engine.dispose()
+            beside[name].append(write(folder / f"{name}-{n}", rows, batches))
+    rate = asked.variants / median(ours)
+    for name, seconds in beside.items():
+        goal = GOAL if name == "executemany" else None
+        yield frame.Line(f"import, {kind}, beside {name}", rate, asked.variants / median(seconds), goal)
+    yield frame.Line(f"the same file again, {kind}, beside the first time", asked.variants / median(again), rate)
 
 
 def whole(folder: Path, path: Path, count: int) -> None:
-    new_shop(folder / "shop.db").engine.dispose()
+    shop = new_shop(folder / "whole")
     command = [sys.executable, "-m", "shopctl", "catalog", "import", str(path), "-o", "json"]
-    more = {"SHOPCTL_STORE": f"sqlite:///{folder}/shop.db", "SHOPCTL_DATA_DIR": str(folder / "data")}
-    half = sqlite3.connect(folder / "shop.db")
+    more = {"SHOPCTL_STORE": shops.store_url(folder / "whole"), "SHOPCTL_DATA_DIR": str(folder / "whole" / "data")}
     began = time.perf_counter()
     started = subprocess.Popen(command, env=os.environ | more)
-    while half.execute("SELECT count(*) FROM products").fetchone()[0] < count // len(SIZES) // 2:
+    while imported(shop) < count // len(SIZES) // 2:
         time.sleep(0.05)
     started.kill()
     started.wait()
@@ -80,14 +109,18 @@ def whole(folder: Path, path: Path, count: int) -> None:
     print(f"peak resident of any of them {peak:,.0f} MB")
 
 
+def imported(shop: Shop) -> int:
+    with shop.read() as tx:
+        return int(tx.execute(sa.text("SELECT count(*) FROM products")).scalar_one())
+
+
 def told(name: str, count: int, seconds: float) -> None:
     print(f"{name:18} {count / seconds:10,.0f} variants/s   {seconds:6.2f} s", flush=True)
 
 
-def new_shop(path: Path) -> Shop:
-    settings = config.resolve(store=f"sqlite:///{path}")
-    store.init(stores.parse_url(settings.store.value), store.check(store.NewShop(test_store=True)), actor="benchmark")
-    return bootstrap.open_shop(settings).but(clock=lambda: datetime.now(UTC))
+def new_shop(folder: Path) -> Shop:
+    folder.mkdir()
+    return shops.make(folder)
 
 
 def timed_import(shop: Shop, path: Path) -> float:
@@ -99,30 +132,58 @@ def timed_import(shop: Shop, path: Path) -> float:
     return spent
 
 
-def timed_raw(folder: Path, batches: int) -> float:
-    """Write what the import wrote into a second store of the same schema, with the driver alone."""
-    new_shop(folder / "raw.db").engine.dispose()
-    source = sqlite3.connect(folder / "shop.db")
-    rows = {table: source.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall() for table in TABLES}
-    target = sqlite3.connect(folder / "raw.db", isolation_level=None)
-    target.executescript(
-        "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384; DELETE FROM audit_log"
-    )
-    began = time.perf_counter()
+def rows_of(shop: Shop) -> dict[str, Rows]:
+    """What the import wrote, as the driver gives it, in the order of its keys."""
+    with shop.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        return {table: driver.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES}
+
+
+def by_transaction(rows: Mapping[str, Rows], batches: int) -> Iterator[list[tuple[str, Rows]]]:
+    """A share of each table for each transaction. Categories are few, and others refer to them: all in the first."""
     for batch in range(batches):
-        target.execute("BEGIN IMMEDIATE")
-        for table, all_rows in rows.items():
-            # Few, and everything else refers to them: all in the first transaction.
-            part = share(all_rows, batch, batches) if table != "categories" else all_rows * (batch == 0)
-            if part:
-                marks = ", ".join("?" * len(part[0]))
-                target.executemany(f"INSERT INTO {table} VALUES ({marks})", part)
-        target.execute("COMMIT")
-    return time.perf_counter() - began
+        parts = {
+            t: share(r, batch, batches) if t != "categories" else r[: 0 if batch else None] for t, r in rows.items()
+        }
+        yield [(table, part) for table, part in parts.items() if part]
 
 
-def share(rows: list[Any], batch: int, batches: int) -> list[Any]:
+def share(rows: Rows, batch: int, batches: int) -> Rows:
     return rows[len(rows) * batch // batches : len(rows) * (batch + 1) // batches]
+
+
+def sqlite_executemany(folder: Path, rows: Mapping[str, Rows], batches: int) -> float:
+    with closing(sqlite3.connect(folder / "shop.db", isolation_level=None)) as target:
+        target.executescript("PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384")
+        began = time.perf_counter()
+        for parts in by_transaction(rows, batches):
+            target.execute("BEGIN IMMEDIATE")
+            for table, part in parts:
+                target.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(part[0]))})", part)
+            target.execute("COMMIT")
+        return time.perf_counter() - began
+
+
+def postgres_raw(copy: bool, folder: Path, rows: Mapping[str, Rows], batches: int) -> float:
+    with psycopg.connect(frame.conninfo(sa.make_url(shops.store_url(folder)))) as target, target.cursor() as cursor:
+        began = time.perf_counter()
+        for parts in by_transaction(rows, batches):
+            for table, part in parts:
+                if copy:
+                    with cursor.copy(f"COPY {table} FROM STDIN") as stream:
+                        for row in part:
+                            stream.write_row(row)
+                else:
+                    marks = ", ".join(["%s"] * len(part[0]))
+                    cursor.executemany(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE VALUES ({marks})", part)
+            target.commit()
+        return time.perf_counter() - began
+
+
+RAW: Mapping[str, Mapping[str, Write]] = {
+    "sqlite": {"executemany": sqlite_executemany},
+    "postgres": {"executemany": partial(postgres_raw, False), "COPY": partial(postgres_raw, True)},
+}
 
 
 def products(count: int) -> Iterator[dict[str, Any]]:
@@ -177,4 +238,4 @@ def shopify(count: int) -> Iterator[str]:
 WRITERS = {"jsonl": jsonl, "csv": own_csv, "shopify": shopify}
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

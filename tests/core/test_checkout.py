@@ -191,7 +191,8 @@ def test_a_paid_hold_that_vanished_is_held_anew_or_the_money_goes_back(shop: Sho
         with pytest.raises(StillPending):
             checkout.place(shop, placement(handle, handle, token="pm_card_timeout"))
         with shop.work("tamper") as tx:
-            reservations._resolve(tx, "release", holds.c.state == "held")
+            for hold in tx.rows(sa.select(holds.c.owner_id).where(holds.c.state == "held")):
+                reservations.release_order(tx, hold.owner_id)
             tx.commit()
         if not stays:
             stock.adjust(shop, sku="TEE", quantity=-1, reason="lost")

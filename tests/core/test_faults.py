@@ -24,10 +24,10 @@ CHECKOUT = [name for name in FAILPOINTS if not name.startswith("refund.")]
 REFUND = [name for name in FAILPOINTS if name.startswith("refund.")]
 
 
-def place(cli: Cli, **extra: str) -> Any:
+def place(cli: Cli, *more: str, **extra: str) -> Any:
     (cli.directory / "home.json").write_text(json.dumps(shops.HOME))
     words = ("--email", "ana@example.com", "--ship-to", "home.json", "--payment", "pm_card_visa", "--key", "k-1")
-    return cli("checkout", "place", "c1", *words, "-o", "json", **extra)
+    return cli("checkout", "place", "c1", *words, "-o", "json", *more, **extra)
 
 
 def state(shop: Shop) -> dict[str, Any]:
@@ -97,6 +97,14 @@ def test_recover_finishes_or_undoes_what_was_begun(cli: Cli, shop: Shop, name: s
     begun = charged or name == "checkout.after_reserve"
     assert state(shop) == (CONFIRMED if charged else UNDONE if begun else UNTOUCHED)
     assert clean(shop)
+
+
+def test_a_dry_run_of_what_was_begun_asks_nobody(cli: Cli, shop: Shop) -> None:
+    assert place(cli, SHOPCTL_FAILPOINT="checkout.after_reserve").status == -signal.SIGKILL
+    assert place(cli, "--dry-run").status == 8
+    assert state(shop)["charged"] == 0
+    assert place(cli).status == 0
+    assert state(shop) == CONFIRMED
 
 
 @pytest.mark.parametrize("name", REFUND)

@@ -230,7 +230,7 @@ def test_a_transfer_between_active_warehouses_tells_nothing(tmp_path: Path, shop
     assert crossings(shop) == before
 
 
-def test_one_statement_more_for_a_sale_and_none_for_a_hold(tmp_path: Path, shop: Shop) -> None:
+def test_one_statement_more_for_a_sale_and_none_for_a_hold(tmp_path: Path, shop: Shop, store: str) -> None:
     shop = shops.rule(shop, tmp_path, low_stock="3")
     for number in range(20):
         shops.product(shop, f"SKU-{number}", units=9)
@@ -243,8 +243,9 @@ def test_one_statement_more_for_a_sale_and_none_for_a_hold(tmp_path: Path, shop:
             assert stock.move(tx, kind, [stock.Move(f"SKU-{n}", "MAIN", **changes) for n in range(20)])
             return len(asked)
 
-    assert counted("hold", reserved=1) == 2  # the guarded update, the ledger
-    assert counted("adjust", quantity=-1) == 3
+    moving = 1 if store == "postgres" else 2  # the guarded update, the ledger
+    assert counted("hold", reserved=1) == moving
+    assert counted("adjust", quantity=-1) == moving + 1
 
 
 # --- warehouses ----------------------------------------------------------------------------------------------------

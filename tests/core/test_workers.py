@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, housekeeping, outbox, reservations, search, settings, settlement, workers
+from shopctl.core import cart, housekeeping, outbox, search, settings, settlement, workers
 from shopctl.core.db.tables import outbox as facts
+from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.tables import workers as table
 from shopctl.core.errors import Unavailable
 from shopctl.core.ports import Message
@@ -71,7 +72,7 @@ def test_what_is_past_its_time_ends(tmp_path: Path) -> None:
     worker(shop).once()
     with shop.work("test") as tx:
         for name in ("reservations", "carts"):
-            expired = sa.table(name, sa.column("expires_at", reservations.r.expires_at.type))
+            expired = sa.table(name, sa.column("expires_at", holds.c.expires_at.type))
             tx.execute(sa.update(expired).values(expires_at=tx.now - timedelta(seconds=1)))
         tx.commit()
     assert worker(shop).once().done == {"release holds": 1, "end carts": 1}
@@ -146,7 +147,7 @@ def test_an_index_is_left_to_the_one_whose_turn_it_is(shop: Shop) -> None:
 
 
 def test_a_worker_is_seen_while_it_lives(shop: Shop) -> None:
-    going = worker(shop, [Job("count", lambda _: True, lambda _, __: 1)])
+    going = worker(shop, [Job("count", lambda *_: True, lambda *_: 1)])
     rounds = going.go_on()
     next(rounds)
     assert [found.id for found in alive(shop)] == [going.id]
@@ -197,7 +198,7 @@ def test_a_defect_in_a_job_ends_no_worker_and_is_backed_off(shop: Shop) -> None:
     def broken(*_: object) -> int:
         raise ZeroDivisionError("ana@example.com")
 
-    jobs = [Job("broken", lambda _: True, broken), Job("count", lambda _: True, lambda _, __: 1)]
+    jobs = [Job("broken", lambda *_: True, broken), Job("count", lambda *_: True, lambda *_: 1)]
     first, second = islice(worker(shop, jobs).go_on(), 2)
     assert (first.done, first.problems) == ({"count": 1}, {"broken": "ZeroDivisionError"})
     assert (second.done, second.problems) == ({"count": 1}, {}), "not at once again"
@@ -218,7 +219,7 @@ def test_pauses_between_tries_grow() -> None:
 
 
 def test_the_store_may_go_away_and_come_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    going = worker(shop, [Job("count", lambda _: True, lambda _, __: 1)])
+    going = worker(shop, [Job("count", lambda *_: True, lambda *_: 1)])
     rounds = going.go_on()
     assert next(rounds).done == {"count": 1}
 
@@ -242,7 +243,7 @@ def test_rules_that_change_are_followed(tmp_path: Path) -> None:
         shops.rule(shop, tmp_path, hold_seconds="77")
         return 1
 
-    rounds: Iterator[object] = worker(shop, [Job("look", lambda _: True, look)]).go_on()
+    rounds: Iterator[object] = worker(shop, [Job("look", lambda *_: True, look)]).go_on()
     list(islice(rounds, 2))
     assert seen == [600, 77]
 

@@ -12,6 +12,7 @@ from textual.widgets import Button, Input
 
 from shopctl.core import orders, settlement, stock
 from shopctl.core.queries import orders as order_reads
+from shopctl.core.queries import pause as pause_reads
 from shopctl.core.queries import reservations as hold_reads
 from shopctl.core.queries import stock as stock_reads
 from shopctl.core.shop import Shop
@@ -70,6 +71,27 @@ async def test_ship_with_tracking_then_deliver(shop: Shop) -> None:
         assert "Order 1006 is delivered" in said(it)
         await it.press("a")
         await it.until(lambda: "shopctl orders deliver 1006" in it.text())
+
+
+async def test_checkouts_are_refused_and_taken_again(shop: Shop) -> None:
+    async with console(shop) as it:
+        assert "Refuse checkouts" in it.text()
+        assert "Resume checkouts" not in it.text()
+        await ask(it, "x")
+        await it.decide("stock[/]taking")
+        await it.until(lambda: "No new checkouts since" in it.text())
+        assert "stock[/]taking" in it.text()
+        assert it.app.deeds_done[-1].command == "shopctl store pause --reason 'stock[/]taking'"
+        assert "Resume checkouts" in it.text()
+        with shop.read() as tx:
+            assert pause_reads.find(tx) is not None
+        await ask(it, "x")
+        await it.decide()
+        await it.until(lambda: "Refuse checkouts" in it.text())
+        assert it.app.deeds_done[-1].command == "shopctl store resume"
+        assert "No new checkouts since" not in it.text()
+        with shop.read() as tx:
+            assert pause_reads.find(tx) is None
 
 
 async def test_stock_is_adjusted_with_a_reason(shop: Shop) -> None:

@@ -16,6 +16,7 @@ from shopctl.core.shop import Shop, retried
 
 def ensure_categories(tx: UnitOfWork, wanted: Iterable[str | None]) -> dict[str | None, str | None]:
     """Category ids by path ("A > B"), made with their parents where missing; None is no category."""
+    stores.one_at_a_time(tx.connection, "catalog")
     needed = {
         " > ".join(parts[: i + 1])
         for path in wanted

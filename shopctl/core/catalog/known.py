@@ -30,6 +30,7 @@ class Known:
 
 
 def look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> Known:
+    stores.one_at_a_time(tx.connection, "catalog")
     handles = [draft.handle for draft in drafts]
     handles += [text.told_apart(draft.handle, draft.key or draft.said["title"]) for draft in drafts if draft.made]
     named = [v.sku or base_sku(d.handle, v.options or {}) for d in drafts for v in d.variants]

@@ -74,19 +74,19 @@ class Batch:
         locked = (
             sa.select(added)
             .join_from(self.table, added, sa.and_(*self._is(added.c)))
-            .where(*self.guard(added.c))
+            .where(*self.guard(_said(added)))
             .order_by(*self.table.primary_key)
             .with_for_update(of=self.table)
             .cte("locked")
         )
         targets = sa.bindparam("b_targets", type_=sa.BigInteger)
         all_fit = sa.select(sa.func.count()).select_from(locked).scalar_subquery() == targets
-        change = sa.update(self.table).where(*self._is(locked.c), all_fit).values(self.change(locked.c))
+        change = sa.update(self.table).where(*self._is(locked.c), all_fit).values(self.change(_said(locked)))
         changed = change.returning(sa.literal_column("1")).cte("changed")
         count = sa.select(sa.func.count()).select_from(changed)
         statement = count
         for name, row in self.inserts.items():
-            values = row(asked.c)
+            values = row(_said(asked))
             rows = (
                 sa.select(*values.values()).select_from(asked).where(count.scalar_subquery() == targets).order_by(*key)
             )
@@ -96,3 +96,7 @@ class Batch:
 
     def _is(self, said: Any) -> Sequence[sa.ColumnElement[bool]]:
         return [column == said[column.name] for column in self.table.primary_key]
+
+
+def _said(rows: sa.CTE) -> Said:
+    return {column.name: column for column in rows.c}

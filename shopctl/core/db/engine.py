@@ -41,6 +41,7 @@ try:
 except ImportError:  # no flock on this platform: writers queue on SQLite's busy loop, correct but less fair
     fcntl = None  # type: ignore[assignment]
 
+LOCKS_WRITERS = fcntl is not None
 LOCK_WAIT_SECONDS = 30.0
 Clock = Callable[[], datetime]
 
@@ -418,7 +419,7 @@ def overwrite_deleted(connection: sa.Connection) -> None:
 def fold_log(engine: sa.Engine) -> None:
     """Write the log into the file and cut it to nothing, as far as readers allow: pages that were replaced lie in it (SQLite)."""
     if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
+        with engine.connect() as connection, writing(connection):  # the WAL-reset bug: see health.py
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside any transaction, where alone it can run
 
@@ -473,20 +474,15 @@ def copy_file(engine: sa.Engine, target: Path, step: Callable[[int, int], None])
 _PAGES = 4096
 
 
-def must_be_empty(connection: sa.Connection) -> None:
-    """Refuse to make a store in a database where there are tables; in a file, there are none yet."""
-    found = sorted(sa.inspect(connection).get_table_names())
-    if "alembic_version" in found:
-        raise StoreUnusable(
-            "store_exists", "The database already holds a shop", hint="Use the shop that is there, or another --store."
-        )
-    if found:
-        some = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
-        raise StoreUnusable(
-            "database_not_empty",
-            f"The database holds tables that are not a shop's: {some}",
-            hint="A shop wants a database of its own: make an empty one with createdb, and name it with --store.",
-        )
+def one_at_a_time(connection: sa.Connection, what: str) -> None:
+    """From here to the end of the transaction nobody else passes here: what is looked up now stays so. On a server, for
+    what no row can be locked for, because it is not there yet; SQLite's writers are alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME, sa.func.hashtext(what))))
+
+
+_ONE_AT_A_TIME = 0x73686F70
+"""The first half of the advisory locks' keys: "shop"."""
 
 
 def migrating(connection: sa.Connection) -> None:
@@ -548,6 +544,33 @@ def integrity(connection: sa.Connection, limit: int) -> Iterator[str]:
         yield f"{count} rows of {child} refer to no row of {parent}"
 
 
+def has_rivals(connection: sa.Connection) -> bool:
+    """Whether others can write while this transaction is open. On SQLite a writer is alone: what it has read, stays."""
+    return connection.dialect.name != "sqlite"
+
+
+class _json_items(FunctionElement[Any]):
+    """The items of a JSON array, a row each."""
+
+    name = "json_items"
+    inherit_cache = True
+
+
+@compiles(_json_items)
+def _json_items_of(element: _json_items, compiler: SQLCompiler, **how: Any) -> str:
+    array = compiler.process(element.clauses, **how)
+    return f"json_each({array})" if compiler.dialect.name == "sqlite" else f"json_array_elements(CAST({array} AS JSON))"
+
+
+def json_rows(document: sa.ColumnElement[str], fields: Mapping[str, TypeEngine[Any]]) -> sa.Select[Any]:
+    """Rows out of one JSON document, [[…], …], for a set-based statement that is built once; fields in their order."""
+    item = _json_items(document).table_valued("value", name="item")
+    value = [item.c.value.op("->>")(sa.literal_column(str(at))) for at in range(len(fields))]
+    return sa.select(
+        *(sa.cast(found, kind).label(name) for found, (name, kind) in zip(value, fields.items(), strict=True))
+    )
+
+
 def enforced(connection: sa.Connection) -> set[str]:
     """The names of all constraints and indexes of the store; on a server those that are valid, for it keeps others, too."""
     if connection.dialect.name == "postgresql":
@@ -573,44 +596,6 @@ def column_types(connection: sa.Connection) -> Mapping[tuple[str, str], str] | N
     }
 
 
-def has_rivals(connection: sa.Connection) -> bool:
-    """Whether others can write while this transaction is open. On SQLite a writer is alone: what it has read, stays."""
-    return connection.dialect.name != "sqlite"
-
-
-@contextmanager
-def attempt(connection: sa.Connection) -> Iterator[Callable[[], None]]:
-    """Something that may fail against rivals: what is called for takes it back, with its locks. Alone, nothing has to be."""
-    if not has_rivals(connection):
-        yield lambda: None
-        return
-    savepoint = connection.begin_nested()
-    with savepoint:
-        yield savepoint.rollback
-
-
-class _json_items(FunctionElement[Any]):
-    """The items of a JSON array, a row each."""
-
-    name = "json_items"
-    inherit_cache = True
-
-
-@compiles(_json_items)
-def _json_items_of(element: _json_items, compiler: SQLCompiler, **how: Any) -> str:
-    array = compiler.process(element.clauses, **how)
-    return f"json_each({array})" if compiler.dialect.name == "sqlite" else f"json_array_elements(CAST({array} AS JSON))"
-
-
-def json_rows(document: sa.ColumnElement[str], fields: Mapping[str, TypeEngine[Any]]) -> sa.Select[Any]:
-    """Rows out of one JSON document, [[…], …], for a set-based statement that is built once; fields in their order."""
-    item = _json_items(document).table_valued("value", name="item")
-    value = [item.c.value.op("->>")(sa.literal_column(str(at))) for at in range(len(fields))]
-    return sa.select(
-        *(sa.cast(found, kind).label(name) for found, (name, kind) in zip(value, fields.items(), strict=True))
-    )
-
-
 def pairs(connection: sa.Connection, values: Mapping[str, int]) -> sa.Subquery:
     """A mapping as rows of (key, value) for one set-based statement: all of it travels as one JSON parameter."""
     document = sa.literal(json.dumps(values, ensure_ascii=False))
@@ -630,11 +615,6 @@ def among(connection: sa.Connection, column: sa.ColumnElement[str], values: Coll
     else:
         found = sa.func.json_each(document).table_valued("value")
     return column.in_(sa.select(sa.type_coerce(found.c.value, sa.Text)))
-
-
-def binary(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """A text column compared and sorted by its code points on both stores, whatever the server's locale."""
-    return sa.collate(column, "C" if connection.dialect.name == "postgresql" else "BINARY")
 
 
 class seconds_between(FunctionElement[int]):

@@ -29,8 +29,9 @@ _SQLITE: dict[str, tuple[type[ShopError], str, str]] = {
     "SQLITE_FULL": (Unavailable, "disk_full", "The disk is full; nothing was changed"),
     "SQLITE_IOERR": (Unavailable, "disk_error", "The disk failed while the store was used; nothing was changed"),
 }
+_CONFLICT = (Conflict, "store_conflict", "The store ended this change in favour of another one; nothing was changed")
 _POSTGRES: dict[str, tuple[type[ShopError], str, str]] = {
-    "40": (Conflict, "store_conflict", "The store ended this change in favour of another one; nothing was changed"),
+    "40": _CONFLICT,
     "57P04": (StoreUnusable, "store_gone", "The store's database was removed"),
     "57P": (Lost, "store_unavailable", "The store cannot be reached"),
     "08": (Lost, "store_unavailable", "The store cannot be reached"),
@@ -68,7 +69,8 @@ def translate(error: exc.SQLAlchemyError) -> ShopError | None:
         for name, (code, message) in _CONSTRAINTS.items():
             if name in str(original):
                 return Refused(code, message)
-        return None
+        # On a server somebody may have made or removed the same thing since we looked: whoever looks again will see it.
+        return _conflict() if getattr(original, "sqlstate", None) in ("23505", "23503") else None
     if isinstance(error, exc.TimeoutError):  # of the pool
         return TimedOut("store_busy", "All connections to the store are in use", hint="Try again.")
     name = getattr(original, "sqlite_errorname", "")
@@ -121,6 +123,11 @@ def _unreachable(said: str) -> ShopError:
             kind, code, message = _POSTGRES[state]
             return kind(code, message, hint=_HINTS.get(code))
     return Lost("store_unavailable", "The store cannot be reached", hint="A retry is safe.")
+
+
+def _conflict() -> ShopError:
+    kind, code, message = _CONFLICT
+    return kind(code, message, hint=_HINTS[code])
 
 
 def not_a_shop() -> StoreUnusable:

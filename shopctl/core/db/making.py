@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
 from shopctl.core.db import schema
+from shopctl.core.db.tables import metadata, settings
 from shopctl.core.db.unit_of_work import Group
 from shopctl.core.errors import StoreUnusable
 
@@ -29,7 +30,7 @@ def new_store(url: sa.URL, version: str | None = None) -> Iterator[Group]:
         engine = stores.open_engine(url)
         try:
             with Group(engine) as group:
-                stores.must_be_empty(group.connection)
+                _must_be_empty(group.connection)
                 schema.create(group.connection, version)
                 yield group
                 group.commit()
@@ -60,9 +61,26 @@ def must_be_possible(url: sa.URL) -> None:
     engine = stores.open_engine(url)
     try:
         with Group(engine) as group:
-            stores.must_be_empty(group.connection)
+            _must_be_empty(group.connection)
     finally:
         engine.dispose()
+
+
+def _must_be_empty(connection: sa.Connection) -> None:
+    """Refuse a database that holds a shop, or anything of somebody else. Our tables alone are no shop yet."""
+    found = set(sa.inspect(connection).get_table_names())
+    if settings.name in found and connection.execute(sa.select(settings.c.key).limit(1)).first():
+        raise StoreUnusable(
+            "store_exists", "The database already holds a shop", hint="Use the shop that is there, or another --store."
+        )
+    others = sorted(found - {*metadata.tables, "alembic_version"})
+    if others:
+        some = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
+        raise StoreUnusable(
+            "database_not_empty",
+            f"The database holds tables that are not a shop's: {some}",
+            hint="A shop wants a database of its own: make an empty one with createdb, and name it with --store.",
+        )
 
 
 def must_not_exist(path: Path) -> None:

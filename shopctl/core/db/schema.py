@@ -84,6 +84,11 @@ def create(connection: sa.Connection, version: str | None = None) -> None:
     _migrate(connection, version or HEAD, contract=True)
 
 
+def version_in(connection: sa.Connection) -> str:
+    """The schema of a store that this release can use."""
+    return str(connection.execute(sa.select(schema_version.c.version)).scalar_one())
+
+
 def upgrade(engine: sa.Engine, to: str | None = None, *, contract: bool = True, dry_run: bool = False) -> Upgrade:
     """Bring a store to a version (this release's), creating what is not there: all of it in one transaction, or nothing.
 
@@ -110,30 +115,35 @@ def complete(connection: sa.Connection) -> None:
     _migrate(connection, HEAD, contract=True)
 
 
+def steps() -> Sequence[Step]:
+    """All migrations that this release knows, the first one first."""
+    from alembic.script import ScriptDirectory
+
+    return [_step(script) for script in reversed(list(ScriptDirectory(MIGRATIONS).walk_revisions()))]
+
+
 def _migrate(connection: sa.Connection, to: str, *, contract: bool) -> Upgrade:
     from alembic import command
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     before = _found(connection)
-    scripts = ScriptDirectory.from_config(config).iterate_revisions(to, before or "base") if to > (before or "") else ()
-    lacking = [_step(script) for script in reversed(list(scripts))]
-    steps, left = (lacking, []) if contract or before is None else _parted(lacking, before)
-    after = steps[-1].version if steps else before
+    lacking = [step for step in steps() if (before or "") < step.version <= to]
+    now, left = (lacking, []) if contract or before is None else _parted(lacking, before)
+    after = now[-1].version if now else before
     if left and (after or "") < NEEDS:
         raise Refused(
             "older_releases",
             f"This shopctl needs the schema {NEEDS}, with which the release of {before} cannot work",
             hint="Stop every shopctl of an older release, then run `shopctl store migrate --contract`.",
         )
-    if steps:
+    if now:
         _record(connection, before)
-        command.upgrade(config, steps[-1].version)
-        _record(connection, steps[-1].version, steps[-1].compatible_since)
-    return Upgrade(before, after, steps, left)
+        command.upgrade(config, now[-1].version)
+        _record(connection, now[-1].version, now[-1].compatible_since)
+    return Upgrade(before, after, now, left)
 
 
 def _parted(lacking: Sequence[Step], made_for: str) -> tuple[Sequence[Step], Sequence[Step]]:

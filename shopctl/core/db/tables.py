@@ -161,6 +161,8 @@ variants = _table(
     _must("sku_given", "sku <> ''"),
 )
 Index("ix_variants_barcode", variants.c.barcode)
+_with_threshold = text("low_stock IS NOT NULL")
+Index("ix_variants_low_stock", variants.c.sku, variants.c.low_stock, variants.c.tracked, sqlite_where=_with_threshold)
 
 # --- stock: core/stock/ ------------------------------------------------------------------------------------------
 warehouses = _table(

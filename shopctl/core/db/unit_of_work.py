@@ -83,6 +83,7 @@ class UnitOfWork:
     dry_run: bool = False
     patience: stores.Patience | None = None
     group: Group | None = None
+    note: Callable[[str, str], None] = lambda _action, _target: None  # who did what to what, however it ends
     connection: sa.Connection = field(init=False)
     now: datetime = field(init=False)
     _at_commit: dict[sa.Table, list[Mapping[str, Any]]] = field(init=False, default_factory=dict)
@@ -121,6 +122,8 @@ class UnitOfWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.action and self.target:
+            self.note(self.action, self.target)
         with _translated():
             self._open.__exit__(kind, error, trace)
             if isinstance(error, sa.exc.SQLAlchemyError):

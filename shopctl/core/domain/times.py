@@ -28,3 +28,12 @@ def span(text: str) -> timedelta:
     if found is None:
         raise BadInput("bad_time", f"{text!r} is not a span of time such as 30s, 5m, 2h or 7d", value=text)
     return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+
+
+def about(seconds: float) -> str:
+    """About how long: 7 s, 12 min, 3 h, 2 d."""
+    size = abs(seconds)
+    for limit, unit, word in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if size < limit:
+            return f"{int(seconds / unit)} {word}"
+    return f"{int(seconds / 86_400)} d"

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import categories, products, stock_levels, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import format_amount
@@ -74,7 +73,7 @@ def _csv(tx: UnitOfWork, platform: Platform) -> Iterator[str]:
 
 
 def _products(tx: UnitOfWork, quantities: bool) -> Iterator[Exported]:
-    handle = stores.binary(tx.connection, products.c.handle)
+    handle = products.c.handle
     page = (
         sa.select(products, categories.c.path.label("category"))
         .outerjoin(categories, categories.c.id == products.c.category_id)

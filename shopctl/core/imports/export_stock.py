@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import products, stock_levels, variants
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.errors import BadInput
@@ -43,7 +42,7 @@ def _names(tx: UnitOfWork) -> dict[str, str]:
 
 
 def _stocked(tx: UnitOfWork) -> Iterator[Stocked]:
-    handle = stores.binary(tx.connection, products.c.handle)
+    handle = products.c.handle
     page = (
         sa.select(products.c.id, products.c.handle, products.c.title)
         .where(handle > sa.bindparam("last"))

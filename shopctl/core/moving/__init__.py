@@ -5,7 +5,7 @@ beside a store (index, gateway ledger, Maildir) lies under that id, and a copy f
 """
 
 from shopctl.core.moving.backup import backup, backup_lines
-from shopctl.core.moving.copy import copy, plan
+from shopctl.core.moving.copy import Moved, copy, plan
 from shopctl.core.moving.restore import rehearse, restore
 
-__all__ = ["backup", "backup_lines", "copy", "plan", "rehearse", "restore"]
+__all__ = ["Moved", "backup", "backup_lines", "copy", "plan", "rehearse", "restore"]

@@ -63,8 +63,8 @@ def backup_lines(shop: Shop, progress: Progress) -> Iterator[str]:
     with shop.read() as tx:
         stores.unhurried(tx.connection)
         counts = rows.counts(tx.connection)
-        found = told(rows.read(tx.connection), sum(counts.values()), progress)
-        yield from lines.written(_header(tx, counts), found)
+        with rows.read(tx.connection) as found:
+            yield from lines.written(_header(tx, counts), told(found, sum(counts.values()), progress))
 
 
 def _header(tx: UnitOfWork, counts: dict[str, int]) -> dict[str, object]:

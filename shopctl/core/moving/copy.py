@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -55,14 +56,18 @@ def copy(shop: Shop, target: str, *, progress: Progress, unverified: bool = Fals
 
 def transfer(source: sa.Connection, target: sa.Connection, total: int, progress: Progress) -> None:
     """Write every row of one store into another, and read it back: it is the same, or this fails."""
-    sent, arrived = Digest(), Digest()
-    rows.write(target, told(sent.of(rows.read(source)), 2 * total, progress))
-    for _ in told(arrived.of(rows.read(target)), 2 * total, progress, total):
-        pass
-    must_be_alike(sent, arrived)
+    sent = Digest()
+    with rows.read(source) as found:
+        rows.write(target, told(sent.of(found), 2 * total, progress))
+    must_have_arrived(sent, rows.read(target), progress)
 
 
-def must_be_alike(sent: Digest, arrived: Digest) -> None:
+def must_have_arrived(sent: Digest, read: AbstractContextManager[rows.Rows], progress: Progress) -> None:
+    """Read back what was written."""
+    arrived = Digest()
+    with read as found:
+        for _ in told(arrived.of(found), 2 * sent.rows, progress, sent.rows):
+            pass
     if str(sent) != str(arrived):
         raise StoreUnusable("copy_differs", "What was read back is not what was written; nothing was made")
 

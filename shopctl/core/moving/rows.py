@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import groupby, islice
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
-from shopctl.core.db.tables import metadata, orders, schema_version
+from shopctl.core.db.tables import leases, metadata, orders, schema_version, workers
 
-TABLES: Mapping[str, sa.Table] = {table.name: table for table in metadata.sorted_tables if table is not schema_version}
-"""What a shop is made of. What its schema is, the migrations say."""
+_OF_ONE_STORE = (schema_version, workers, leases)
+"""What its migrations have made of it, and who is at work in it."""
+TABLES: Mapping[str, sa.Table] = {table.name: table for table in metadata.sorted_tables if table not in _OF_ONE_STORE}
+"""What a shop is made of."""
 
 CHUNK = 1000
 Values: TypeAlias = Mapping[str, Any]
@@ -35,16 +38,25 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     }
 
 
+@contextmanager
 def read(
     connection: sa.Connection, columns: Mapping[str, Sequence[str]] | None = None
-) -> Iterator[tuple[sa.Table, Values]]:
+) -> Iterator[Iterator[tuple[sa.Table, Values]]]:
     """Every row, in the order of the keys; CHUNK of them are in memory at a time. `columns`: of these tables these only."""
+    with closing(_read(connection, columns)) as found:
+        yield found
+
+
+def _read(
+    connection: sa.Connection, columns: Mapping[str, Sequence[str]] | None
+) -> Generator[tuple[sa.Table, Values], None, None]:
     for name, table in TABLES.items():
         if columns is None or name in columns:
             wanted = sa.select(*(table.c[column] for column in columns[name])) if columns else sa.select(table)
             ordered = wanted.order_by(*table.primary_key).execution_options(yield_per=CHUNK)
-            for row in connection.execute(ordered):
-                yield table, row._asdict()
+            with connection.execute(ordered) as result:
+                for row in result:
+                    yield table, row._asdict()
 
 
 def write(connection: sa.Connection, rows: Rows) -> None:

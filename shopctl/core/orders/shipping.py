@@ -57,7 +57,8 @@ def deliver(shop: Shop, *, number: str) -> Order:
 def _send(tx: UnitOfWork, order: Row, tracking: str | None) -> None:
     a = order_allocations.c
     due = parcels.owed(tx, [order.id])[order.id]
-    owed = tx.rows(sa.select(order_allocations).where(a.order_id == order.id, a.quantity > a.shipped + a.cancelled))
+    unshipped = sa.select(order_allocations).where(a.order_id == order.id, a.quantity > a.shipped + a.cancelled)
+    owed = tx.rows(unshipped.order_by(a.sku, a.warehouse, a.pool, a.bucket))
     moves = [
         Move(
             row.sku,

@@ -144,7 +144,7 @@ LIST: Listing[VariantRow] = Listing(
         "available": _available,
     },
     ("sku", "title"),
-    (p.handle, v.position),
+    (p.handle, v.position, v.sku),
     _build,
 )
 

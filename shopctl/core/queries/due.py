@@ -13,6 +13,7 @@ SETTLING = timedelta(seconds=15)
 """How long a checkout at work is not asked after."""
 DOUBTFUL = timedelta(days=1)
 """How long a payment that was given up may still turn out to be charged, and is asked about without being told to."""
+IN_FLIGHT: sa.ColumnElement[bool] = sa.literal_column("orders.in_flight")  # as its partial index says it, not "= 1"
 WAITING = outbox.c.state.in_(
     sa.bindparam("waiting", ("pending", "taken"), expanding=True, literal_execute=True)  # the words of a partial index
 )
@@ -37,7 +38,7 @@ def unfinished(tx: UnitOfWork) -> bool:
     """Checkouts and refunds that somebody may have left behind, and payments that were given up a short while ago."""
     o, p = orders.c, payments.c
     return (
-        _any(tx, sa.select(o.id).where(o.in_flight, o.updated_at <= tx.now - SETTLING))
+        _any(tx, sa.select(o.id).where(IN_FLIGHT, o.updated_at <= tx.now - SETTLING))
         or _any(tx, sa.select(refunds.c.id).where(refunds.c.state == _word("pending")))
         or _any(tx, sa.select(p.id).where(p.state == "voided", p.created_at > tx.now - DOUBTFUL))
     )

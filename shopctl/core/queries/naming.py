@@ -12,7 +12,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import carts, customers, orders, products, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
@@ -74,7 +73,6 @@ def _range(
     *where: sa.ColumnElement[bool],
 ) -> list[Named]:
     """`shown` is the name, and what to say about it."""
-    key = stores.binary(tx.connection, key)
     found: dict[str, Named] = {}
     for begin in sorted(beginnings):
         statement = sa.select(*shown).where(key >= begin, key < begin + _LAST, *where).order_by(key).limit(limit)

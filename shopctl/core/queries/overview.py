@@ -24,7 +24,7 @@ from shopctl.core.db.tables import (
 )
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.money import Money
-from shopctl.core.queries import pause, stock
+from shopctl.core.queries import lag, pause, stock
 from shopctl.core.queries.due import WAITING
 from shopctl.core.queries.pause import Pause
 
@@ -60,7 +60,31 @@ class Counts:
     orders: int
 
 
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Live holds, their units, and how many of them are past their time."""
+
+    live: int
+    units: int
+    overdue: int
+
+
 MINUTES = 30
+
+
+_BY_STATUS = sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status).order_by(orders.c.status)
+
+
+def _out_of_stock() -> sa.Select[int]:
+    """How many SKUs have nothing left. Only those with a level that has nothing are added up: no other can be among them."""
+    c = stock_levels.c
+    available = c.quantity - c.reserved - c.committed
+    perhaps = sa.select(c.sku).where(available <= 0)
+    skus = sa.select(c.sku).where(c.sku.in_(perhaps)).group_by(c.sku).having(sa.func.sum(available) <= 0)
+    return sa.select(sa.func.count()).select_from(skus.subquery())
+
+
+_OUT_OF_STOCK = _out_of_stock()
 
 
 def counts(tx: UnitOfWork) -> Counts:
@@ -75,39 +99,40 @@ def counts(tx: UnitOfWork) -> Counts:
 def figures(tx: UnitOfWork) -> Overview:
     paid = ("confirmed", "shipped", "delivered")
     midnight = tx.now.astimezone(ZoneInfo(tx.facts.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    is_paid = orders.c.status.in_(paid)  # no part of the WHERE, where it would seem a better start than the day
     today = tx.rows(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(orders.c.total), 0)).where(
-            orders.c.created_at >= midnight, orders.c.status.in_(paid)
-        )
-    )[0]
-    available = sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed)
-    per_sku = sa.select(available.label("units")).group_by(stock_levels.c.sku).subquery()
-    out = tx.execute(sa.select(sa.func.count()).select_from(per_sku).where(per_sku.c.units <= 0)).scalar_one()
-    r = reservations.c
-    holds = tx.rows(
         sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(r.quantity), 0),
-            sa.func.count().filter(sa.and_(sa.not_(r.pinned), r.expires_at <= tx.now)),
-        ).where(r.state == "held")
+            sa.func.count().filter(is_paid), sa.func.coalesce(sa.func.sum(orders.c.total).filter(is_paid), 0)
+        ).where(orders.c.created_at >= midnight)
     )[0]
+    held = holds(tx)
     return Overview(
         orders_by_minute=_by_minute(tx),
         orders_today=today[0],
         revenue_today=Money(int(today[1]), tx.facts.currency),
-        by_status={
-            row[0]: row[1] for row in tx.rows(sa.select(orders.c.status, sa.func.count()).group_by(orders.c.status))
-        },
-        skus_out_of_stock=out,
+        by_status={row[0]: row[1] for row in tx.rows(_BY_STATUS)},
+        skus_out_of_stock=tx.execute(_OUT_OF_STOCK).scalar_one(),
         skus_low=tx.execute(stock.LOW_SKUS, stock.given(tx)).scalar_one(),
-        live_holds=holds[0],
-        units_held=int(holds[1]),
-        overdue_holds=holds[2],
-        in_flight=_count(tx, orders, sa.and_(orders.c.status == "pending", orders.c.in_flight)),  # only those are
+        live_holds=held.live,
+        units_held=held.units,
+        overdue_holds=held.overdue,
+        in_flight=in_flight(tx),
         outbox_waiting=_count(tx, outbox, WAITING),
-        outbox_dead=_count(tx, outbox, outbox.c.state == sa.literal("dead", literal_execute=True)),
+        outbox_dead=lag.dead(tx),
         paused=pause.find(tx),
     )
+
+
+def holds(tx: UnitOfWork) -> Holds:
+    r = reservations.c
+    overdue = sa.and_(sa.not_(r.pinned), r.expires_at <= tx.now)
+    figures = (sa.func.count(), sa.func.coalesce(sa.func.sum(r.quantity), 0), sa.func.count().filter(overdue))
+    return Holds(*map(int, tx.rows(sa.select(*figures).where(r.state == "held"))[0]))
+
+
+def in_flight(tx: UnitOfWork) -> int:
+    """How many checkouts have not ended."""
+    return _count(tx, orders, sa.and_(orders.c.status == "pending", orders.c.in_flight))  # only those are
 
 
 def _by_minute(tx: UnitOfWork) -> tuple[int, ...]:

@@ -19,7 +19,8 @@ from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.stock import HISTORY, Movement, StockRow
 
 r = reservations.c
-LIVE = r.state == "held"
+LIVE = r.state == sa.literal_column("'held'")
+"""A constant, not a parameter: a plan for any value could not use the indexes of live holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,10 +58,26 @@ def _unsold() -> sa.Select[Any]:
     )
 
 
+def _low() -> sa.CompoundSelect[Any]:
+    """Every SKU that is low, found without adding up a million that cannot be: those with a threshold of their own, and those
+    with a level that is at the shop's or below, or that lies where nothing is sold from.
+    """
+    level = stock_levels.alias("perhaps")
+    few = level.c.quantity - level.c.committed <= sa.bindparam("low_stock", type_=Count())
+    idle = level.c.warehouse.in_(sa.select(warehouses.c.code).where(sa.not_(warehouses.c.active)))
+    perhaps = sa.select(level.c.sku).where(sa.or_(few, idle))
+    return sa.union_all(
+        *(
+            _UNSOLD.where(*which).having(_UNSOLD.selected_columns.units <= THRESHOLD)
+            for which in ([v.low_stock.is_not(None)], [v.low_stock.is_(None), v.sku.in_(perhaps)])
+        )
+    )
+
+
 _UNSOLD = _unsold()
 _UNSOLD_OF = _UNSOLD.where(v.sku.in_(sa.bindparam("skus", expanding=True)))
 _CHUNK = 500
-_LOW = _UNSOLD.having(_UNSOLD.selected_columns.units <= THRESHOLD).subquery("low")
+_LOW = _low().subquery("low")
 LOW_SKUS = sa.select(sa.func.count()).select_from(_LOW)
 """How many SKUs are low; it needs the values of `given`."""
 IS_LOW: sa.ColumnElement[bool] = sa.type_coerce(c.sku.in_(sa.select(_LOW.c.sku)), Flag())

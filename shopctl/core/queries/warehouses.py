@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import stock_levels, warehouses
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.errors import NotFound
@@ -73,4 +72,4 @@ def unknown_warehouse(tx: UnitOfWork, code: str) -> NotFound:
 
 def in_order(tx: UnitOfWork) -> Sequence[Row]:
     """Every warehouse's row, by priority."""
-    return tx.rows(sa.select(warehouses).order_by(w.priority, stores.binary(tx.connection, w.code)))
+    return tx.rows(sa.select(warehouses).order_by(w.priority, w.code))

@@ -92,5 +92,6 @@ def _judged(tx: UnitOfWork, check: int, found: Iterator[Finding]) -> Iterator[Fi
     except (sa.exc.DBAPIError, StoreUnusable) as error:
         if isinstance(error, sa.exc.DBAPIError) and isinstance(failures.translate(error), Unavailable | TimedOut):
             raise
-        why = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        why = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+        why = why.partition("\n")[0]  # a server goes on with the statement
         yield Violation(check, "not_judged", "the store", f"Check {check} could not be made: {why}")

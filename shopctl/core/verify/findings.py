@@ -72,15 +72,22 @@ def stream(tx: UnitOfWork, statement: sa.Select[Any], given: Mapping[str, object
 
 
 def capped(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The notes and the first LIMIT violations of one check, and one more that says so when there are others."""
-    count = 0
+    """The notes and the first LIMIT violations of one check, in one order on every store, and one more that says so when
+    there are others.
+    """
+    violations: list[Violation] = []
+    more = False
     for finding in findings:
-        count += isinstance(finding, Violation)
-        if isinstance(finding, Violation) and count > LIMIT:
-            message = f"Check {finding.check} has more than {LIMIT} violations"
-            yield Violation(finding.check, "more", "more", message)
-            return
-        yield finding
+        if isinstance(finding, Note):
+            yield finding
+        elif more := len(violations) == LIMIT:
+            break
+        else:
+            violations.append(finding)
+    yield from sorted(violations, key=lambda one: (one.name, one.subject, one.message))
+    if more:
+        check = violations[0].check
+        yield Violation(check, "more", "more", f"Check {check} has more than {LIMIT} violations")
 
 
 def _told(value: Any, is_amount: bool, tx: UnitOfWork) -> object:

@@ -30,7 +30,8 @@ def repair(shop: Shop, *, apply: bool) -> list[Mend]:
     a second repair goes on where the first was interrupted. What the movements themselves have wrong stays wrong.
     """
     with shop.read() as tx:
-        wrong = [row._asdict() for row in tx.rows(OFF_THE_LEDGER)]
+        found = [row._asdict() for row in tx.rows(OFF_THE_LEDGER)]
+    wrong = sorted(found, key=lambda row: [row[name] for name in KEY])
     return [_mend(shop, row) for row in wrong] if apply else [_listed(row) for row in wrong]
 
 

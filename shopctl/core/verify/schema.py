@@ -110,11 +110,10 @@ def typed(tx: UnitOfWork) -> Iterator[Violation]:
         yield from chain.from_iterable(rule.find(tx, {}) for rule in _INTEGERS)
         return
     for column in chain.from_iterable(table.c for table in metadata.sorted_tables):
-        is_, should = found.get((column.table.name, column.name)), column.type.compile(tx.connection.dialect)
-        if is_ != should:
-            yield Violation(
-                TYPES, "column_typed", str(column), f"The column {column} is {is_ or 'missing'}, not {should}"
-            )
+        wanted = column.type.compile(tx.connection.dialect)
+        actual = found.get((column.table.name, column.name), "missing")
+        if actual != wanted:
+            yield Violation(TYPES, "column_typed", str(column), f"The column {column} is {actual}, not {wanted}")
 
 
 def damage(tx: UnitOfWork) -> Iterator[Violation]:
@@ -130,4 +129,4 @@ def damage(tx: UnitOfWork) -> Iterator[Violation]:
 
 def fences(table: sa.Table) -> set[str]:
     """The names of a table's constraints and indexes."""
-    return {str(part.name) for part in (*table.constraints, *table.indexes)}  # type: ignore[attr-defined]
+    return {str(part.name) for part in table.constraints} | {str(index.name) for index in table.indexes}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shopctl.core import cart, housekeeping, outbox, reservations, search, settlement
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import StillPending, Unavailable
 from shopctl.core.queries import due
 from shopctl.core.shop import Shop
@@ -18,14 +19,14 @@ Tick = Callable[[], None]
 @dataclass(frozen=True, slots=True)
 class Job:
     """Something to do. `run` says how much it did; `shared`: many may do it at once, each a part; `every`: seconds at least
-    from one time to the next.
+    from one time to the next, by the rules of the shop.
     """
 
     name: str
-    is_due: Callable[[UnitOfWork], bool]
+    is_due: Callable[[Shop, UnitOfWork], bool]
     run: Callable[[Shop, Tick], int]
     shared: bool = False
-    every: float = 0
+    every: Callable[[Facts], float] = lambda _: 0
 
 
 def _deliver(shop: Shop, _tick: Tick) -> int:
@@ -55,11 +56,32 @@ def _recover(shop: Shop, _tick: Tick) -> int:
     return sum(one.status != "pending" for one in found)
 
 
+def _persist(shop: Shop, _tick: Tick) -> int:
+    health = shop.carts.health()
+    if health and not health.reachable:
+        raise Unavailable("redis_away", f"Carts cannot be persisted: {health.problem}")
+    return cart.persist(shop, limit=MOST_CARTS)
+
+
+MOST_CARTS = 10_000
+"""Carts that are persisted at a time."""
 JOBS = (
-    Job("deliver", lambda tx: outbox.ORDER_CONFIRMED in due.topics(tx), _deliver, shared=True),
-    Job("index", lambda tx: outbox.CATALOG_CHANGED in due.topics(tx), _index),
-    Job("recover", due.unfinished, _recover, every=30),
-    Job("release holds", due.holds, lambda shop, _: reservations.sweep(shop)),
-    Job("end carts", due.open_carts, lambda shop, _: cart.sweep(shop)),
-    Job("forget events", due.old_events, lambda shop, tick: housekeeping.forget_events(shop, tick=tick), every=600),
+    Job("deliver", lambda _, tx: outbox.ORDER_CONFIRMED in due.topics(tx), _deliver, shared=True),
+    Job(
+        "persist carts",
+        lambda shop, _: shop.carts.kept,
+        _persist,
+        shared=True,
+        every=lambda facts: facts.cart_persist_seconds,
+    ),
+    Job("index", lambda _, tx: outbox.CATALOG_CHANGED in due.topics(tx), _index),
+    Job("recover", lambda _, tx: due.unfinished(tx), _recover, every=lambda _: 30),
+    Job("release holds", lambda _, tx: due.holds(tx), lambda shop, _: reservations.sweep(shop)),
+    Job("end carts", lambda _, tx: due.open_carts(tx), lambda shop, _: cart.sweep(shop)),
+    Job(
+        "forget events",
+        lambda _, tx: due.old_events(tx),
+        lambda shop, tick: housekeeping.forget_events(shop, tick=tick),
+        every=lambda _: 600,
+    ),
 )

@@ -6,12 +6,13 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from shopctl.core import settings
 from shopctl.core.db.types import new_id
 from shopctl.core.errors import ShopError
+from shopctl.core.log import Effort
 from shopctl.core.shop import Shop
 from shopctl.core.workers import life
 from shopctl.core.workers.jobs import JOBS, Job
@@ -44,7 +45,7 @@ class Planned:
 def plan(shop: Shop) -> Sequence[Planned]:
     """What a worker would do now."""
     with shop.read() as tx:
-        return [Planned(job.name, job.is_due(tx)) for job in JOBS]
+        return [Planned(job.name, job.is_due(shop, tx)) for job in JOBS]
 
 
 class _Stopped(Exception):
@@ -121,11 +122,12 @@ class Rounds:
 
     def _round(self) -> Round:
         started = time.monotonic()
-        shop = self.shop = self.shop.but(request_id=new_id(), facts=settings.load(self.shop.engine))
+        facts = settings.load(self.shop.engine)
+        shop = self.shop = self.shop.but(request_id=new_id(), facts=facts, effort=Effort())
         done: dict[str, int] = {}
         problems: dict[str, str] = {}
         with shop.read() as tx:
-            at, due = tx.now, [job for job in self.jobs if self._pace(job).is_time and job.is_due(tx)]
+            at, due = tx.now, [job for job in self.jobs if self._pace(job).is_time and job.is_due(shop, tx)]
         for job in due:
             if self.stopped():
                 break
@@ -140,8 +142,12 @@ class Rounds:
                 self._pace(job).failed()
                 problems[job.name] = _said(error)
             else:
-                self._pace(job).succeeded(job.every)
-        return Round(at, self.id, shop.request_id, round(1000 * (time.monotonic() - started)), done, problems)
+                self._pace(job).succeeded(job.every(shop.facts))
+        found = Round(at, self.id, shop.request_id, round(1000 * (time.monotonic() - started)), done, problems)
+        if done or problems:
+            said = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "at"}
+            shop.log.write(command="store worker", **said, retries=shop.effort.retries)
+        return found
 
     def _do(self, shop: Shop, job: Job) -> int:
         if not job.shared and not life.take_turn(shop, self.id, job.name):

@@ -12,10 +12,11 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from shopctl.core.domain.safe import safe
+from shopctl.core.domain.times import about
 from shopctl.core.errors import NotFound, ShopError
 from shopctl.tui.asking import Answer, Asker, Failure, Question
 from shopctl.tui.bridge import Bridge, json_of
-from shopctl.tui.look import Cell, span
+from shopctl.tui.look import Cell
 from shopctl.tui.screens.dialogs import JsonView
 from shopctl.tui.widgets import KeyBar, LastDeed, TopBar, desk, styled
 
@@ -161,8 +162,8 @@ class LiveScreen(Asker, inherit_bindings=False):
     def _freshness(self) -> Cell:
         now = monotonic()
         if self._asked is not None and now - self._asked > 1:
-            return Cell(f"◌ reading {span(now - self._asked)}", "warning")
-        age = "" if self._answered is None else f" · {span(now - self._answered)} ago"
+            return Cell(f"◌ reading {about(now - self._asked)}", "warning")
+        age = "" if self._answered is None else f" · {about(now - self._answered)} ago"
         if desk(self).paused:
             return Cell(f"‖ paused{age}", "warning")
         return Cell(f"● live{age}", "success")

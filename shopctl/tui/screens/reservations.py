@@ -8,12 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
+from shopctl.core.domain.times import about
 from shopctl.core.queries.reservations import Reservation
 from shopctl.core.queries.stock import Movement
 from shopctl.tui import deeds
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Held, Page
-from shopctl.tui.look import Cell, cell, hold_state, left, short_id, span, when
+from shopctl.tui.look import Cell, cell, hold_state, left, short_id, when
 from shopctl.tui.screens import dialogs
 from shopctl.tui.screens.dialogs import Field, Plan
 from shopctl.tui.screens.lists import ListScreen, T
@@ -99,7 +100,7 @@ class ReservationsScreen(HoldActions[Reservation]):
                 "sku": cell(row.sku),
                 "warehouse": cell(row.warehouse),
                 "quantity": cell(row.quantity),
-                "age": cell(span(row.age_seconds), "dim"),
+                "age": cell(about(row.age_seconds), "dim"),
                 "left": left(row.left_seconds),
             },
         )

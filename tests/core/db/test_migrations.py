@@ -22,7 +22,7 @@ from shopctl.core.db.tables import metadata
 from shopctl.core.errors import StoreUnusable
 from shopctl.core.queries import events
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import servers, shops
 from tests.cli import Cli, Said
 
 BY_ACCIDENT = (
@@ -173,3 +173,21 @@ def test_killed_in_the_middle_it_is_as_it_was(old: Path) -> None:
         shops.reopen(old.parent)
     schema.upgrade(stores.open_engine(stores.parse_url(f"sqlite:///{old}")))
     assert differences(old) == []
+
+
+def test_text_of_an_older_server_is_compared_by_code_points(tmp_path: Path) -> None:
+    with shops.on("postgres"):
+        servers.create_database(tmp_path)
+        engine = stores.open_engine(servers.database(tmp_path))
+        schema.upgrade(engine, "0002")
+        with engine.begin() as connection:
+            connection.exec_driver_sql('ALTER TABLE variants ALTER sku TYPE varchar COLLATE "default"')
+            connection.exec_driver_sql('ALTER TABLE carts ALTER handle TYPE text COLLATE "default"')
+        schema.upgrade(engine)
+        with engine.connect() as connection:
+            types = stores.column_types(connection)
+        engine.dispose()
+    assert types is not None
+    actual = {f"{table}.{name}": kind for (table, name), kind in types.items()}
+    wanted = {str(c): c.type.compile(engine.dialect) for table in metadata.sorted_tables for c in table.c}
+    assert wanted.items() <= actual.items()

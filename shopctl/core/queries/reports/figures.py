@@ -70,7 +70,6 @@ def named(sums: Mapping[str, sa.ColumnElement[Any]]) -> list[sa.ColumnElement[An
 
 
 def listing(
-    tx: UnitOfWork,
     kind: type[T],
     figures: sa.Select[Any],
     order: str,
@@ -83,7 +82,7 @@ def listing(
         sa.select(*found),
         dict(found),
         [column.name for column in found if isinstance(column.type, sa.Text | types.Word)],
-        (by.desc() if order.startswith("-") else by, stores.binary(tx.connection, name)),
+        (by.desc() if order.startswith("-") else by, name),
         build or (lambda tx, rows: [built(kind, tx, row) for row in rows]),
     )
 

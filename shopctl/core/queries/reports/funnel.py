@@ -38,7 +38,7 @@ class Funnel:
 def funnel(tx: UnitOfWork, when: Span) -> Listing[Funnel]:
     """The funnel by day."""
     day = local_day(tx, c.created_at, when)
-    return listing(tx, Funnel, _figures(when, day).group_by(day), "day")
+    return listing(Funnel, _figures(when, day).group_by(day), "day")
 
 
 def funnel_in_all(tx: UnitOfWork, when: Span) -> Mapping[str, int]:

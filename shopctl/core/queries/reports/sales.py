@@ -136,20 +136,20 @@ def sales(tx: UnitOfWork, by: str, when: Span) -> Listing[Any]:
     if by == "day":
         day = local_day(tx, o.created_at, when)
         grouped = sa.select(day, *named(_order_sums())).select_from(_of_order).where(*stand).group_by(day)
-        return listing(tx, DaySales, grouped, "day")
+        return listing(DaySales, grouped, "day")
     if by == "customer":
         joined = _of_order.join(customers, customers.c.id == o.customer_id)
         email = customers.c.email.label("customer")
         grouped = sa.select(email, *named(_order_sums())).select_from(joined).where(*stand).group_by(email)
-        return listing(tx, CustomerSales, grouped, "-net")
+        return listing(CustomerSales, grouped, "-net")
     if by == "product":
         name = sa.func.coalesce(products.c.handle, line.sku).label("product")
         title = sa.func.max(sa.func.coalesce(products.c.title, line.product_name)).label("title")
         grouped = sa.select(name, title, *named(_line_sums())).select_from(_of_line).where(*stand).group_by(name)
-        return listing(tx, ProductSales, grouped, "-gross")
+        return listing(ProductSales, grouped, "-gross")
     path = categories.c.path.label("category")
     grouped = sa.select(path, *named(_line_sums())).select_from(_of_line).where(*stand).group_by(path)
-    return listing(tx, CategorySales, grouped, "-gross")
+    return listing(CategorySales, grouped, "-gross")
 
 
 def sales_in_all(tx: UnitOfWork, when: Span) -> Sales:

@@ -54,7 +54,7 @@ def stock(tx: UnitOfWork, days: int = DAYS) -> Listing[StockFigures]:
             for row in rows
         ]
 
-    return listing(tx, StockFigures, _stock(tx, days), "-value", build)
+    return listing(StockFigures, _stock(tx, days), "-value", build)
 
 
 def stock_in_all(tx: UnitOfWork, days: int = DAYS) -> Mapping[str, Any]:

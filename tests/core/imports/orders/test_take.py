@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import sqlalchemy as sa
 
 from shopctl.core import cart, orders, payments, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.db.tables import outbox
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.imports.orders.take import How, import_orders
 from shopctl.core.ports import ChargeRequest
@@ -209,9 +211,7 @@ def test_customers_are_known_by_their_address_and_get_no_mail(shop: Shop) -> Non
     assert (report.without_email, report.unpaid) == (1, 2)
     with shop.read() as tx:
         bought, imported, nameless = sorted(read.LIST.rows(tx), key=lambda one: one.number)
-        topics = [
-            row.topic for row in tx.connection.exec_driver_sql("SELECT topic FROM outbox WHERE topic LIKE 'order%'")
-        ]
+        topics = tx.execute(sa.select(outbox.c.topic)).scalars().all()
     assert bought.customer == imported.customer != nameless.customer
     assert nameless.email.endswith("@unknown.invalid")
     assert topics.count("order.confirmed") == 1

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _schema_version()
     _text_by_code_point()
     _workers()
+    _figures()
     _hot_carts()
 
 
@@ -37,7 +38,8 @@ def _text_by_code_point() -> None:
     other = sa.text(
         "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t"
         " USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'"
-        " AND c.data_type = 'text' AND c.collation_name IS DISTINCT FROM 'C'"
+        " AND c.data_type IN ('text', 'character varying') AND c.character_maximum_length IS NULL"
+        " AND c.collation_name IS DISTINCT FROM 'C'"
     )
     for table, column in op.get_bind().execute(other).all():
         op.alter_column(table, column, type_=types.Word())
@@ -64,7 +66,14 @@ def _workers() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
         sqlite_strict=True,
     )
+
+
+def _figures() -> None:
+    """What the Overview counts again and again."""
     dead = sa.text("state = 'dead'")
+    own = sa.text("low_stock IS NOT NULL")
+    covered = ["sku", "low_stock", "tracked"]
+    op.create_index("ix_variants_low_stock", "variants", covered, sqlite_where=own, postgresql_where=own)
     op.create_index("ix_outbox_dead", "outbox", ["created_at"], sqlite_where=dead, postgresql_where=dead)
 
 
