@@ -116,9 +116,8 @@ _WRITING = "writing"
 
 
 def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
-    logging.getLogger("psycopg").addHandler(
-        logging.NullHandler()
-    )  # a connection that breaks is told in our words alone
+    # A connection that breaks is told in our words alone.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     engine = sa.create_engine(
         url,
         hide_parameters=True,
