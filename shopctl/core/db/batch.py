@@ -24,7 +24,7 @@ Said = Mapping[str, sa.ColumnElement[Any]]
 """What a row of a batch says, by field: bind parameters, or columns."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Batch:
     """`fields` is what each row says; those named like the table's key say which row of it changes, `adds` by how much.
 
