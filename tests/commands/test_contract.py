@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 from shopctl.core.errors import EXIT_STATUSES, StoreUnusable
 from shopctl.core.queries import carts
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import servers, shops
 from tests.cli import Cli
 
 EVIL = "shirt [/oops] \x1b]52;c;AAAA\x07 \u202eevil"
@@ -41,8 +42,17 @@ def place(cli: Cli, key: str = "k-1", cart: str = "c1", **extra: str) -> Any:
     return cli("checkout", "place", cart, *words, "--key", key, "-o", "json", **extra)
 
 
-def test_the_tour(tmp_path: Path) -> None:
-    cli = Cli(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cli]:
+    """No shop yet: on a server, an empty database."""
+    with shops.on(request.param):
+        if request.param == "postgres":
+            servers.create_database(tmp_path)
+        yield Cli(tmp_path)
+
+
+def test_the_tour(empty: Cli, tmp_path: Path) -> None:
+    cli = empty
     (tmp_path / "home.json").write_text(json.dumps(shops.HOME))
     assert cli("init", "-o", "json").json["warehouse"] == "MAIN"
     line = {"title": "Red Tee", "variants": [{"sku": "TEE-RED-M", "price": "19.99", "options": {"Size": "M"}}]}
