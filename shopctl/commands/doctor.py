@@ -26,7 +26,7 @@ def doctor(
     """Look at versions, durability, clock, workers and what waits; 0 well, 6 when a check failed."""
     me = face(ctx)
     if workers < 0:
-        raise BadInput("bad_number", f"--workers is 0 or more, not {workers}")
+        raise BadInput("bad_workers", f"--workers is 0 or more, not {workers}")
     limits = core.doctor.Limits(workers, span(max_lag))
     checks = [*core.doctor.around()]
     try:

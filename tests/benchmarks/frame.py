@@ -223,10 +223,3 @@ def parser(about: str | None, *, rounds: int = 5, seconds: float = 3.0, stores: 
 def peak() -> int:
     """The most memory that this process has used, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-def timed(run: Callable[[], Any]) -> float:
-    """The seconds that it takes."""
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began

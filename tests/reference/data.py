@@ -9,7 +9,8 @@ import typer
 
 from shopctl import cli
 from shopctl.commands.spec import walk
-from shopctl.core import demo, imports, search
+from shopctl.core import demo, imports, search, workers
+from shopctl.core.db import health
 from shopctl.core.queries import events, rates
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.reports.sales import CategorySales, CustomerSales, DaySales, ProductSales
@@ -33,6 +34,8 @@ TOLD: dict[str, list[Any]] = {
     "reports sales": [DaySales, CustomerSales, ProductSales, CategorySales],
     "orders watch": [events.Change],
     "events tail": [events.Event],
+    "store worker": [workers.Round, workers.Planned],
+    "doctor": [health.Check],
     "search": [search.Hit, search.Results],
 }
 """What cannot be read from the source of a command, or says less than is there."""

@@ -52,8 +52,12 @@ def _raised(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
             if "code" in parts and "message" in parts and (code := _text(parts["code"])):
                 yield code, errors.Refused.exit_status, _sentence([parts["message"]])
             pairs = [value.elts for value in node.values if isinstance(value, ast.Tuple) and len(value.elts) == 2]
-            for left, right in pairs:  # what a constraint of the database refuses
-                if (_text(left) or " ").isidentifier() and " " in (_text(right) or ""):
+            for (
+                left,
+                right,
+            ) in pairs:  # what a constraint of the database refuses (the summary of a noun ends with a stop)
+                said = _text(right) or ""
+                if (_text(left) or " ").isidentifier() and " " in said and not said.endswith("."):
                     yield _text(left) or "", errors.Refused.exit_status, _sentence([right])
 
 
