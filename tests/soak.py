@@ -134,10 +134,12 @@ Ask = Callable[[str], None]
 """Make one request of a kind; raises Unanswered when it must be asked again."""
 
 
-def _client(soak: Soak, n: int, old: str, answers: Any) -> None:
+def _client(soak: Soak, n: int, old: str, ready: Any, answers: Any) -> None:
     """Ask for this and that until the time is over; what is being bought then is still bought."""
     chance = random.Random(f"{soak.seed}-{n}")
     ask = _commands(soak, chance, n, old) if n < 0 else _core(soak, chance, n)
+    if n >= 0:
+        ready.wait()
     kinds: dict[str, Kind] = {}
     end = time.monotonic() + soak.seconds
     while time.monotonic() < end:
@@ -294,10 +296,10 @@ def run(soak: Soak, around: Around) -> Mapping[str, Any]:
     """The soak, and what came of it."""
     cli = Cli(soak.directory)
     spawn = mp.get_context("spawn")
-    answers = spawn.Queue()
+    ready, answers = spawn.Barrier(around.clients + 1), spawn.Queue()
 
     def start(n: int, release: str = "") -> Any:
-        process = spawn.Process(target=_client, args=(soak, n, release, answers))
+        process = spawn.Process(target=_client, args=(soak, n, release, ready, answers), daemon=True)
         process.start()
         return process
 
@@ -313,6 +315,7 @@ def run(soak: Soak, around: Around) -> Mapping[str, Any]:
     with _worker(cli) as kill_worker:
         blows = {**_blows(shop, cli, around), "worker killed": kill_worker}
         started += [start(n) for n in (-1, *range(around.clients))]
+        ready.wait(120)
         with storms.Storm(blows, around.period, soak.seed) as storm:
             found = [answers.get(timeout=soak.seconds + 300) for _ in started]
         for process in started:
