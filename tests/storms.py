@@ -8,12 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from redis import Redis as Client
 
 from tests.servers import Postgres, Redis
 
-Blow = Callable[[], None]
+Blow = Callable[[], object]
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Storm:
 
 def on_redis(server: Redis, *, away: float = 0.3) -> Mapping[str, Blow]:
     """What may happen to Redis; each is over when it returns, and `away` seconds is how long it lasts."""
-    client = Client.from_url(server.url, socket_timeout=10)
+    client: Any = Client.from_url(server.url, socket_timeout=10)
 
     def kill() -> None:
         server.kill()
@@ -72,11 +73,11 @@ def on_redis(server: Redis, *, away: float = 0.3) -> Mapping[str, Blow]:
 
     return {
         "kill": kill,
-        "flush": lambda: client.flushall(),
+        "flush": client.flushall,
         "full": lambda: full("noeviction"),
         "evict": lambda: full("allkeys-lru"),
         "slow": lambda: client.execute_command("CLIENT", "PAUSE", int(away * 1000), "ALL"),
-        "snapshot": lambda: client.save(),  # what the next kill goes back to
+        "snapshot": client.save,  # what the next kill goes back to
     }
 
 

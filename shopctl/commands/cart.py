@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from shopctl import core
 from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun, whole
 from shopctl.core.errors import BadInput
-
-if TYPE_CHECKING:
-    from shopctl.commands.rows import UseCase
 
 app = noun("Carts: what somebody means to buy. CART is a cart's handle, or its customer's e-mail address.")
 NAMED = "The cart's handle, its customer's e-mail address, or - to read rows from stdin."
@@ -31,7 +27,9 @@ def add(ctx: typer.Context, cart: Cart, sku: Sku = None, quantity: Quantity = "1
     def one(shop: Any, row: Any) -> object:
         return core.cart.add(shop, handle=row["cart"], sku=row["sku"], quantity=whole(row["quantity"], "quantity"))
 
-    _each(ctx, cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity})
+    face(ctx).each(
+        cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity}, alone=_alone(ctx)
+    )
 
 
 @app.command("set", cls=Writing, context_settings=SIGNED)
@@ -43,7 +41,9 @@ def set_(ctx: typer.Context, cart: Cart, sku: Sku = None, quantity: Quantity = N
             shop, handle=row["cart"], sku=row["sku"], quantity=whole(row["quantity"], "quantity")
         )
 
-    _each(ctx, cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity})
+    face(ctx).each(
+        cart, ("cart", "sku", "quantity"), one, {"cart": cart, "sku": sku, "quantity": quantity}, alone=_alone(ctx)
+    )
 
 
 @app.command(cls=Destroying)
@@ -55,7 +55,7 @@ def remove(ctx: typer.Context, cart: Cart, sku: Sku = None) -> None:
 
     question = "Remove what stdin names from its carts?" if cart == "-" else f"Remove {sku} from cart {cart}?"
     face(ctx).confirm(question)
-    _each(ctx, cart, ("cart", "sku"), one, {"cart": cart, "sku": sku})
+    face(ctx).each(cart, ("cart", "sku"), one, {"cart": cart, "sku": sku}, alone=_alone(ctx))
 
 
 @app.command(cls=Reading)
@@ -77,7 +77,9 @@ def show(
 def clear(ctx: typer.Context, cart: Cart) -> None:
     """Empty a cart and give back what it held. Rows of -: {"cart"}."""
     face(ctx).confirm("Empty the carts read from stdin?" if cart == "-" else f"Empty cart {cart}?")
-    _each(ctx, cart, ("cart",), lambda shop, row: core.cart.clear(shop, handle=row["cart"]), {"cart": cart})
+    face(ctx).each(
+        cart, ("cart",), lambda shop, row: core.cart.clear(shop, handle=row["cart"]), {"cart": cart}, alone=_alone(ctx)
+    )
 
 
 @app.command(cls=Writing)
@@ -87,7 +89,7 @@ def merge(ctx: typer.Context, source: Annotated[str, typer.Argument(metavar="FRO
     def one(shop: Any, row: Any) -> object:
         return core.cart.merge(shop, source=row["from"], target=row["into"])
 
-    _each(ctx, source, ("from", "into"), one, {"from": source, "into": into})
+    face(ctx).each(source, ("from", "into"), one, {"from": source, "into": into}, alone=_alone(ctx))
 
 
 @app.command(cls=Writing)
@@ -103,13 +105,15 @@ def login(
 
     if cart != "-" and email is None:
         raise BadInput("usage", "Missing option '--email'")
-    _each(ctx, cart, ("cart", "email"), one, {"cart": cart, "email": email})
+    face(ctx).each(cart, ("cart", "email"), one, {"cart": cart, "email": email}, alone=_alone(ctx))
 
 
 @app.command(cls=Writing)
 def logout(ctx: typer.Context, cart: Device) -> None:
     """Let a device go of its customer's cart; by e-mail address, all of their devices. Rows of -: {"cart"}."""
-    _each(ctx, cart, ("cart",), lambda shop, row: core.cart.logout(shop, handle=row["cart"]), {"cart": cart})
+    face(ctx).each(
+        cart, ("cart",), lambda shop, row: core.cart.logout(shop, handle=row["cart"]), {"cart": cart}, alone=_alone(ctx)
+    )
 
 
 @app.command("list", cls=Listed)
@@ -133,7 +137,6 @@ def list_(
     )
 
 
-def _each(ctx: typer.Context, first: str, needed: Sequence[str], one: UseCase, row: Mapping[str, Any]) -> None:
+def _alone(ctx: typer.Context) -> bool:
     """With Redis, rows do not share a transaction: it is asked between theirs, and what is hot costs none anyway."""
-    me = face(ctx)
-    me.each(first, needed, one, row, alone=bool(me.settings().redis_url))
+    return bool(face(ctx).settings().redis_url)

@@ -32,7 +32,7 @@ def copy(
     target: Annotated[str, typer.Argument(metavar="TO", help="The URL of a store that is not there yet.")],
     unverified: Unverified = False,
 ) -> None:
-    """Copy a whole store, of either kind to either kind, from one snapshot while it is at work; both are verified."""
+    """Copy a store at work to a new one, of either kind; both are verified."""
     me = face(ctx)
     me.must_write("store copy")
     settings = replace(me.settings(), store=Value(source, "argument"))
@@ -53,7 +53,7 @@ def backup(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="NAME.jsonl.gz, NAME.jsonl, or NAME.db (SQLite).")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Keep the store in a file, from one snapshot while it is at work; - writes lines of JSON to stdout."""
+    """Keep a store at work in a file; - writes lines of JSON to stdout."""
     me = face(ctx)
     with me.shop() as shop, progress.counting(me, "Backing up") as step:
         if file == "-":
@@ -68,7 +68,7 @@ def restore(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="What backup has made.")],
     unverified: Unverified = False,
 ) -> None:
-    """Make the store that --store names from a backup, and verify it; there must be none yet. A dry run makes it elsewhere."""
+    """Make the store that --store names from a backup, and verify it; a dry run makes it elsewhere."""
     me = face(ctx)
     me.must_write("store restore")
     store = me.settings().store.value

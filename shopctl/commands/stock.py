@@ -42,10 +42,17 @@ def list_(
 
 
 @app.command(cls=Reading)
-def show(ctx: typer.Context, sku: Annotated[str, typer.Argument()]) -> None:
+def show(
+    ctx: typer.Context,
+    sku: Annotated[str, typer.Argument()],
+    buckets: Annotated[bool, typer.Option("--buckets", help="A row per bucket, where a level has several.")] = False,
+) -> None:
     """Where a SKU lies, a row per warehouse."""
     me = face(ctx)
     with me.shop() as shop, shop.read() as tx:
+        if buckets:
+            me.out.many(core.queries.stock.buckets(tx, sku))
+            return
         me.out.many(core.queries.stock.show(tx, sku), (*LEVEL[:-1], "safety_stock", "backorder_limit", "low_stock"))
 
 
@@ -152,6 +159,34 @@ def set_(
     me.each(sku, ("sku",), one, {"sku": sku, "quantity": quantity})
 
 
+@app.command(cls=Writing)
+def spread(
+    ctx: typer.Context,
+    sku: Sku,
+    buckets: Annotated[
+        str | None, typer.Option(metavar="N", help="Over how many rows, 1 to 64; 16 for a SKU that everybody wants.")
+    ] = None,
+    warehouse: Annotated[
+        str | None, typer.Option("--warehouse", "-w", metavar="CODE", help="Default: wherever it is stocked.")
+    ] = None,
+) -> None:
+    """Put the level of a hot SKU into buckets, so that its buyers do not queue for one row; 1 makes it whole again.
+
+    What can be had stays the same. Worth it on Postgres; SQLite has one writer anyway. Rows of -: {"sku", "buckets"?, "warehouse"?}.
+    """
+
+    def one(shop: Any, row: Any) -> object:
+        rows = core.stock.spread(
+            shop,
+            sku=row["sku"],
+            buckets=whole(_wanted(row, buckets), "buckets"),
+            warehouse=row.get("warehouse") or warehouse,
+        )
+        return {"sku": row["sku"], "buckets": rows[0].buckets, "warehouses": [found.warehouse for found in rows]}
+
+    face(ctx).each(sku, ("sku",), one, {"sku": sku})
+
+
 @app.command(cls=Reading)
 def source(
     ctx: typer.Context,
@@ -205,6 +240,13 @@ def explain(
                 me.out.text("")
                 me.out.text(f"{row.warehouse}, by kind of movement")
                 me.out.many(row.by_kind)
+
+
+def _wanted(row: Any, buckets: str | None) -> object:
+    found = row.get("buckets") or buckets
+    if not found:
+        raise BadInput("usage", "Say how many: --buckets N", field="buckets")
+    return found
 
 
 def _said(row: Any, name: str, option: str | None) -> str:

@@ -129,7 +129,7 @@ def migrate(
         bool, typer.Option("--contract", help="Also what shuts out older releases, once none of them runs.")
     ] = False,
 ) -> None:
-    """Bring the store to this release's schema, as far as the release before can go on using it."""
+    """Bring the store to this release's schema, as far as older releases can follow."""
     me = face(ctx)
     me.must_write("store migrate")
     chosen = me.settings()

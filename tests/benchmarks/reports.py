@@ -6,7 +6,6 @@ and a cart for ten orders.
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from shopctl.core import cart, checkout, orders
 from shopctl.core.queries import related, reports
 from shopctl.core.shop import Shop
 from tests import shops
+from tests.benchmarks import frame
 
 SKUS = 1000
 _ID = "substr({c}, 1, 24) || printf('%012d', :n)"
@@ -50,7 +50,7 @@ def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shop = _filled(Path(folder))
         _copy(Path(folder, "shop.db"), count)
-        before = _peak()
+        before = frame.peak()
         with shop.read() as tx:
             year = reports.span(tx, str(tx.now.date().replace(year=tx.now.year - 1)))
             for by in reports.SALES:
@@ -61,7 +61,7 @@ def main(count: int) -> None:
             _timed("stock", lambda: reports.stock(tx).rows(tx, limit=50))
             _timed("funnel, a year", lambda: reports.funnel(tx, year).rows(tx))
             _timed("related", lambda: related.related(tx, "SKU-7"))
-        print(f"peak memory: {before} MiB before, {_peak()} MiB after")
+        print(f"peak memory: {before} MiB before, {frame.peak()} MiB after")
 
 
 def _filled(folder: Path) -> Shop:
@@ -98,10 +98,6 @@ def _timed(what: str, run: Callable[[], Any]) -> None:
     rows = run()
     count = len(rows) if isinstance(rows, list) else 1
     print(f"{time.perf_counter() - started:7.2f} s  {what}: {count} rows")
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import frame
+
 SEED = 20261123
 NOUNS = (
     "tee boot lamp kettle tent towel notebook knife jacket rug bottle basket glove scarf mug chair clock brush bag vase"
@@ -96,9 +98,8 @@ def lap(name: str, run: Callable[[str], object], queries: Sequence[str]) -> None
         begun = time.perf_counter()
         run(query)
         took.append((time.perf_counter() - begun) * 1000)
-    took.sort()
-    p50, p95 = took[len(took) // 2], took[int(len(took) * 0.95)]
-    print(f"{name:34} p50 {p50:7.1f}   p95 {p95:7.1f}   max {took[-1]:7.1f} ms", flush=True)
+    p50, p95, worst = (frame.percentile(took, share) for share in (0.5, 0.95, 1))
+    print(f"{name:34} p50 {p50:7.1f}   p95 {p95:7.1f}   max {worst:7.1f} ms", flush=True)
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sqlite3
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from shopctl.core import cart, catalog, checkout, orders, stock, store
 from shopctl.core.db import engine as stores
 from shopctl.core.shop import Shop
 from shopctl.core.verify import Violation, find
+from tests.benchmarks import frame
 
 SKUS = 1000
 ADDRESS = {
@@ -45,7 +45,7 @@ def main(count: int) -> None:
         _ledger(shop, folder)
         size = Path(folder, "shop.db").stat().st_size
         print(f"{count} orders in {size / 2**20:.0f} MiB, written in {time.perf_counter() - started:.1f} s")
-        before = _peak()
+        before = frame.peak()
         started = last = time.perf_counter()
         violations = 0
         for finding in find(shop):
@@ -53,11 +53,7 @@ def main(count: int) -> None:
             print(f"{time.perf_counter() - last:6.2f} s  {finding.name}: {finding.message}"[:150])
             last = time.perf_counter()
         print(f"verify: {time.perf_counter() - started:.1f} s, {violations} violations")
-        print(f"peak memory: {before} MiB before, {_peak()} MiB after")
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(f"peak memory: {before} MiB before, {frame.peak()} MiB after")
 
 
 def _shop(folder: str) -> Shop:

@@ -18,7 +18,7 @@ def chaos(*words: str) -> dict[str, Any]:
     mine |= {name: os.environ[name] for name in ("SHOPCTL_TEST_POSTGRES",) if name in os.environ}
     command = [sys.executable, "-m", "tests.chaos", *words]
     done = subprocess.run(command, cwd=ROOT, env=mine, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -397,6 +397,29 @@ def test_the_newer_database_copy_wins_over_a_restored_one(hot: Shop) -> None:
     assert right(hot)
 
 
+def test_a_copy_that_comes_back_older_while_it_is_persisted_does_not_count(
+    hot: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database has the newer one already, and is about to say so: the older one must not take that for its own."""
+    goods(hot, "TEE")
+    fill(hot, "c1", TEE=1)
+    fill(hot, "c1", TEE=1)
+    raw, name = raw_server(), key(hot, "c1")
+    snapshot = raw.dump(name)
+    fill(hot, "c1", TEE=1)
+    persisted = RedisCarts.persisted
+
+    def late(*given: Any) -> None:
+        raw.restore(name, 0, snapshot, replace=True)
+        persisted(*given)
+
+    monkeypatch.setattr(RedisCarts, "persisted", late)
+    assert cart.persist(hot, limit=9) == 1
+    for _ in range(2):
+        fill(hot, "c1", TEE=1)
+    assert look(hot, "c1") == {"TEE": 5}
+
+
 def test_a_restored_copy_that_is_ahead_goes_on(hot: Shop) -> None:
     goods(hot, "TEE")
     fill(hot, "c1", TEE=1)

@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from shopctl.core import catalog, reservations, stock
 from shopctl.core.db.tables import stock_levels, stock_movements
@@ -21,7 +23,7 @@ from shopctl.core.queries import stock as levels
 from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.reservations import LIST, LIVE
 from shopctl.core.reservations import Owner
-from shopctl.core.stock import COUNTERS
+from shopctl.core.stock import COUNTERS, Move
 from tests import shops
 
 SKUS = st.sampled_from(["TEE", "LATER"])
@@ -30,7 +32,9 @@ UNITS = st.integers(1, 4)
 
 
 class Stock(RuleBasedStateMachine):
-    """Receive, adjust, count, transfer, keep back, hold, release, commit, close and open warehouses."""
+    """Receive, adjust, count, transfer, keep back, hold, release, commit, ship, close and open warehouses; all of it on levels
+    that are put into buckets and made whole again on the way, which must not change what can be done.
+    """
 
     @initialize()
     def open(self) -> None:
@@ -40,6 +44,7 @@ class Stock(RuleBasedStateMachine):
         shops.product(self.shop, "TEE", units=5, low_stock=3)
         shops.product(self.shop, "LATER", units=1, backorder_limit=3)
         self.owners: list[str] = []
+        self.sold: list[Any] = []
 
     def teardown(self) -> None:
         self.shop.engine.dispose()
@@ -89,8 +94,37 @@ class Stock(RuleBasedStateMachine):
     def commit(self, data: st.DataObject) -> None:
         if self.owners:
             with self.shop.work("test") as tx:
-                reservations.commit(tx, data.draw(st.sampled_from(self.owners)))
+                self.sold += reservations.commit(tx, data.draw(st.sampled_from(self.owners)))
                 tx.commit()
+
+    @rule(data=st.data())
+    def ship(self, data: st.DataObject) -> None:
+        """What a level has on hand can be sent, whichever bucket it was promised from."""
+        if not self.sold:
+            return
+        row = data.draw(st.sampled_from(self.sold))
+        with self.shop.read() as tx:
+            here = levels.level_of(tx, row.sku, row.warehouse).quantity
+        gone = Move(row.sku, row.warehouse, bucket=row.bucket, quantity=-row.quantity, committed=-row.quantity)
+        with self.shop.work("test") as tx:
+            sent = stock.ship(tx, [gone])
+            if sent:
+                self.sold.remove(row)
+                tx.commit()
+        assert sent == (here >= row.quantity)
+
+    @rule(sku=SKUS, buckets=st.integers(1, 5), place=st.none() | PLACES)
+    def spread(self, sku: str, buckets: int, place: str | None) -> None:
+        """Nothing that anybody sees has changed."""
+        with self.shop.read() as tx:
+            before, had = levels.show(tx, sku), levels.can_be_had(tx, [sku])
+        stock.spread(self.shop, sku=sku, buckets=buckets, warehouse=place)
+        with self.shop.read() as tx:
+            after = levels.show(tx, sku)
+            assert levels.can_be_had(tx, [sku]) == had
+        seen = {row.warehouse: replace(row, buckets=1, updated_at=row.updated_at.min) for row in after}
+        for row in before:
+            assert seen[row.warehouse] == replace(row, buckets=1, updated_at=row.updated_at.min)
 
     @rule(place=PLACES, active=st.booleans())
     def close_or_open(self, place: str, active: bool) -> None:
@@ -106,15 +140,15 @@ class Stock(RuleBasedStateMachine):
             return
         moved = stock_movements.c
         sums = [sa.func.sum(moved[name]) for name in COUNTERS]
-        place = (moved.sku, moved.warehouse)
+        place = (moved.sku, moved.warehouse, moved.bucket)
         with self.shop.read() as tx:
-            ledger = {tuple(row[:2]): tuple(row[2:]) for row in tx.rows(sa.select(*place, *sums).group_by(*place))}
+            ledger = {tuple(row[:3]): tuple(row[3:]) for row in tx.rows(sa.select(*place, *sums).group_by(*place))}
             rows = tx.rows(sa.select(stock_levels))
             transferred = tx.execute(sa.select(sums[0]).where(moved.kind == "transfer")).scalar()
             limit = find_variant(tx, "LATER").backorder_limit
         for row in rows:
             counters = tuple(getattr(row, name) for name in COUNTERS)
-            assert counters == ledger.get((row.sku, row.warehouse), (0, 0, 0)), row
+            assert counters == ledger.get((row.sku, row.warehouse, row.bucket), (0, 0, 0)), row
             assert min(counters) >= 0, row
             assert row.reserved + row.committed <= row.quantity + row.backorder_limit, row
         assert not transferred
@@ -126,12 +160,19 @@ class Stock(RuleBasedStateMachine):
             attempt()
 
 
-TestStock = Stock.TestCase
-TestStock.settings = settings(
-    max_examples=15,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking would replay a real shop hundreds of times
-    print_blob=True,
-)
+def test_stock_under_random_use() -> None:
+    run_state_machine_as_test(
+        Stock,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(
+                Phase.explicit,
+                Phase.reuse,
+                Phase.generate,
+            ),  # shrinking would replay a real shop hundreds of times
+            print_blob=True,
+        ),
+    )

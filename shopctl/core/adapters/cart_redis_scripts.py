@@ -78,7 +78,7 @@ end
 
 # ARGV 3, 4: copy, revision
 _PERSISTED = """
-if g ~= ARGV[3] then return end
+if g ~= ARGV[3] or tonumber(r) < tonumber(ARGV[4]) then return end
 if tonumber(v) < version then redis.call('HSET', cart, 'v', ARGV[2]) end
 if r == ARGV[4] then redis.call('ZREM', waiting, id) end
 """

@@ -165,24 +165,31 @@ class _Moved(Exception):
 
 @dataclass(slots=True)
 class Closed:
-    """The hot copies of carts for one unit of work; `carts` None: there are none, and the database has it all."""
+    """The hot copies of carts for one unit of work. `lock`: there are some; `carts` None: but they cannot be asked now."""
 
+    lock: bool = False
     carts: Mapping[str, tuple[int, HotCart | None]] | None = None  # by id: the version it was closed at, its copy
     moved_on: dict[str, int] = field(default_factory=dict)
 
-    def bring(self, tx: UnitOfWork, cart_id: str) -> bool:
-        """Lock the cart, and write down what its hot copy is ahead, before anything is done with it; whether it was ahead."""
-        if self.carts is None:
+    def bring(self, tx: UnitOfWork, cart: Row) -> bool:
+        """Lock the cart, and write down what its hot copy is ahead, before anything is done with it.
+
+        Whether it must be read again: it was ahead, or somebody has persisted it since it was read.
+        """
+        if not self.lock:
             return False
-        cart = tx.rows(sa.select(carts).where(c.id == cart_id).with_for_update())[0]
-        version, copy = self.carts.get(cart_id, (-1, None))
-        if cart.version > version and not (copy and copy.continues(stamp(cart))):
+        locked = tx.rows(sa.select(carts).where(c.id == cart.id).with_for_update())[0]
+        moved: bool = locked.version != cart.version
+        if self.carts is None:
+            return moved
+        version, copy = self.carts.get(cart.id, (-1, None))
+        if locked.version > version and not (copy and copy.continues(stamp(locked))):
             raise _Moved
-        self.moved_on[cart_id] = cart.version + 1
-        ahead = copy is not None and copy.is_ahead(stamp(cart))
-        if copy and ahead:
-            _write(tx, {cart_id: (cart, copy)})
-        return ahead
+        self.moved_on[cart.id] = locked.version + 1
+        if copy and copy.is_ahead(stamp(locked)):
+            _write(tx, {cart.id: (locked, copy)})
+            moved = True
+        return moved
 
 
 NOTHING = Closed()
@@ -214,12 +221,12 @@ def _close(shop: Shop, names: Sequence[str]) -> Closed:
         found = [cart for name in names if (cart := open_cart(tx, name))]
     try:
         if shop.dry_run or shop.read_only:  # a rehearsal looks, and leaves them open
-            copies = shop.carts.find([cart.id for cart in found])
-            return Closed({cart.id: (cart.version, copies.get(cart.id)) for cart in found})
-        return Closed({cart.id: (cart.version, shop.carts.close(cart.id, stamp(cart))) for cart in found})
+            seen = shop.carts.find([cart.id for cart in found])
+            return Closed(True, {cart.id: (cart.version, seen.get(cart.id)) for cart in found})
+        return Closed(True, {cart.id: (cart.version, shop.carts.close(cart.id, stamp(cart))) for cart in found})
     except HotCartsAway as away:
         _tell(shop, away)
-        return NOTHING
+        return Closed(True)
 
 
 # --- how it works --------------------------------------------------------------------------------------------------

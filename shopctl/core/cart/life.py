@@ -73,7 +73,7 @@ def alive(tx: UnitOfWork, found: Row | None, hot: Closed) -> Row | None:
     """The cart, locked, if it may be changed; one past its term ends here, and its handle is free again."""
     if found is None:
         return None
-    hot.bring(tx, found.id)
+    hot.bring(tx, found)
     cart = tx.row(sa.select(carts).where(c.id == found.id, c.state == "open").with_for_update())
     if cart is None:
         return None
@@ -136,7 +136,7 @@ def forget(tx: UnitOfWork, customer: str, hot: Closed) -> None:
         if row.claimed_by is not None:
             raise in_checkout(row.handle)
         if row.state == "open":
-            hot.bring(tx, row.id)
+            hot.bring(tx, row)
             _end(tx, row.id)
         empty_out(tx, row.id)
     unname(tx, sa.or_(c.customer_id == customer, c.merged_into.in_(mine)))

@@ -7,6 +7,7 @@ kernel hands a file lock on in the order of asking, whereas SQLite's own busy lo
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import re
@@ -14,7 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -84,7 +85,6 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         sa.URL.create("sqlite+pysqlite", database=f"file:{_quoted(path)}", query={"uri": "true", "mode": mode}),
         hide_parameters=True,
         connect_args={"timeout": lock_wait},
-        # Given here and not by `engine.execution_options()`, whose engine costs each statement a tour of event listeners.
         execution_options={"writer_lock": str(path) + "-writer", "lock_wait": lock_wait},
     )
 
@@ -101,16 +101,23 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
 
     identity = path.stat().st_ino
 
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
+    def begin(connection: Any) -> None:
         if not path.exists() or path.stat().st_ino != identity:  # SQLite would go on reading the file that was
             raise StoreUnusable("store_gone", f"The store at {path} was removed or replaced")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+        connection.execute("BEGIN IMMEDIATE" if connection.info.get(_WRITING) else "BEGIN")
 
+    # No "begin" event: an engine with any listener looks for others at each step of each statement.
+    engine.dialect.do_begin = begin  # type: ignore[assignment, method-assign]
     return engine
 
 
+_WRITING = "writing"
+"""Of a connection: its next transaction is going to write."""
+
+
 def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
+    # A connection that breaks is told in our words alone.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     engine = sa.create_engine(
         url,
         hide_parameters=True,
@@ -181,14 +188,25 @@ def writing(connection: sa.Connection) -> Iterator[None]:
     """Hold the writers' turn while a writing transaction is open (SQLite; nothing to do on a server)."""
     options = connection.get_execution_options()
     path = options.get("writer_lock")
-    if path is None or fcntl is None:
+    if path is None:
         yield
         return
+    about = connection.connection.info
+    with _turn(path, options["lock_wait"]) if fcntl else nullcontext():
+        about[_WRITING] = True
+        try:
+            yield
+        finally:
+            del about[_WRITING]
+
+
+@contextmanager
+def _turn(path: str, seconds: float) -> Iterator[None]:
     try:
         handle = open(path, "a")  # noqa: SIM115 — closing it is what gives the lock back
     except OSError as error:
         raise StoreUnusable("store_read_only", f"The store cannot be written: {error.strerror}") from None
-    _take_turn(handle, options["lock_wait"])
+    _take_turn(handle, seconds)
     try:
         yield
     finally:

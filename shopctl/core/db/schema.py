@@ -97,7 +97,7 @@ def upgrade(engine: sa.Engine, to: str | None = None, *, contract: bool = True, 
 
     def once() -> Upgrade:
         with (
-            engine.connect().execution_options(writes=True) as connection,
+            engine.connect() as connection,
             stores.writing(connection),
             connection.begin() as transaction,
         ):

@@ -189,6 +189,7 @@ stock_levels = _table(
         "safety_stock", Count, nullable=False, server_default="0"
     ),  # never held for a shopper; an operator may use it up
     Column("updated_at", Instant, nullable=False),
+    Column("buckets", Count, nullable=False, server_default="1"),  # over how many rows the level is spread now
     _must("quantity_in_range", f"quantity BETWEEN 0 AND {MAX_QUANTITY}"),
     _must("reserved_not_negative", "reserved >= 0"),
     _must("committed_not_negative", "committed >= 0"),

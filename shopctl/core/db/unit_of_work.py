@@ -50,9 +50,8 @@ class Group:
 
     def _enter(self) -> None:
         with ExitStack() as opened, _translated():
-            connection = opened.enter_context(self._engine.connect())
-            opened.enter_context(stores.writing(connection))
-            self.connection = connection.execution_options(writes=True)
+            self.connection = opened.enter_context(self._engine.connect())
+            opened.enter_context(stores.writing(self.connection))
             self._transaction = self.connection.begin()
             opened.callback(self._transaction.close)
             self._open = opened.pop_all()
@@ -114,7 +113,6 @@ class UnitOfWork:
         self.connection = opened.enter_context(self.engine.connect())
         if self.action:
             opened.enter_context(stores.writing(self.connection))
-            self.connection = self.connection.execution_options(writes=True)
         else:
             self.connection = stores.snapshot(self.connection)
         return self.connection.begin()

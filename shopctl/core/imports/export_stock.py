@@ -74,9 +74,8 @@ def _levels(tx: UnitOfWork, skus: Sequence[str]) -> dict[str, dict[str, Level]]:
     c = stock_levels.c
     found: dict[str, dict[str, Level]] = {}
     for start in range(0, len(skus), _CHUNK):
-        some = sa.select(c.sku, c.warehouse, c.quantity, c.reserved, c.committed, c.safety_stock).where(
-            c.sku.in_(skus[start : start + _CHUNK]), c.pool == GENERAL, c.bucket == 0
-        )
-        for row in tx.rows(some):
-            found.setdefault(row.sku, {})[row.warehouse] = Level(*row[2:])
+        units = (sa.func.sum(counter) for counter in (c.quantity, c.reserved, c.committed, c.safety_stock))
+        some = sa.select(c.sku, c.warehouse, *units).where(c.sku.in_(skus[start : start + _CHUNK]), c.pool == GENERAL)
+        for row in tx.rows(some.group_by(c.sku, c.warehouse)):
+            found.setdefault(row.sku, {})[row.warehouse] = Level(*map(int, row[2:]))
     return found

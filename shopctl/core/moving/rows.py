@@ -52,11 +52,11 @@ def _read(
 ) -> Generator[tuple[sa.Table, Values], None, None]:
     for name, table in TABLES.items():
         if columns is None or name in columns:
-            wanted = sa.select(*(table.c[column] for column in columns[name])) if columns else sa.select(table)
-            ordered = wanted.order_by(*table.primary_key).execution_options(yield_per=CHUNK)
-            with connection.execute(ordered) as result:
+            names = tuple(columns[name] if columns else table.c.keys())
+            wanted = sa.select(*(table.c[column] for column in names)).order_by(*table.primary_key)
+            with connection.execute(wanted.execution_options(yield_per=CHUNK)) as result:
                 for row in result:
-                    yield table, row._asdict()
+                    yield table, dict(zip(names, row, strict=True))
 
 
 def write(connection: sa.Connection, rows: Rows) -> None:

@@ -72,7 +72,7 @@ def _send(tx: UnitOfWork, order: Row, tracking: str | None) -> None:
         )
         for row in owed
     ]
-    if not stock.move(tx, "ship", moves):
+    if not stock.ship(tx, moves):
         raise _waits_for_goods(tx, order, owed)
     tx.execute(sa.update(order_allocations).where(a.order_id == order.id).values(shipped=a.quantity - a.cancelled))
     for warehouse, contents in sorted(due.items(), key=lambda parcel: parcel[0] or ""):
@@ -89,11 +89,15 @@ def _send(tx: UnitOfWork, order: Row, tracking: str | None) -> None:
 
 def _waits_for_goods(tx: UnitOfWork, order: Row, owed: Sequence[Row]) -> Refused:
     """Which warehouse lacks what; the units promised from one are not taken from another."""
-    lacks = []
+    due: dict[tuple[str, str], int] = {}
     for row in owed:
-        here, units = level_of(tx, row.sku, row.warehouse).quantity, row.quantity - row.shipped - row.cancelled
+        place = row.warehouse, row.sku
+        due[place] = due.get(place, 0) + row.quantity - row.shipped - row.cancelled
+    lacks = []
+    for (warehouse, sku), units in due.items():
+        here = level_of(tx, sku, warehouse).quantity
         if here < units:
-            lacks.append(f"{row.warehouse} has {here} of the {units} {row.sku} that it owes")
+            lacks.append(f"{warehouse} has {here} of the {units} {sku} that it owes")
     return Refused(
         "insufficient_stock",
         f"Order {order.number} waits for goods: {'; '.join(lacks)}",

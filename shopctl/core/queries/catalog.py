@@ -97,12 +97,15 @@ class Category:
 
 v, p = variants.c, products.c
 _here = stock_levels.c.quantity - stock_levels.c.safety_stock - stock_levels.c.reserved - stock_levels.c.committed
-_available = (
-    sa.select(sa.func.coalesce(sa.func.sum(sa.case((_here > 0, _here), else_=0)), 0))
+_free = (
+    sa.select(sa.func.sum(_here).label("units"))
     .join_from(stock_levels, warehouses, warehouses.c.code == stock_levels.c.warehouse)
     .where(stock_levels.c.sku == v.sku, warehouses.c.active)
-    .scalar_subquery()
-)
+    .group_by(stock_levels.c.warehouse)
+    .correlate(v.sku.table)
+    .subquery()
+).c.units
+_available = sa.select(sa.func.coalesce(sa.func.sum(sa.case((_free > 0, _free), else_=0)), 0)).scalar_subquery()
 
 
 def _build(_: UnitOfWork, rows: Sequence[Row]) -> list[VariantRow]:

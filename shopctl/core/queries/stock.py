@@ -27,6 +27,7 @@ LEVEL = sa.select(
     sa.func.sum(c.safety_stock).label("safety_stock"),
     sa.func.sum(c.backorder_limit).label("backorder_limit"),
     sa.func.max(c.updated_at).label("updated_at"),
+    sa.func.max(c.buckets).label("buckets"),
 ).group_by(c.sku, c.warehouse)
 FREE = c.quantity + c.backorder_limit - c.safety_stock - c.reserved - c.committed
 """What a level may promise to a new shopper; negative when it has promised more, or keeps more back than it has."""
@@ -95,7 +96,8 @@ class StockRow:
     """One SKU in one warehouse, over all pools and buckets. Units; available = quantity − reserved − committed.
 
     `safety_stock` is never held for a shopper, `backorder_limit` may be promised beyond what is here. `low_stock` is the
-    SKU's threshold (None: it has none), and `low` says whether all active warehouses together are at it or below.
+    SKU's threshold (None: it has none), and `low` says whether all active warehouses together are at it or below. `buckets`
+    is over how many rows the level is spread.
     """
 
     sku: str
@@ -109,6 +111,7 @@ class StockRow:
     low_stock: int | None
     low: bool
     updated_at: datetime
+    buckets: int
 
 
 def _build(tx: UnitOfWork, rows: Sequence[Row]) -> list[StockRow]:
@@ -129,6 +132,7 @@ def _stock_row(row: Row, threshold: Row | None) -> StockRow:
         low_stock=None if threshold is None else threshold.threshold,
         low=threshold is not None and int(threshold.units) <= threshold.threshold,
         updated_at=row.updated_at,
+        buckets=row.buckets,
     )
 
 
@@ -153,9 +157,12 @@ def free_levels(tx: UnitOfWork, skus: Sequence[str]) -> list[Level]:
 
 def owed(tx: UnitOfWork, skus: Iterable[str]) -> dict[str, int]:
     """Units by SKU that are held or sold beyond what is on hand: what a backorder limit must still allow."""
-    beyond = sa.func.max(c.reserved + c.committed - c.quantity)
-    found = sa.select(c.sku, beyond.label("units")).where(c.sku.in_(sorted(set(skus)))).group_by(c.sku)
-    return {row.sku: int(row.units) for row in tx.rows(found.having(beyond > 0))}
+    beyond = sa.func.sum(c.reserved + c.committed - c.quantity)
+    found = sa.select(c.sku, beyond.label("units")).where(c.sku.in_(sorted(set(skus)))).group_by(c.sku, c.warehouse)
+    most: dict[str, int] = {}
+    for row in tx.rows(found.having(beyond > 0)):
+        most[row.sku] = max(most.get(row.sku, 0), int(row.units))
+    return most
 
 
 def _can_be_had() -> sa.Select[Any]:
@@ -168,13 +175,15 @@ def _can_be_had() -> sa.Select[Any]:
         return sa.case((c.reserved > 0, units.scalar_subquery()), else_=0)
 
     own, all_in = held(mine), FREE + held(sa.or_(mine, over))
-    units = sa.case((sa.and_(warehouses.c.active, all_in > own), all_in), else_=own)
-    return (
-        sa.select(c.sku, sa.func.sum(units).label("units"))
+    level = (  # as a whole: what one bucket lacks of its safety stock, the others keep for it
+        sa.select(c.sku, warehouses.c.active, sa.func.sum(own).label("own"), sa.func.sum(all_in).label("all_in"))
         .join(warehouses, warehouses.c.code == c.warehouse)
         .where(c.sku.in_(sa.bindparam("skus", expanding=True)), c.pool == "general")
-        .group_by(c.sku)
-    )
+        .group_by(c.sku, c.warehouse, warehouses.c.active)
+        .subquery()
+    ).c
+    units = sa.case((sa.and_(level.active, level.all_in > level.own), level.all_in), else_=level.own)
+    return sa.select(level.sku, sa.func.sum(units).label("units")).group_by(level.sku)
 
 
 _CAN_BE_HAD = _can_be_had()
@@ -184,6 +193,33 @@ _FREE_LEVELS = (
     .where(c.sku.in_(sa.bindparam("skus", expanding=True)), c.pool == "general", warehouses.c.active)
     .order_by(warehouses.c.priority, warehouses.c.code, c.bucket)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRow:
+    """One row of a level."""
+
+    sku: str
+    warehouse: str
+    bucket: int
+    quantity: int
+    reserved: int
+    committed: int
+    available: int
+    safety_stock: int
+    backorder_limit: int
+    updated_at: datetime
+
+
+def buckets(tx: UnitOfWork, sku: str) -> list[BucketRow]:
+    """The rows of a SKU's levels, by warehouse; NotFound(unknown_sku)."""
+    find_variant(tx, sku)
+    columns = [
+        (c.quantity - c.reserved - c.committed).label("available") if f.name == "available" else c[f.name]
+        for f in fields(BucketRow)
+    ]
+    rows = tx.rows(sa.select(*columns).where(c.sku == sku, c.pool == "general").order_by(c.warehouse, c.bucket))
+    return [BucketRow(*row) for row in rows]
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ The only writer of warehouses, stock_levels and stock_movements.
 ledger.py      every change of a counter: one guarded statement, then its movements
 levels.py      the level rows: made, given their policy, mended      opening.py   opening stock, without a guard
 low.py         thresholds that a change crosses                      warehouses.py   the places
-work.py        an operator's work: receive, adjust, transfer, set    counts.py    many counts at once, for imports
+work.py        an operator's work: receive, adjust, transfer, set, spread
+counts.py      many counts at once, for imports                      buckets.py      a level in several rows, for hot SKUs
 """
 
+from shopctl.core.stock.buckets import ship
 from shopctl.core.stock.counts import Count, Counted, take_stock
 from shopctl.core.stock.ledger import (
     COUNTERS,
@@ -22,7 +24,7 @@ from shopctl.core.stock.ledger import (
 from shopctl.core.stock.levels import ensure_levels, follow_policy, rewrite_level
 from shopctl.core.stock.opening import open_stock
 from shopctl.core.stock.warehouses import add_warehouse, edit_warehouse, make_warehouse
-from shopctl.core.stock.work import adjust, receive, receive_all, set_level, transfer
+from shopctl.core.stock.work import adjust, receive, receive_all, set_level, spread, transfer
 
 __all__ = [
     "COUNTERS",
@@ -45,6 +47,8 @@ __all__ = [
     "receive_all",
     "rewrite_level",
     "set_level",
+    "ship",
+    "spread",
     "take_stock",
     "transfer",
     "uncommitted_units",

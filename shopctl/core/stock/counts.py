@@ -8,11 +8,22 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from shopctl.core.db.tables import stock_levels
-from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.stock.ledger import GENERAL, Move, books_disagree, move
+from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.stock.buckets import book
+from shopctl.core.stock.ledger import GENERAL, Move, books_disagree, lock_levels
 from shopctl.core.stock.levels import ensure_levels, keep_safe
 
 _CHUNK = 500
+_l = stock_levels.c
+_WHOLE = (
+    sa.select(
+        _l.sku,
+        _l.warehouse,
+        *(sa.func.sum(_l[n]) for n in ("quantity", "reserved", "committed", "backorder_limit", "safety_stock")),
+    )
+    .where(_l.sku.in_(sa.bindparam("skus", expanding=True)), _l.pool == GENERAL)
+    .group_by(_l.sku, _l.warehouse)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +68,40 @@ def take_stock(tx: UnitOfWork, counts: Sequence[Count], *, reason: str) -> list[
 
     A first level is received, the others are adjusted. One that has promised more than was counted stays as it is.
     """
+    made = ensure_levels(tx, [(count.sku, count.warehouse) for count in counts])
     levels = _levels(tx, sorted({count.sku for count in counts}))
-    results = [_judged(count, levels.get((count.sku, count.warehouse))) for count in counts]
+    found = {place: level for place, level in levels.items() if place not in made}
+    results = [_judged(count, found.get((count.sku, count.warehouse))) for count in counts]
     sound = [result for result in results if result.problem is None]
-    ensure_levels(tx, [(result.sku, result.warehouse) for result in sound if result.before is None])
     keep_safe(tx, {(r.sku, r.warehouse): r.safety_after for r in sound if r.safety_before != r.safety_after})
     received = [_move(result) for result in sound if result.before is None and result.after]
     adjusted = [_move(result) for result in sound if result.before is not None and result.before != result.after]
-    if not (move(tx, "receive", received, reason=reason) and move(tx, "adjust", adjusted, reason=reason)):
+    if not (book(tx, "receive", received, reason=reason) and book(tx, "adjust", adjusted, reason=reason)):
         raise books_disagree(reason)  # the levels are locked, so that nobody else can have changed them
     return results
 
 
-def _levels(tx: UnitOfWork, skus: Sequence[str]) -> Mapping[tuple[str, str], Row]:
-    c = stock_levels.c
-    found: dict[tuple[str, str], Row] = {}
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A level as a whole."""
+
+    quantity: int
+    reserved: int
+    committed: int
+    backorder_limit: int
+    safety_stock: int
+
+
+def _levels(tx: UnitOfWork, skus: Sequence[str]) -> Mapping[tuple[str, str], _Level]:
+    lock_levels(tx, skus)
+    found: dict[tuple[str, str], _Level] = {}
     for start in range(0, len(skus), _CHUNK):
-        mine = sa.select(stock_levels).where(c.sku.in_(skus[start : start + _CHUNK]), c.pool == GENERAL, c.bucket == 0)
-        found |= {(row.sku, row.warehouse): row for row in tx.rows(mine.order_by(c.sku, c.warehouse).with_for_update())}
+        for sku, warehouse, *units in tx.rows(_WHOLE, {"skus": skus[start : start + _CHUNK]}):
+            found[sku, warehouse] = _Level(*map(int, units))
     return found
 
 
-def _judged(count: Count, level: Row | None) -> Counted:
+def _judged(count: Count, level: _Level | None) -> Counted:
     before, safe = (None, 0) if level is None else (level.quantity, level.safety_stock)
     counted = count.opening if count.quantity is None and level is None else count.quantity
     after = (before or 0) if counted is None else counted
@@ -86,7 +109,7 @@ def _judged(count: Count, level: Row | None) -> Counted:
     return Counted(count.sku, count.warehouse, before, after, safe, safety, _problem(count, level, after))
 
 
-def _problem(count: Count, level: Row | None, after: int) -> str | None:
+def _problem(count: Count, level: _Level | None, after: int) -> str | None:
     if level is None or after == level.quantity:
         return None
     if count.expected is not None and count.expected != level.quantity:

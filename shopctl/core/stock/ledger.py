@@ -6,7 +6,7 @@ The guard decides whether there is enough; nothing is read first and decided in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -117,12 +117,19 @@ def move(
     return True
 
 
+def record(tx: UnitOfWork, kind: str, moves: Sequence[Move], *, reason: str | None = None) -> None:
+    """Write the movements of levels that were changed already, under their locks."""
+    circumstances = {"kind": kind, "reason": reason, "actor": tx.actor, "request_id": tx.request_id, "at": tx.now}
+    tx.insert(stock_movements, [{**asdict(m), **circumstances} for m in moves])
+
+
 def _said(m: Move) -> Mapping[str, Any]:
     place = {"sku": m.sku, "warehouse": m.warehouse, "pool": m.pool, "bucket": m.bucket}
     change = {"dq": m.quantity, "dr": m.reserved, "dc": m.committed}
     return {**place, **change, "reference": m.reference, "reservation_id": m.reservation_id}
 
 
+_CHUNK = 500
 _LOCK = (
     sa.select(stock_levels.c.sku)
     .where(stock_levels.c.sku.in_(sa.bindparam("skus", expanding=True)))
@@ -134,7 +141,9 @@ _LOCK = (
 def lock_levels(tx: UnitOfWork, skus: Iterable[str]) -> None:
     """Lock all levels of these SKUs, in the order of their key, where others can write meanwhile: what is read then, stays."""
     if stores.has_rivals(tx.connection):
-        tx.rows(_LOCK, {"skus": sorted(skus)})
+        ordered = sorted(skus)
+        for start in range(0, len(ordered), _CHUNK):
+            tx.execute(_LOCK, {"skus": ordered[start : start + _CHUNK]})
 
 
 def uncommitted_units(tx: UnitOfWork, order_id: str, reference: str) -> None:

@@ -45,6 +45,7 @@ def _open(tx: UnitOfWork, fresh: Mapping[str, int], warehouse: str) -> None:
             variants.c.backorder_limit,
             zero,
             now,
+            sa.literal(1),
         )
         .where(variants.c.sku == opening.c.key)
         .order_by(variants.c.sku)

@@ -89,7 +89,12 @@ def _follow_the_first(tx: UnitOfWork, before: str | None) -> None:
         return
     c = stock_levels.c
     owing = (
-        sa.select(c.sku).where(c.warehouse == before, c.reserved + c.committed > c.quantity).order_by(c.sku).limit(1)
+        sa.select(c.sku)
+        .where(c.warehouse == before)
+        .group_by(c.sku)
+        .having(sa.func.sum(c.reserved + c.committed) > sa.func.sum(c.quantity))
+        .order_by(c.sku)
+        .limit(1)
     )
     if owed := tx.execute(owing).scalar():
         raise Refused(

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from shopctl.core import outbox
 from shopctl.core.db.tables import MAX_QUANTITY
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain.buckets import MOST
 from shopctl.core.errors import BadInput, NotFound, Refused
 from shopctl.core.queries.catalog import find_variant
-from shopctl.core.queries.stock import StockRow, level_of
+from shopctl.core.queries.stock import StockRow, level_of, show
 from shopctl.core.queries.warehouses import default_warehouse, known_warehouse
 from shopctl.core.shop import Shop, retried
+from shopctl.core.stock.buckets import book, spread_over
 from shopctl.core.stock.counts import Count, take_stock
-from shopctl.core.stock.ledger import Move, move
+from shopctl.core.stock.ledger import Move
 from shopctl.core.stock.levels import ensure_levels
 
 STOCK_TAKE = "stock take"
@@ -43,7 +45,7 @@ def receive(
     """Goods arrived: add `quantity` units (1 or more) on hand."""
     if quantity <= 0:
         raise BadInput("bad_quantity", f"A quantity to receive is 1 or more, not {quantity}", quantity=quantity)
-    return _book(shop, "receive", sku, quantity, warehouse, reason)
+    return _booked(shop, "receive", sku, quantity, warehouse, reason)
 
 
 @retried
@@ -52,7 +54,7 @@ def receive_all(shop: Shop, *, rows: Sequence[tuple[str, str, int]], reason: str
     with shop.work("stock.receive", reason) as tx:
         ensure_levels(tx, [(sku, warehouse) for sku, warehouse, _ in rows])
         moves = [Move(sku, warehouse, quantity=quantity) for sku, warehouse, quantity in rows if quantity > 0]
-        if not move(tx, "receive", moves, reason=reason):
+        if not book(tx, "receive", moves, reason=reason):
             raise NotFound("unknown_place", "A SKU or warehouse among the received goods does not exist")
         outbox.add(tx, "stock.receive", reason, rows=len(moves))
         tx.commit()
@@ -65,7 +67,7 @@ def adjust(shop: Shop, *, sku: str, quantity: int, reason: str, warehouse: str |
         raise BadInput("bad_quantity", "An adjustment of 0 changes nothing", quantity=quantity)
     if not reason.strip():
         raise BadInput("reason_missing", "An adjustment needs a reason")
-    return _book(shop, "adjust", sku, quantity, warehouse, reason)
+    return _booked(shop, "adjust", sku, quantity, warehouse, reason)
 
 
 @retried
@@ -87,7 +89,7 @@ def transfer(
             Move(sku, source, quantity=-quantity, reference=f"to {target}"),
             Move(sku, target, quantity=quantity, reference=f"from {source}"),
         ]
-        if not move(tx, "transfer", moves, reason=reason):
+        if not book(tx, "transfer", moves, reason=reason):
             raise _too_few(tx, sku, source, quantity)
         outbox.add(tx, "stock.transfer", sku, source=source, target=target, quantity=quantity)
         done = Transferred(sku, quantity, level_of(tx, sku, source), level_of(tx, sku, target))
@@ -138,13 +140,36 @@ def set_level(
 
 
 @retried
-def _book(shop: Shop, kind: str, sku: str, quantity: int, warehouse: str | None, reason: str | None) -> StockRow:
+def spread(shop: Shop, *, sku: str, buckets: int, warehouse: str | None = None) -> Sequence[StockRow]:
+    """Put a SKU's level into so many buckets, in one warehouse or wherever it is stocked; in 1 it is whole again.
+
+    Many buyers at once do not queue for one row then; all of them together get what there is, as ever.
+    """
+    if not 1 <= buckets <= MOST:
+        raise BadInput("bad_buckets", f"A level has 1 to {MOST} buckets, not {buckets}", buckets=buckets)
+    with shop.work("stock.spread", sku) as tx:
+        find_variant(tx, sku)
+        if warehouse:
+            ensure_levels(tx, [(sku, known_warehouse(tx, warehouse))])
+        places = [warehouse] if warehouse else [row.warehouse for row in show(tx, sku)]
+        if not places:
+            raise Refused(
+                "not_stocked", f"{sku} is stocked nowhere", hint="Receive it first, or name a warehouse.", sku=sku
+            )
+        spread_over(tx, sku, places, buckets)
+        found = [level_of(tx, sku, place) for place in places]
+        tx.commit()
+    return found
+
+
+@retried
+def _booked(shop: Shop, kind: str, sku: str, quantity: int, warehouse: str | None, reason: str | None) -> StockRow:
     _bounded(quantity)
     with shop.work(f"stock.{kind}", sku) as tx:
         find_variant(tx, sku)
         place = known_warehouse(tx, warehouse) if warehouse else default_warehouse(tx)
         ensure_levels(tx, [(sku, place)])
-        if not move(tx, kind, [Move(sku, place, quantity=quantity)], reason=reason):
+        if not book(tx, kind, [Move(sku, place, quantity=quantity)], reason=reason):
             raise _cannot_change(tx, sku, place, quantity)
         outbox.add(tx, f"stock.{kind}", sku, warehouse=place, quantity=quantity, reason=reason)
         row = level_of(tx, sku, place)

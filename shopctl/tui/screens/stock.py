@@ -78,6 +78,18 @@ def count_plan(sku: str, warehouse: str) -> Plan:
     )
 
 
+def spread_plan(sku: str, warehouse: str) -> Plan:
+    return Plan(
+        f"Spread {sku}",
+        "Puts a level into buckets, so that many buyers at once do not queue for one row. 1 makes it whole again.",
+        "Spread",
+        (
+            Field("buckets", "Buckets (1 to 64)", "16", check=dialogs.units),
+            Field("warehouse", "Warehouse (optional)", warehouse),
+        ),
+    )
+
+
 class StockActions(ListScreen[T]):
     """The deeds of a level, wherever one is at hand."""
 
@@ -86,6 +98,7 @@ class StockActions(ListScreen[T]):
         Binding("u", "adjust", "Adjust", id="stock.adjust"),
         Binding("t", "transfer", "Transfer", id="stock.transfer"),
         Binding("n", "count", "Count", id="stock.count"),
+        Binding("b", "spread", "Buckets", id="stock.spread", show=False),
         Binding("w", "why", "Why held", id="stock.why"),
     ]
 
@@ -127,6 +140,14 @@ class StockActions(ListScreen[T]):
                 lambda typed: deeds.count(
                     sku, _units(typed["counted"]), _units(typed["safety"]), typed["warehouse"], typed["reason"]
                 ),
+            )
+
+    def action_spread(self) -> None:
+        if found := self.level():
+            sku, warehouse = found
+            desk(self).consider(
+                spread_plan(sku, warehouse),
+                lambda typed: deeds.spread(sku, int(typed["buckets"]), typed["warehouse"]),
             )
 
     def action_why(self) -> None:
@@ -249,7 +270,8 @@ def _some(units: int) -> Cell:
 
 
 def _limits(levels: Sequence[StockRow]) -> str:
-    """At how many units together the SKU is low, and what each warehouse keeps back."""
+    """At how many units together the SKU is low, what each warehouse keeps back, and where it is in buckets."""
     low = [f"low at {level.low_stock} together" for level in levels[:1] if level.low_stock is not None]
     safe = [f"safety stock {level.safety_stock} in {level.warehouse}" for level in levels if level.safety_stock]
-    return " · ".join([*low, *safe])
+    apart = [f"{level.buckets} buckets in {level.warehouse}" for level in levels if level.buckets > 1]
+    return " · ".join([*low, *safe, *apart])

@@ -255,7 +255,7 @@ def test_text_sorts_by_code_point_whatever_the_server_would_do(old_on_server: sa
         " AND t.relkind = 'r' AND c.collname <> 'C' AND a.attnum > 0 AND t.relname <> 'alembic_version'"
     )
     with old_on_server.begin() as connection:
-        connection.exec_driver_sql('ALTER TABLE products ALTER COLUMN handle TYPE text COLLATE "POSIX"')
+        connection.exec_driver_sql('ALTER TABLE products ALTER COLUMN handle TYPE varchar COLLATE "POSIX"')
         assert connection.execute(otherwise).scalars().all() == ["products.handle"]
     schema.upgrade(old_on_server)
     with old_on_server.begin() as connection:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _workers()
     _figures()
     _hot_carts()
+    _stock_buckets()
 
 
 def _schema_version() -> None:
@@ -81,3 +82,8 @@ def _hot_carts() -> None:
     """Which revision of which hot copy a version of a cart was written from."""
     for name, kind in (("hot_id", types.Id()), ("hot_revision", types.Count()), ("hot_version", types.Count())):
         op.add_column("carts", sa.Column(name, kind))
+
+
+def _stock_buckets() -> None:
+    """Over how many rows a level is spread, so that many buyers do not queue for one."""
+    op.add_column("stock_levels", sa.Column("buckets", types.Count(), server_default="1", nullable=False))
