@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from shopctl.core import cart, catalog, checkout, erasure, orders, payments, reservations, settlement, stock, verify
 from shopctl.core.errors import Refused, ShopError, StillPending
@@ -140,12 +140,19 @@ class Books(RuleBasedStateMachine):
                 raise
 
 
-TestBooks = Books.TestCase
-TestBooks.settings = settings(
-    max_examples=12,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking would replay a real shop hundreds of times
-    print_blob=True,
-)
+def test_the_books_under_random_use() -> None:
+    run_state_machine_as_test(
+        Books,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(
+                Phase.explicit,
+                Phase.reuse,
+                Phase.generate,
+            ),  # shrinking would replay a real shop hundreds of times
+            print_blob=True,
+        ),
+    )
