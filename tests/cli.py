@@ -42,9 +42,10 @@ class Cli:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SHOPCTL_")}
         mine = {
             "SHOPCTL_STORE": shops.store_url(self.directory),
-            "SHOPCTL_REDIS": os.environ.get("SHOPCTL_TEST_CARTS", ""),
             "SHOPCTL_DATA_DIR": str(self.directory / "data"),
         }
+        if redis := os.environ.get("SHOPCTL_TEST_CARTS"):
+            mine["SHOPCTL_REDIS"] = redis
         return {**kept, "HOME": str(self.directory), "XDG_CONFIG_HOME": str(self.directory / "config"), **mine, **extra}
 
     def __call__(self, *words: object, stdin: str = "", **extra: str) -> Said:

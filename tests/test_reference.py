@@ -186,7 +186,6 @@ RUN: list[str] = [
     "customers addresses list bo@example.com",
     "store info",
     "store set hold_at cart",
-    "store worker --once",
     "store worker --dry-run",
     "store pause --reason why",
     "store resume",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,6 @@ from shopctl import core
 from shopctl.commands import imports, progress
 from shopctl.commands.face import Face, Reading, Writing, face
 from shopctl.config import Value
-from shopctl.core.domain.wire import plain
 
 Unverified = Annotated[
     bool, typer.Option("--unverified", help="Also when verify is not clean, or would take too long.")
@@ -45,7 +44,8 @@ def copy(
                 moved = core.moving.copy(shop, target, progress=step, unverified=unverified)
     finally:
         shop.engine.dispose()
-    _tell(me, core.store.without_password(source), target, moved)
+    me.out.one(moved)
+    _rehearsed(me)
 
 
 def backup(
@@ -72,13 +72,15 @@ def restore(
     me = face(ctx)
     me.must_write("store restore")
     store = me.settings().store.value
-    restored = core.moving.rehearse if me.dry_run else core.moving.restore
     with imports.opened(file) as source, progress.counting(me, "Restoring") as step:
-        moved = restored(source, store, progress=step, unverified=unverified)
-    _tell(me, file, store, moved)
+        if me.dry_run:
+            moved = core.moving.rehearse(source, store, progress=step, unverified=unverified)
+        else:
+            moved = core.moving.restore(source, store, progress=step, unverified=unverified)
+    me.out.one(moved)
+    _rehearsed(me)
 
 
-def _tell(me: Face, source: str, target: str, moved: Any) -> None:
-    me.out.one({"from": source, "to": core.store.without_password(target), **plain(moved)})
+def _rehearsed(me: Face) -> None:
     if me.dry_run:
         me.out.say("Dry run: nothing was made.")

@@ -15,7 +15,6 @@ from shopctl.core.errors import StillPending
 app = noun("The store: settings, rates, recovery, copies, index.")
 app.add_typer(rates.tax, name="tax")
 app.add_typer(rates.shipping, name="shipping")
-moving.register(app)
 
 
 @app.command(cls=Reading)
@@ -147,3 +146,6 @@ def migrate(
 
 
 app.command(cls=Writing)(store_worker.worker)
+
+
+moving.register(app)

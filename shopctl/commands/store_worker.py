@@ -49,10 +49,10 @@ def worker(
 
 
 def _once(me: Face, found: core.workers.Round) -> None:
-    if not found.done and not found.problems:
+    did = bool(found.done or found.problems)
+    me.out.stream([found] if did else [], COLUMNS)
+    if not did:
         me.out.say("Nothing was due.")
-        return
-    me.out.stream([found], COLUMNS)
     if found.problems:
         count = len(found.problems)
         raise BatchFailed("batch_failed", f"{count} of the jobs failed", hint="The line says why.", failed=count)

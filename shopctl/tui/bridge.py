@@ -162,7 +162,7 @@ class Reads:
 
     def catalog(self, place: Place) -> Page[VariantRow]:
         with self.shop.read(self.patience) as tx:
-            return _page(tx, catalog_reads.LIST, place, lambda row: (row.handle, row.position))
+            return _page(tx, catalog_reads.LIST, place, lambda row: (row.handle, row.position, row.sku))
 
     def product(self, handle: str) -> Shelf:
         with self.shop.read(self.patience) as tx:

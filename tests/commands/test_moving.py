@@ -32,7 +32,7 @@ def test_copy_says_what_went_over_and_a_dry_run_what_would(cli: Cli, tmp_path: P
     done = cli("store", "copy", here, there, "-o", "json")
     assert (done.status, done.err) == (0, "")
     assert done.json == {**plan.json, "checks": done.json["checks"]}
-    assert (done.json["from"], done.json["to"], done.json["tables"]["orders"]) == (here, there, 1)
+    assert (done.json["store"], done.json["tables"]["orders"]) == (there, 1)
     assert stat.S_IMODE((tmp_path / "there.db").stat().st_mode) == 0o600
     assert cli("orders", "list", "--store", there).out == cli("orders", "list").out
     again = cli("store", "copy", here, there, "-o", "json")

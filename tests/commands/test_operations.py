@@ -94,6 +94,7 @@ def test_once_is_for_cron(cli: Cli) -> None:
     second = cli("store", "worker", "--once")
     assert (second.status, second.out, second.err) == (0, "", "Nothing was due.\n")
     assert cli("store", "worker", "--once", "-q").err == ""
+    assert cli("store", "worker", "--once", "-o", "json").json == []
     assert alive(cli) == 0
 
 

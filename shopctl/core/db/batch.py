@@ -7,9 +7,8 @@ them; and what is written with them (a ledger's next number, for one) is drawn a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +19,7 @@ from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import metadata
 from shopctl.core.db.unit_of_work import Rows, UnitOfWork
 
+FEW = 20
 Said = Mapping[str, sa.ColumnElement[Any]]
 """What a row of a batch says, by field: bind parameters, or columns."""
 
@@ -39,6 +39,7 @@ class Batch:
     guard: Callable[[Said], Sequence[sa.ColumnElement[bool]]]
     change: Callable[[Said], Mapping[str, sa.ColumnElement[Any]]]
     inserts: Mapping[str, Callable[[Said], Mapping[str, sa.ColumnElement[Any]]]]
+    _made: dict[int, sa.Executable] = field(init=False, default_factory=dict)
 
     def writing(self, table: sa.Table, row: Callable[[Said], Mapping[str, sa.ColumnElement[Any]]]) -> Batch:
         """The same batch, that writes a row of one more table with each change."""
@@ -47,9 +48,8 @@ class Batch:
     def apply(self, tx: UnitOfWork, rows: Rows, shared: Mapping[str, Any]) -> bool:
         """Whether all rows could be changed. If not, a server has changed nothing, and on SQLite the caller rolls back."""
         if stores.has_rivals(tx.connection):
-            document = json.dumps([[row[field] for field in self.fields] for row in rows], ensure_ascii=False)
             targets = len({tuple(row[column.name] for column in self.table.primary_key) for row in rows})
-            changed = tx.execute(self._at_once, {**shared, "b_rows": document, "b_targets": targets}).scalar_one()
+            changed = tx.execute(*self._at_once(rows, {**shared, "b_targets": targets})).scalar_one()
             return bool(changed == targets)
         change, *inserts = self._one_by_one
         said = [{**shared, **{f"b_{field}": row[field] for field in self.fields}} for row in rows]
@@ -60,14 +60,51 @@ class Batch:
         return True
 
     @cached_property
-    def _one_by_one(self) -> Sequence[sa.Update | sa.Insert]:
-        said = {field: sa.bindparam(f"b_{field}", type_=kind) for field, kind in self.fields.items()}
-        change = sa.update(self.table).where(*self._is(said), *self.guard(said)).values(self.change(said))
-        return change, *(sa.insert(metadata.tables[name]).values(row(said)) for name, row in self.inserts.items())
+    def _row(self) -> Said:
+        return {field: sa.bindparam(f"b_{field}", type_=kind) for field, kind in self.fields.items()}
 
     @cached_property
-    def _at_once(self) -> sa.Select[Any]:
-        asked = stores.json_rows(sa.bindparam("b_rows", type_=sa.Text), self.fields).cte("asked")
+    def _change(self) -> sa.Update:
+        said = self._row
+        return sa.update(self.table).where(*self._is(said), *self.guard(said)).values(self.change(said))
+
+    @cached_property
+    def _one_by_one(self) -> Sequence[sa.Update | sa.Insert]:
+        written = [sa.insert(metadata.tables[name]).values(row(self._row)) for name, row in self.inserts.items()]
+        return self._change, *written
+
+    def _at_once(self, rows: Rows, shared: Mapping[str, Any]) -> tuple[sa.Executable, Mapping[str, Any]]:
+        """Few rows are parameters each, for which the server plans once; many are an array a field, planned each time."""
+        if len(rows) == 1:
+            return self._of_one, {**shared, **{f"b_{field}": rows[0][field] for field in self.fields}}
+        if len(rows) <= FEW:
+            few = {f"b_{field}_{n}": row[field] for n, row in enumerate(rows) for field in self.fields}
+            return self._of_few(len(rows)), {**shared, **few}
+        return self._of_many, {**shared, **{f"b_{field}": [row[field] for row in rows] for field in self.fields}}
+
+    @cached_property
+    def _of_one(self) -> sa.Executable:
+        changed = self._change.returning(sa.literal_column("1")).cte("changed")
+        return self._writing(changed, lambda values: sa.select(*values).select_from(changed), self._row)
+
+    def _of_few(self, count: int) -> sa.Executable:
+        if count not in self._made:
+            each = (
+                sa.select(
+                    *(sa.bindparam(f"b_{name}_{n}", type_=kind).label(name) for name, kind in self.fields.items())
+                )
+                for n in range(count)
+            )
+            self._made[count] = self._from(sa.union_all(*each).cte("asked"))
+        return self._made[count]
+
+    @cached_property
+    def _of_many(self) -> sa.Executable:
+        arrays = [sa.bindparam(f"b_{field}", type_=sa.ARRAY(kind)) for field, kind in self.fields.items()]
+        columns = [sa.column(field, kind) for field, kind in self.fields.items()]
+        return self._from(sa.select(sa.func.unnest(*arrays).table_valued(*columns).render_derived("said")).cte("asked"))
+
+    def _from(self, asked: sa.CTE) -> sa.Executable:
         key = [asked.c[column.name] for column in self.table.primary_key]
         sums = [sa.cast(sa.func.sum(asked.c[name]), self.fields[name]).label(name) for name in self.adds]
         added = sa.select(*key, *sums).group_by(*key).cte("added")
@@ -83,14 +120,19 @@ class Batch:
         all_fit = sa.select(sa.func.count()).select_from(locked).scalar_subquery() == targets
         change = sa.update(self.table).where(*self._is(locked.c), all_fit).values(self.change(_said(locked)))
         changed = change.returning(sa.literal_column("1")).cte("changed")
-        count = sa.select(sa.func.count()).select_from(changed)
-        statement = count
+        done = sa.select(sa.func.count()).select_from(changed).scalar_subquery() == targets
+        return self._writing(
+            changed, lambda values: sa.select(*values).select_from(asked).where(done).order_by(*key), _said(asked)
+        )
+
+    def _writing(
+        self, changed: sa.CTE, of_rows: Callable[[Sequence[sa.ColumnElement[Any]]], sa.Select[Any]], said: Said
+    ) -> sa.Executable:
+        """How many rows were changed, and what is written with them."""
+        statement = sa.select(sa.func.count()).select_from(changed)
         for name, row in self.inserts.items():
-            values = row(_said(asked))
-            rows = (
-                sa.select(*values.values()).select_from(asked).where(count.scalar_subquery() == targets).order_by(*key)
-            )
-            insert = sa.insert(metadata.tables[name]).from_select(list(values), rows)
+            values = row(said)
+            insert = sa.insert(metadata.tables[name]).from_select(list(values), of_rows(list(values.values())))
             statement = statement.add_cte(insert.cte(f"into_{name}"))
         return statement
 

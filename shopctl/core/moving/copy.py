@@ -24,8 +24,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What has been made: which shop, of how many rows, and how many checks `verify` made of it (None: it was not asked)."""
+    """What has been made: where, of which shop, of how many rows; the checks that it stood (None: it was not verified)."""
 
+    store: str
     shop: str
     name: str
     rows: int
@@ -35,9 +36,10 @@ class Moved:
 
 def plan(shop: Shop, target: str) -> Moved:
     """What a copy would be; errors as of `copy`, as far as they show without making it."""
-    making.must_be_possible(stores.parse_url(target))
+    url = stores.parse_url(target)
+    making.must_be_possible(url)
     with shop.read() as tx:
-        return _moved(tx.facts, rows.counts(tx.connection), None)
+        return moved(url, tx.facts, rows.counts(tx.connection), None)
 
 
 def copy(shop: Shop, target: str, *, progress: Progress, unverified: bool = False) -> Moved:
@@ -51,7 +53,7 @@ def copy(shop: Shop, target: str, *, progress: Progress, unverified: bool = Fals
             stores.unhurried(tx.connection)
             counts = rows.counts(tx.connection)
             transfer(tx.connection, group.connection, sum(counts.values()), progress)
-        return _moved(shop.facts, counts, None if unverified else checked(group))
+        return moved(url, shop.facts, counts, None if unverified else checked(group))
 
 
 def transfer(source: sa.Connection, target: sa.Connection, total: int, progress: Progress) -> None:
@@ -112,5 +114,6 @@ def _judge(report: verify.Report, what: str) -> None:
         )
 
 
-def _moved(facts: Facts, counts: Mapping[str, int], checks: int | None) -> Moved:
-    return Moved(facts.id, facts.name, sum(counts.values()), checks, counts)
+def moved(target: sa.URL, facts: Facts, counts: Mapping[str, int], checks: int | None) -> Moved:
+    shown = target.render_as_string(hide_password=True)
+    return Moved(shown, facts.id, facts.name, sum(counts.values()), checks, counts)

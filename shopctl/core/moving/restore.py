@@ -6,6 +6,7 @@ import gzip
 import tempfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -19,7 +20,7 @@ from shopctl.core.db import failures, making, schema
 from shopctl.core.db.unit_of_work import Group
 from shopctl.core.errors import BadInput, StoreUnusable
 from shopctl.core.moving import rows
-from shopctl.core.moving.copy import Moved, Progress, checked, must_have_arrived, told, transfer
+from shopctl.core.moving.copy import Moved, Progress, checked, moved, must_have_arrived, told, transfer
 from shopctl.core.moving.lines import Backup, Digest, damaged
 
 _SQLITE, _GZIP = b"SQLite format 3\0", b"\x1f\x8b"
@@ -45,7 +46,8 @@ def rehearse(source: BinaryIO, target: str, *, progress: Progress, unverified: b
     """Make it all in a temporary place, and throw it away."""
     making.must_be_possible(stores.parse_url(target))
     with tempfile.TemporaryDirectory() as place:
-        return restore(source, f"sqlite:///{place}/shop.db", progress=progress, unverified=unverified)
+        made = restore(source, f"sqlite:///{place}/shop.db", progress=progress, unverified=unverified)
+    return replace(made, store=stores.parse_url(target).render_as_string(hide_password=True))
 
 
 # --- lines of JSON --------------------------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ def _from_lines(backup: Backup, target: sa.URL, progress: Progress, unverified: 
     with making.new_store(target, version) as group:
         _fill(group.connection, backup, progress)
         schema.complete(group.connection)
-        return _made(group, unverified)
+        return _made(group, target, unverified)
 
 
 def _fill(connection: sa.Connection, backup: Backup, progress: Progress) -> None:
@@ -90,14 +92,14 @@ def _from_file(file: Path, target: sa.URL, progress: Progress, unverified: bool)
     path = stores.file_of(target)
     if path:
         with making.drafted(path) as draft:
-            return _completed(file, draft, progress, unverified)
+            return _completed(file, draft, target, progress, unverified)
     with tempfile.TemporaryDirectory() as place:
         draft = Path(place) / "shop.db"
-        _completed(file, draft, progress, True)
+        _completed(file, draft, target, progress, True)
         return _copied(draft, target, progress, unverified)
 
 
-def _completed(file: Path, draft: Path, progress: Progress, unverified: bool) -> Moved:
+def _completed(file: Path, draft: Path, target: sa.URL, progress: Progress, unverified: bool) -> Moved:
     """A copy of the file, in this release's schema."""
     engine = stores.open_engine(sa.URL.create("sqlite", database=str(file)), read_only=True)
     try:
@@ -111,7 +113,7 @@ def _completed(file: Path, draft: Path, progress: Progress, unverified: bool) ->
     try:
         schema.upgrade(engine)
         with Group(engine) as group:
-            return _made(group, unverified)
+            return _made(group, target, unverified)
     finally:
         engine.dispose()
 
@@ -121,15 +123,14 @@ def _copied(draft: Path, target: sa.URL, progress: Progress, unverified: bool) -
     try:
         with engine.connect() as source, source.begin(), making.new_store(target) as group:
             transfer(source, group.connection, sum(rows.counts(source).values()), progress)
-            return _made(group, unverified)
+            return _made(group, target, unverified)
     finally:
         engine.dispose()
 
 
-def _made(group: Group, unverified: bool) -> Moved:
-    facts, counts = settings.facts_of(group.connection), rows.counts(group.connection)
+def _made(group: Group, target: sa.URL, unverified: bool) -> Moved:
     checks = None if unverified else checked(group)
-    return Moved(facts.id, facts.name, sum(counts.values()), checks, counts)
+    return moved(target, settings.facts_of(group.connection), rows.counts(group.connection), checks)
 
 
 def _path_of(source: BufferedReader) -> Path:

@@ -129,7 +129,7 @@ def _reservation(said: Said) -> Mapping[str, sa.ColumnElement[Any]]:
         "reference": said["reference"],
         **{name: said[name] for name in ("sku", "warehouse", "pool", "bucket")},
         "quantity": said["dr"],
-        "state": sa.literal("held", r.state.type),
+        "state": sa.literal_column("'held'"),
         "pinned": sa.bindparam("hold_pinned", type_=r.pinned.type),
         "expires_at": sa.bindparam("hold_until", type_=r.expires_at.type),
         "created_at": sa.bindparam("moved_at", type_=r.created_at.type),

@@ -39,16 +39,16 @@ class Move:
 
 
 def _room(said: Said) -> Sequence[sa.ColumnElement[bool]]:
-    c, kind = stock_levels.c, sa.bindparam("move_kind", type_=Word())
+    c, kind, zero = stock_levels.c, sa.bindparam("move_kind", type_=Word()), sa.literal_column("0", Count())
     quantity, reserved, committed = c.quantity + said["dq"], c.reserved + said["dr"], c.committed + said["dc"]
     # What may be promised beyond what is on hand. Safety stock is kept from shoppers, also from those who buy what is
     # still to come; an operator may use it up. Units leave for another warehouse only where nobody was promised them.
     room = sa.case(
-        (kind == "hold", c.backorder_limit - c.safety_stock),
-        (sa.and_(kind == "transfer", said["dq"] < 0), 0),
+        (kind == sa.literal_column("'hold'"), c.backorder_limit - c.safety_stock),
+        (sa.and_(kind == sa.literal_column("'transfer'"), said["dq"] < zero), zero),
         else_=c.backorder_limit,
     )
-    return quantity >= 0, reserved >= 0, committed >= 0, reserved + committed <= quantity + room
+    return quantity >= zero, reserved >= zero, committed >= zero, reserved + committed <= quantity + room
 
 
 def _counters(said: Said) -> Mapping[str, sa.ColumnElement[Any]]:
