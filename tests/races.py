@@ -1,7 +1,7 @@
 """Racing buyers: OS processes, warmed up and released by one barrier, buy from too few units.
 
     python -m tests.races                       # 60 buyers, 25 units, 20 rounds, and the twins
-    python -m tests.races --buyers 8 --units 3 --rounds 2
+    python -m tests.races --buyers 8 --units 3 --rounds 2 --store postgres --buckets 4
 
 Each round has a SKU of its own and each buyer a cart of its own. The twins prove that the race is one: with the guard off
 (a decision made in Python from a stale read) the CHECK alone still never oversells and answers cleanly; with both off the
@@ -40,8 +40,11 @@ class Race:
     buyers: int = 60
     units: int = 25
     rounds: int = 20
-    what: str = "place"  # or "add": hold at cart add
+    what: str = (
+        "place"  # or "add": hold at cart add; "cross": two SKUs, put into carts as A,B and as B,A; "lower": see _lower
+    )
     safety: int = 0  # more units, that are kept back
+    buckets: int = 1
     guard: bool = True
     check: bool = True
     start: int = 0
@@ -69,8 +72,14 @@ def prepare(race: Race) -> Shop:
         shops.product(shop, f"SKU-{i}", units=race.units + race.safety)
         if race.safety:
             stock.set_level(shop, sku=f"SKU-{i}", safety_stock=race.safety)
-        for n in range(race.buyers) if race.what == "place" else ():
-            cart.add(shop, handle=f"c{i}-{n}", sku=f"SKU-{i}", quantity=1)
+        stock.spread(shop, sku=f"SKU-{i}", buckets=race.buckets)
+        skus = [f"SKU-{i}"]
+        if race.what == "cross":
+            shops.product(shop, f"TOO-{i}", units=race.units)
+            skus.append(f"TOO-{i}")
+        for n in range(race.buyers) if race.what != "add" else ():
+            for sku in skus if n % 2 else reversed(skus):
+                cart.add(shop, handle=f"c{i}-{n}", sku=sku, quantity=1)
     return shop
 
 
@@ -105,10 +114,21 @@ def _try(shop: Shop, race: Race, i: int, n: int) -> str:
         if race.what == "add":
             cart.add(shop, handle=f"c{i}-{n + race.start}", sku=f"SKU-{i}", quantity=1)
             return "added"
+        if race.what == "lower" and n == 0:
+            return _lower(shop, f"SKU-{i}")
         placed: Any = checkout.place(shop, shops.placement(f"c{i}-{n}", f"k{i}-{n}"))
-        return str(placed.status)
+        return "tried again" if shop.effort.retries else str(placed.status)
     except ShopError as error:
         return error.code
+
+
+def _lower(shop: Shop, sku: str) -> str:
+    """An operator in the middle of a sale, who finds one unit after the other missing, until there is none that nobody has."""
+    while True:
+        try:
+            stock.adjust(shop, sku=sku, quantity=-1, reason="missing")
+        except ShopError as error:
+            return f"operator: {error.code}"
 
 
 def _lower_guard() -> None:
@@ -130,16 +150,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("buyers", 60), ("units", 25), ("rounds", 20)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--buckets", type=int, default=1, help="the SKUs' levels in so many; the twins have whole ones")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     wanted = parser.parse_args()
     print("replay:", " ".join(["python -m tests.races", *(f"--{k} {v}" for k, v in vars(wanted).items())]))
+    with shops.on(wanted.store):
+        return _report(wanted.buyers, wanted.units, wanted.rounds, wanted.buckets)
+
+
+def _report(buyers: int, units: int, rounds_wanted: int, buckets: int) -> int:
     failed = False
     for title, how in (
-        ("guard and CHECK", {}),
+        ("guard and CHECK", {"buckets": buckets}),
         ("CHECK only", {"guard": False}),
         ("neither", {"guard": False, "check": False}),
     ):
         with tempfile.TemporaryDirectory() as directory:
-            race = Race(Path(directory), **vars(wanted), **how)  # type: ignore[arg-type]
+            race = Race(Path(directory), buyers, units, rounds_wanted, **how)
             shop = prepare(race)
             rounds = run(race)
             oversold = sum(told["confirmed"] > race.units for told in rounds)

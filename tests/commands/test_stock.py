@@ -45,9 +45,29 @@ def test_transfer_and_set(cli: Cli) -> None:
     ]
 
 
+def test_a_level_in_buckets_is_one_row_in_lists_and_files(cli: Cli) -> None:
+    assert cli("stock", "transfer", "TEE", 3, "--from", "MAIN", "--to", "EAST").status == 0
+    before = [cli(*words).out for words in (("stock", "export"), ("stock", "source", "--sku", "TEE=8", "-o", "json"))]
+    said = cli("stock", "spread", "TEE", "--buckets", 4, "-o", "json").json
+    assert said == {"sku": "TEE", "buckets": 4, "warehouses": ["EAST", "MAIN"]}
+    after = [cli(*words).out for words in (("stock", "export"), ("stock", "source", "--sku", "TEE=8", "-o", "json"))]
+    assert after == before
+    listed = cli("stock", "list", "-o", "json").json
+    assert [(row["warehouse"], row["quantity"], row["buckets"]) for row in listed] == [("EAST", 3, 4), ("MAIN", 7, 4)]
+    shown = cli("stock", "show", "TEE", "--buckets", "-o", "json").json
+    assert [row["quantity"] for row in shown] == [1, 1, 1, 0, 2, 2, 2, 1]
+    rows = cli("stock", "spread", "-", "--buckets", 1, stdin='{"sku": "TEE", "warehouse": "MAIN"}\n{"sku": "NO"}\n')
+    assert rows.status == 9
+    shown = cli("stock", "show", "TEE", "--buckets", "-o", "json").json
+    assert [row["quantity"] for row in shown if row["warehouse"] == "MAIN"] == [7, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "code"),
     [
+        (("stock", "spread", "TEE"), 2, "usage"),
+        (("stock", "spread", "TEE", "--buckets", "0"), 2, "bad_buckets"),
+        (("stock", "spread", "NO", "--buckets", "2"), 5, "unknown_sku"),
         (("stock", "transfer", "TEE", "3"), 2, "usage"),
         (("stock", "transfer", "TEE", "99", "--from", "MAIN", "--to", "EAST"), 6, "insufficient_stock"),
         (("stock", "transfer", "TEE", "-1", "--from", "MAIN", "--to", "EAST"), 2, "bad_quantity"),

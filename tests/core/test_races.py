@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shopctl.core import cart, checkout, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.domain.wire import plain
@@ -59,6 +61,44 @@ def test_held_at_cart_add_and_after_expiry_others_get_them_without_a_sweeper(tmp
     second = Race(tmp_path, what="add", buyers=10, units=4, rounds=1, start=100)
     assert races.run(second) == [Counter(added=4, insufficient_stock=6)]
     assert not verify.verify(shops.reopen(tmp_path)).violations
+
+
+def test_a_sku_in_buckets_sells_exactly_its_units_and_leaves_none_unsold(tmp_path: Path) -> None:
+    """Buyers who find the units of their bucket gone fall through to the others."""
+    race = Race(tmp_path, **SMALL, buckets=4, safety=1)
+    shop = races.prepare(race)
+    assert races.run(race) == [Counter(confirmed=4, insufficient_stock=6)] * 3
+    assert races.counters(shop) == (15, 0, 12)
+    assert not verify.verify(shop).violations
+
+
+def test_buckets_without_the_guard_are_kept_by_the_check_and_oversold_without_it(tmp_path: Path) -> None:
+    checked = Race(tmp_path / "checked", guard=False, **SMALL, buckets=4)
+    shop = races.prepare(checked)
+    assert all(told["confirmed"] <= 4 and sum(told.values()) == 10 for told in races.run(checked))
+    assert not verify.verify(shop).violations
+    neither = Race(tmp_path / "neither", guard=False, check=False, **SMALL, buckets=4)
+    races.prepare(neither)
+    assert any(told["confirmed"] > 4 for told in races.run(neither))
+
+
+def test_carts_in_opposite_order_never_stand_in_each_others_way(tmp_path: Path) -> None:
+    race = Race(tmp_path, what="cross", buyers=8, units=5, rounds=3, buckets=3)
+    shop = races.prepare(race)
+    assert races.run(race) == [Counter(confirmed=5, insufficient_stock=3)] * 3  # and nobody had to try again
+    assert not verify.verify(shop).violations
+
+
+@pytest.mark.parametrize("buckets", [1, 4])
+def test_an_operator_who_lowers_the_stock_of_a_sale_never_takes_what_is_held(tmp_path: Path, buckets: int) -> None:
+    race = Race(tmp_path, what="lower", buyers=6, units=8, rounds=2, buckets=buckets)
+    shop = races.prepare(race)
+    rounds = races.run(race)
+    sold = sum(told["confirmed"] for told in rounds)
+    assert all(told["operator: insufficient_stock"] == 1 for told in rounds)
+    assert all(told["confirmed"] + told["insufficient_stock"] == 5 for told in rounds)
+    assert races.counters(shop) == (sold, 0, sold)  # every unit was sold or found missing
+    assert not verify.verify(shop).violations
 
 
 def _place(directory: Path, barrier: Any, answers: Any) -> None:

@@ -166,6 +166,23 @@ def test_the_guard_itself_keeps_safety_stock(shop: Shop) -> None:
         assert not stock.move(tx, "hold", [hold])
 
 
+def test_many_moves_of_one_level_add_up_and_are_all_or_nothing(shop: Shop) -> None:
+    shops.product(shop, "TEE", units=5)
+    shops.product(shop, "CAP", units=1)
+    for many in (2, 30):  # as parameters, as arrays
+        with shop.work("test") as tx:
+            hold = [stock.Move("TEE", "MAIN", reserved=1)] * 2
+            assert stock.move(tx, "hold", hold)
+            assert stock.move(tx, "adjust", [stock.Move("TEE", "MAIN", quantity=1)] * many)
+            level = levels.level_of(tx, "TEE", "MAIN")
+            assert (level.quantity, level.reserved) == (5 + many, 2)
+            assert len(levels.history(tx, "TEE", limit=99)) == 1 + 2 + many
+        for taken in (hold * 3, [*hold, stock.Move("CAP", "MAIN", reserved=2)]):
+            with shop.work("test") as tx:
+                assert not stock.move(tx, "hold", taken)
+            assert had(shop, "TEE") == 5
+
+
 def test_too_little_in_one_warehouse_takes_nothing_from_another(shop: Shop) -> None:
     shops.product(shop, "TEE", units=5)
     stock.set_level(shop, sku="TEE", warehouse="EAST", quantity=1, safety_stock=4)

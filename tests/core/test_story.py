@@ -50,6 +50,10 @@ class Books(RuleBasedStateMachine):
     def lose(self, sku: str, units: int) -> None:
         self._perhaps(lambda: stock.adjust(self.shop, sku=sku, quantity=-units, reason="lost"))
 
+    @rule(sku=SKUS, buckets=st.integers(1, 4))
+    def spread(self, sku: str, buckets: int) -> None:
+        self._perhaps(lambda: stock.spread(self.shop, sku=sku, buckets=buckets))
+
     @rule(handle=CARTS, sku=SKUS, units=UNITS)
     def add(self, handle: str, sku: str, units: int) -> None:
         self._perhaps(lambda: cart.add(self.shop, handle=handle, sku=sku, quantity=units))

@@ -39,7 +39,8 @@ def hold(tx: UnitOfWork, owner: Owner, wanted: Mapping[str, int], *, origin: str
     decided = plan(wanted, levels, start=random.getrandbits(16))
     if decided.short and not tx.row(_LATE, {"skus": list(decided.short), "ended_at": tx.now}):
         raise short(wanted, decided.short)
-    if decided.short or not _taken_at_once(tx, taking, decided, others=len(levels) > len(decided.picks)):
+    lacking = any(level.available < 0 for level in levels)  # of safety stock, which other buckets keep for that one
+    if lacking or decided.short or not _taken_at_once(tx, taking, decided, others=len(levels) > len(decided.picks)):
         _take_locked(tx, taking)
 
 
@@ -74,7 +75,11 @@ def _taken_at_once(tx: UnitOfWork, taking: _Taking, decided: Plan, *, others: bo
     """Whether the units of a plan were still there. If not, nothing has changed, and no lock is kept on one level while
     there are `others` to look at: whoever locks them all, in their order, must not hold one of them already.
     """
-    if not (others and stores.has_rivals(tx.connection)):
+    if not stores.has_rivals(tx.connection):
+        if not _take(tx, taking, decided):
+            raise stock.books_disagree(taking.owner.reference)  # nobody can have been faster
+        return True
+    if not others:
         return _take(tx, taking, decided)
     try:
         with tx.savepoint():

@@ -6,10 +6,12 @@ What counts is on hand and not sold, over all active warehouses: holds come and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from shopctl.core import outbox
+from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import stock_levels, variants, warehouses
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.queries.stock import THRESHOLD, given
@@ -21,6 +23,7 @@ _UNITS = (
         stock_levels.c.warehouse,
         THRESHOLD.label("threshold"),
         sa.func.sum(stock_levels.c.quantity - stock_levels.c.committed).label("units"),
+        sa.func.sum(stock_levels.c.reserved).label("reserved"),
     )
     .join(variants, variants.c.sku == stock_levels.c.sku)
     .join(warehouses, warehouses.c.code == stock_levels.c.warehouse)
@@ -47,18 +50,47 @@ def tell(tx: UnitOfWork, changes: Iterable[tuple[str, str, int]]) -> None:
         _tell(tx, skus[start : start + _CHUNK], by_place)
 
 
+@dataclass(slots=True)
+class _Change:
+    """A SKU's units before and after a change, and what others, who have not committed yet, may be selling of it."""
+
+    threshold: int
+    before: int = 0
+    now: int = 0
+    reserved: int = 0
+
+    @property
+    def crosses(self) -> bool:
+        return (self.now <= self.threshold) != (self.before <= self.threshold)
+
+    @property
+    def near(self) -> bool:
+        return min(self.before, self.now - self.reserved) <= self.threshold
+
+
 def _tell(tx: UnitOfWork, skus: Sequence[str], changed: Mapping[tuple[str, str], int]) -> None:
-    now: dict[str, int] = {}
-    before: dict[str, int] = {}
-    thresholds: dict[str, int] = {}
+    """Changes in other rows of a SKU are not seen before they are committed. Near its threshold it has one change at a
+    time: together they might cross it, and each of them not.
+    """
+    changes = _changes(tx, skus, changed)
+    near = sorted(sku for sku, change in changes.items() if change.near)
+    if near and stores.has_rivals(tx.connection):
+        for sku in near:
+            stores.one_at_a_time(tx.connection, f"low {sku}")
+        changes |= _changes(tx, near, changed)
+    for sku, change in sorted(changes.items()):
+        if change.crosses:
+            crossed(tx, sku, change.now, change.threshold)
+
+
+def _changes(tx: UnitOfWork, skus: Sequence[str], changed: Mapping[tuple[str, str], int]) -> dict[str, _Change]:
+    found: dict[str, _Change] = {}
     for row in tx.rows(_UNITS, {**given(tx), "skus": skus}):
-        units = int(row.units)
-        now[row.sku] = now.get(row.sku, 0) + units
-        before[row.sku] = before.get(row.sku, 0) + units - changed.get((row.sku, row.warehouse), 0)
-        thresholds[row.sku] = row.threshold
-    for sku, threshold in sorted(thresholds.items()):
-        if (now[sku] <= threshold) != (before[sku] <= threshold):
-            crossed(tx, sku, now[sku], threshold)
+        change = found.setdefault(row.sku, _Change(row.threshold))
+        change.now += int(row.units)
+        change.before += int(row.units) - changed.get((row.sku, row.warehouse), 0)
+        change.reserved += int(row.reserved)
+    return found
 
 
 def crossed(tx: UnitOfWork, sku: str, units: int, threshold: int) -> None:

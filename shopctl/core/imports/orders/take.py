@@ -15,7 +15,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from shopctl.core import customers, orders, payments, reservations
+from shopctl.core import customers, orders, payments, reservations, stock
 from shopctl.core.db.tables import orders as orders_table
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -173,6 +173,10 @@ def _put(tx: UnitOfWork, job: _Job, batch: Sequence[Checked]) -> list[list[Refus
     """Write the orders of a batch that are new; what of each is refused."""
     store = known(tx, [one for one in batch if one.draft])
     unseen = [one for one in batch if one.draft and one.key not in store.keys]
+    still_to_ship = [one.draft for one in unseen if one.draft and one.draft.status == "confirmed"]
+    stock.lock_levels(
+        tx, {line.sku for draft in still_to_ship for line in draft.lines}
+    )  # in one order, for all of them
     numbers = deque(orders.next_numbers(tx, len(unseen)))
     refusals: list[list[Refusal]] = []
     new: list[_New] = []
