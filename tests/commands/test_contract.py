@@ -75,7 +75,7 @@ def test_the_tour(empty: Cli, tmp_path: Path) -> None:
     assert cli("orders", "deliver", 1001, "-o", "json").json["status"] == "delivered"
     stock = cli("stock", "show", "TEE-RED-M", "-o", "json").json
     counters = ["quantity", "reserved", "committed", "available", "safety_stock", "backorder_limit"]
-    assert list(stock[0]) == ["sku", "warehouse", *counters, "low_stock", "low", "updated_at"]
+    assert list(stock[0]) == ["sku", "warehouse", *counters, "low_stock", "low", "updated_at", "buckets"]
     assert [move["kind"] for move in cli("stock", "history", "TEE-RED-M", "-o", "json").json] == [
         "ship",
         "commit",

@@ -17,7 +17,7 @@ from tests.shops import placement, product
 
 Said = list[tuple[str, Any]]
 """Statements with their parameters; one with many rows of them stands here once."""
-MOST = 37
+MOST = {"sqlite": 37, "postgresql": 34}
 """Statements of a guest's first checkout, in its two transactions, without BEGIN and COMMIT."""
 
 
@@ -62,7 +62,7 @@ def placed(shop: Shop, handle: str, lines: int, **wanted: Any) -> Said:
 
 
 def test_a_checkout_of_three_lines_takes_few_statements(shelves: Shop) -> None:
-    assert len(placed(shelves, "c1", 3)) <= MOST
+    assert len(placed(shelves, "c1", 3)) <= MOST[shelves.engine.dialect.name]
 
 
 def test_more_lines_take_no_more_statements(shelves: Shop) -> None:

@@ -29,7 +29,7 @@ _GIVEN_BACK = (
     sa.update(carts)
     .where(c.id == _id, c.claimed_by == _order)
     .values(claimed_by=None, version=c.version + 1)
-    .returning(carts)
+    .returning(c.id, c.handle)
 )
 
 
@@ -105,10 +105,10 @@ def claim(tx: UnitOfWork, cart: Row, order_id: str) -> None:
 
 
 def unclaim(tx: UnitOfWork, cart_id: str, order_id: str) -> Row:
-    """Give a cart back to its shopper with a new term; the cart."""
+    """Give a cart back to its shopper with a new term; its id and handle."""
     until = tx.now + tx.facts.cart_ttl
     given_back = tx.row(_GIVEN_BACK, {"k_id": cart_id, "k_order": order_id, "updated_at": tx.now, "expires_at": until})
-    return given_back or tx.rows(sa.select(carts).where(c.id == cart_id))[0]
+    return given_back or tx.rows(sa.select(c.id, c.handle).where(c.id == cart_id))[0]
 
 
 def expire_carts(tx: UnitOfWork, limit: int) -> int:

@@ -26,7 +26,9 @@ from shopctl.core.errors import Refused
 from shopctl.core.queries.due import IN_FLIGHT
 
 _id = sa.bindparam("k_id", type_=orders.c.id.type)
-_BY_KEY = sa.select(idempotency_keys).where(idempotency_keys.c.key == sa.bindparam("k_key"))
+_BY_KEY = sa.select(idempotency_keys.c.order_id, idempotency_keys.c.fingerprint).where(
+    idempotency_keys.c.key == sa.bindparam("k_key")
+)
 _LOCKED = sa.select(orders).where(orders.c.id == _id).with_for_update()
 _LINES = sa.select(order_lines).where(order_lines.c.order_id == _id).order_by(order_lines.c.position)
 _ADVANCED = sa.update(orders).where(orders.c.id == _id).values(in_flight=False)
@@ -55,7 +57,7 @@ class NewOrder:
 
 
 def find_by_key(tx: UnitOfWork, key: str) -> Row | None:
-    """The idempotency row of a key: order_id, fingerprint, finished_at."""
+    """What a key stands for: order_id, fingerprint."""
     return tx.row(_BY_KEY, {"k_key": key})
 
 
