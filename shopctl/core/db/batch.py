@@ -20,6 +20,7 @@ from shopctl.core.db.tables import metadata
 from shopctl.core.db.unit_of_work import Rows, UnitOfWork
 
 FEW = 20
+"""Up to so many rows a server is given parameters, and has a plan ready for that number."""
 Said = Mapping[str, sa.ColumnElement[Any]]
 """What a row of a batch says, by field: bind parameters, or columns."""
 

@@ -227,7 +227,7 @@ stock_movements = _table(
 Index("ix_stock_movements_level", *(stock_movements.c[name] for name in _LEVEL_KEY), stock_movements.c.seq)
 Index("ix_stock_movements_reservation_id", stock_movements.c.reservation_id)
 
-# --- reservations: core/reservations.py ----------------------------------------------------------------------------
+# --- reservations: core/reservations/ -----------------------------------------------------------------------------
 reservations = _table(
     "reservations",
     Column("id", Id, primary_key=True),
