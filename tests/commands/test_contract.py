@@ -268,7 +268,9 @@ def test_markup_and_escapes_are_harmless_in_every_command(cli: Cli) -> None:
 
 
 def test_nobody_reads_any_more(cli: Cli) -> None:
-    lines = [json.dumps({"title": f"T{n}", "variants": [{"price": "1.00"}]}) for n in range(300)]
+    lines = [
+        json.dumps({"title": f"T{n} {'long ' * 45}", "variants": [{"price": "1.00"}]}) for n in range(300)
+    ]  # more than a pipe takes
     (cli.directory / "many.jsonl").write_text("\n".join(lines))
     cli("catalog", "import", "many.jsonl")
     command = f"{sys.executable} -m shopctl catalog list --limit -1 -o jsonl | head -1; echo ${{PIPESTATUS[0]}}"
