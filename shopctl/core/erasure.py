@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from shopctl.core import cart, customers, orders, outbox, payments
-from shopctl.core.db import engine as stores
-from shopctl.core.db import tables
+from shopctl.core.db import tables, upkeep
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import Refused
 from shopctl.core.ports import Keeping
@@ -40,14 +39,14 @@ def erase(shop: Shop, *, email: str) -> Erased:
         return rehearsed
     letters = shop.notifier.forget(recipients) if isinstance(shop.notifier, Keeping) else 0
     done, _ = cart.in_database(shop, [email], lambda hot: _erase(shop, email, hot))
-    stores.fold_log(shop.engine)
+    upkeep.fold_log(shop.engine)
     return Erased(done.customer, done.orders, letters)
 
 
 def _erase(shop: Shop, email: str, hot: cart.Closed = cart.NOTHING) -> tuple[Erased, frozenset[str]]:
     """The unit of work, and whom letters were sent to."""
     with shop.work("customers.erase") as tx:
-        stores.overwrite_deleted(tx.connection)
+        upkeep.overwrite_deleted(tx.connection)
         account = tx.target = customer_id(tx, email)
         recipients = _recipients(tx, account)
         cart.forget(tx, account, hot)

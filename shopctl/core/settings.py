@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 
 from shopctl.core import outbox
-from shopctl.core.db import engine as stores
-from shopctl.core.db import failures
+from shopctl.core.db import dialects, failures
 from shopctl.core.db.tables import MAX_QUANTITY, settings
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
@@ -150,7 +149,7 @@ def set_value(shop: Shop, *, key: str, value: str) -> dict[str, Any]:
 
 def put(tx: UnitOfWork, key: str, value: object) -> None:
     """Write one value, new or not."""
-    statement = stores.insert_new(tx.connection, settings).values(key=key, value=value, updated_at=tx.now)
+    statement = dialects.insert_new(tx.connection, settings).values(key=key, value=value, updated_at=tx.now)
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=["key"], set_={"value": statement.excluded.value, "updated_at": tx.now}

@@ -20,7 +20,7 @@ from statistics import median
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import turns
 from shopctl.core.db.tables import stock_levels
 from tests import shops
 from tests.benchmarks import frame
@@ -37,7 +37,7 @@ _TOUCH = (
 
 def with_unit_of_work(file_lock: bool, directory: Path, n: int) -> Callable[[], None]:
     if not file_lock:
-        stores.fcntl = None  # type: ignore[attr-defined, assignment]
+        turns.LOCKS_WRITERS = False
     shop = shops.reopen(directory)
     sku = SKU.format(n=n)
 

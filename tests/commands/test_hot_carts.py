@@ -166,6 +166,29 @@ def test_the_same_with_redis_and_without(tmp_path: Path, monkeypatch: pytest.Mon
     assert answers[0][-1][2].count('"cart"') >= 3
 
 
+def test_a_copy_and_a_backup_have_what_is_hot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "BATCH", 0)
+    redis = servers.redis()
+    shops.copy_of(build, tmp_path).engine.dispose()
+    monkeypatch.chdir(tmp_path)
+    store = Cli(tmp_path).environment()["SHOPCTL_STORE"]
+
+    def of(url: str) -> int:
+        there = say(f"cart show phone -o json --store {url}", [], tmp_path, "")
+        return int(json.loads(there[2])["lines"][0]["quantity"])
+
+    say("cart add phone TEE 1", [], tmp_path, redis)
+    for units, file, keep, bring in (
+        (2, "copy.db", f"store copy {store} sqlite:///copy.db", ""),
+        (3, "again.db", "store backup shop.jsonl", "store restore shop.jsonl --store sqlite:///again.db"),
+    ):
+        say("cart add phone TEE 1", [], tmp_path, redis)
+        assert of(store) == units - 1
+        for line in filter(None, (keep, bring)):
+            assert say(line, [], tmp_path, redis)[1] == 0
+        assert of(f"sqlite:///{file}") == units
+
+
 @pytest.fixture
 def cli_(tmp_path: Path) -> Cli:
     shops.copy_of(build, tmp_path).engine.dispose()

@@ -19,14 +19,14 @@ from shopctl.core.adapters import cart_redis
 from shopctl.core.adapters.cart_redis import RedisCarts
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
-from tests import redis_chaos, shops
+from tests import shops
 from tests.core.test_hot_carts import ANA, fill, look, right, stored
-from tests.redis_chaos import Server
+from tests.servers import Redis
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    started = Server(tmp_path / "redis")
+def server(tmp_path: Path) -> Iterator[Redis]:
+    started = Redis(tmp_path / "redis")
     yield started
     started.kill()
 
@@ -37,7 +37,7 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def hot(tmp_path: Path, server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
+def hot(tmp_path: Path, server: Redis, told: list[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setenv("SHOPCTL_TEST_CARTS", server.url)
     monkeypatch.setattr(cart_redis, "PAUSE_SECONDS", 0.3)
     shop = shops.make(tmp_path)
@@ -56,7 +56,7 @@ def said(told: list[str]) -> list[str]:
     return [sentence for sentence in told if "Redis" in sentence]
 
 
-def test_killed_and_back_without_anything(hot: Shop, server: Server, told: list[str]) -> None:
+def test_killed_and_back_without_anything(hot: Shop, server: Redis, told: list[str]) -> None:
     fill(hot, "c1", TEE=1)
     fill(hot, "c1", TEE=1)
     cart.persist(hot, limit=9)
@@ -71,7 +71,7 @@ def test_killed_and_back_without_anything(hot: Shop, server: Server, told: list[
     assert place(hot, "c1") == {"TEE": 3}
     assert "hot_carts_unread" in {note.name for note in verify.verify(hot).notes}
     assert len(said(told)) == 1
-    server.come_back()
+    server.start()
     time.sleep(0.3)
     fill(hot, "c2", TEE=1)
     fill(hot, "c2", TEE=1)
@@ -81,7 +81,7 @@ def test_killed_and_back_without_anything(hot: Shop, server: Server, told: list[
     assert right(hot)
 
 
-def test_back_with_old_data_the_newer_database_copy_wins(hot: Shop, server: Server) -> None:
+def test_back_with_old_data_the_newer_database_copy_wins(hot: Shop, server: Redis) -> None:
     for handle in ("behind", "ahead"):
         fill(hot, handle, TEE=1)
         fill(hot, handle, TEE=1)
@@ -91,7 +91,7 @@ def test_back_with_old_data_the_newer_database_copy_wins(hot: Shop, server: Serv
     cart.persist_one(hot, name="behind")
     fill(hot, "ahead", TEE=1)
     server.kill()
-    server.come_back()
+    server.start()
     assert look(hot, "behind") == {"TEE": 2, "CAP": 6}
     assert look(hot, "ahead") == {"TEE": 2}  # what Redis lost; but what it kept is ahead of the database, and goes on
     assert stored(hot, "ahead") == {"TEE": 1}
@@ -100,7 +100,7 @@ def test_back_with_old_data_the_newer_database_copy_wins(hot: Shop, server: Serv
     assert right(hot)
 
 
-def test_flushed_at_any_moment(hot: Shop, server: Server) -> None:
+def test_flushed_at_any_moment(hot: Shop, server: Redis) -> None:
     client = server.client
     for n in range(40):
         fill(hot, "c1", TEE=1)
@@ -118,7 +118,7 @@ def test_flushed_at_any_moment(hot: Shop, server: Server) -> None:
 
 
 @pytest.mark.parametrize("policy", ["noeviction", "allkeys-lru", "volatile-ttl"])
-def test_full(hot: Shop, server: Server, told: list[str], policy: str) -> None:
+def test_full(hot: Shop, server: Redis, told: list[str], policy: str) -> None:
     """With 1 MB there is no room for a single cart, and what there was is evicted, or stays and cannot be changed."""
     fill(hot, "before", TEE=1)
     fill(hot, "before", TEE=1)
@@ -144,13 +144,14 @@ def test_full(hot: Shop, server: Server, told: list[str], policy: str) -> None:
     assert right(hot)
 
 
-def test_stopped_it_is_waited_for_once(hot: Shop, server: Server, told: list[str]) -> None:
+def test_stopped_it_is_waited_for_once(hot: Shop, server: Redis, told: list[str]) -> None:
     hot = hot.but(carts=RedisCarts(server.url, hot.facts.id, 600))
     fill(hot, "c1", TEE=1)
     fill(hot, "c1", TEE=1)
     cart.persist(hot, limit=9)
     cart_redis.PAUSE_SECONDS = 60  # the fixture puts it back
-    os.kill(server.valkey._process.pid, signal.SIGSTOP)
+    process = server.process
+    os.kill(process, signal.SIGSTOP)
     started = time.monotonic()
     fill(hot, "c1", TEE=1)
     first = time.monotonic() - started
@@ -160,13 +161,13 @@ def test_stopped_it_is_waited_for_once(hot: Shop, server: Server, told: list[str
     assert first < 2
     assert time.monotonic() - started - first < 3  # each would cost half a second more
     assert len(said(told)) == 1
-    os.kill(server.valkey._process.pid, signal.SIGCONT)
+    os.kill(process, signal.SIGCONT)
     other = hot.but(carts=RedisCarts(server.url, hot.facts.id, 600))
     assert look(other, "c1") == {}  # what was asked while it slept changes nothing when it wakes up
     assert right(other)
 
 
-def test_a_slow_answer_is_not_a_second_change(hot: Shop, server: Server) -> None:
+def test_a_slow_answer_is_not_a_second_change(hot: Shop, server: Redis) -> None:
     """The change is made, its answer comes too late: the database makes it, and the copy is void."""
     fill(hot, "c1", TEE=1)
     fill(hot, "c1", TEE=1)
@@ -181,7 +182,7 @@ def test_a_slow_answer_is_not_a_second_change(hot: Shop, server: Server) -> None
     assert right(hot)
 
 
-def test_doctor_hears_how_it_is(hot: Shop, server: Server) -> None:
+def test_doctor_hears_how_it_is(hot: Shop, server: Redis) -> None:
     fill(hot, "c1", TEE=1)
     fill(hot, "c1", TEE=1)
     health = hot.carts.health()
@@ -193,10 +194,3 @@ def test_doctor_hears_how_it_is(hot: Shop, server: Server) -> None:
     health = hot.carts.health()
     assert health
     assert (health.reachable, bool(health.problem)) == (False, True)
-
-
-def test_checkouts_while_redis_suffers(tmp_path: Path) -> None:
-    outcome = redis_chaos.run(tmp_path, checkouts=40)
-    assert (outcome.orders, outcome.failures, outcome.lost, outcome.violations) == (40, [], [], 0)
-    assert outcome.hot
-    assert outcome.faults

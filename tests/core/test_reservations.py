@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from shopctl.core import cart, checkout, reservations, stock, verify
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.types import Instant
 from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.queries import carts
@@ -84,7 +84,7 @@ def test_seconds_between_are_cut_towards_zero(held: Shop, clock: Clock) -> None:
     def between(seconds: float) -> int:
         end = sa.literal(clock.now + timedelta(seconds=seconds), Instant())
         with held.read() as tx:
-            found = stores.seconds_between(sa.literal(clock.now, Instant()), end)
+            found = dialects.seconds_between(sa.literal(clock.now, Instant()), end)
             return int(tx.execute(sa.select(found)).scalar_one())
 
     assert [between(n) for n in (1.9, -1.9, 0.0)] == [1, -1, 0]

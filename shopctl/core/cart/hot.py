@@ -68,10 +68,10 @@ def persist(shop: Shop, *, limit: int) -> int:
     return written
 
 
-def persist_all(shop: Shop) -> None:
-    """Before a list, which comes from the database alone. It does without what cannot be written now, or is beyond MOST."""
+def persist_all(shop: Shop, *, limit: int = MOST) -> None:
+    """Before what comes from the database alone: a list, a copy. It does without what cannot be written now, or is beyond `limit`."""
     with suppress(ShopError):
-        persist(shop, limit=MOST)
+        persist(shop, limit=limit)
 
 
 def persist_one(shop: Shop, *, name: str) -> None:

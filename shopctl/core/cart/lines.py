@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from shopctl.core import reservations
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import MAX_QUANTITY, cart_lines
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import Money
@@ -37,7 +37,7 @@ def put_line(tx: UnitOfWork, cart: Row, sku: str, quantity: int) -> None:
     reservations.release_cart(tx, cart.id, sku)  # an earlier hold, by whatever rule, makes room for what is wanted now
     if variant.tracked:
         _secure(tx, cart, sku, quantity, at_once=(variant.hold_at or tx.facts.hold_at) == "cart")
-    statement = stores.insert_new(tx.connection, cart_lines).values(
+    statement = dialects.insert_new(tx.connection, cart_lines).values(
         cart_id=cart.id, sku=sku, quantity=quantity, seen_price=variant.price, added_at=tx.now
     )
     tx.execute(

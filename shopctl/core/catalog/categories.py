@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shopctl.core.db import dialects
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import categories
 from shopctl.core.db.types import new_id
@@ -27,7 +28,7 @@ def ensure_categories(tx: UnitOfWork, wanted: Iterable[str | None]) -> dict[str 
     if not needed:
         return {None: None}
     ids: dict[str | None, str | None] = {None: None}
-    here = stores.among(tx.connection, categories.c.path, sorted(needed))
+    here = dialects.among(tx.connection, categories.c.path, sorted(needed))
     ids |= {row.path: row.id for row in tx.rows(sa.select(categories.c.path, categories.c.id).where(here))}
     fresh: list[dict[str, Any]] = []
     for path in sorted(needed - ids.keys()):  # a parent sorts before its children

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from shopctl.core.catalog.drafts import ProductDraft
+from shopctl.core.db import dialects
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import categories, products, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -38,12 +39,12 @@ def look_up(tx: UnitOfWork, drafts: Sequence[ProductDraft]) -> Known:
     known = Known({}, {}, {}, {}, {})
     for chunk in _chunks(limited):
         known.owed |= owed(tx, chunk)
-    for row in tx.rows(sa.select(products).where(stores.among(tx.connection, products.c.handle, handles))):
+    for row in tx.rows(sa.select(products).where(dialects.among(tx.connection, products.c.handle, handles))):
         known.products[row.handle] = row._asdict()
     named += _look_up_owners(tx, drafts, known)
     product_ids = [row["id"] for row in known.products.values()]
     mine = [variants.c.product_id.in_(chunk) for chunk in _chunks(product_ids)]
-    for condition in (*mine, stores.among(tx.connection, variants.c.sku, named)):
+    for condition in (*mine, dialects.among(tx.connection, variants.c.sku, named)):
         for row in tx.rows(sa.select(variants).where(condition).order_by(variants.c.position)):
             if row.sku not in known.by_sku:
                 known.by_sku[row.sku] = found = row._asdict()

@@ -9,7 +9,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import turns
 
 Status = Literal["ok", "warn", "fail"]
 OLDEST_SQLITE, OLDEST_POSTGRES = (3, 40, 0), 15
@@ -43,7 +43,7 @@ def _sqlite(connection: sa.Connection) -> Iterator[Check]:
         yield Check("sqlite", "fail", f"{found} is too old: 3.40 is needed")
     elif not wal_reset_bug(version):
         yield Check("sqlite", "ok", f"{found}, without the WAL-reset bug")
-    elif stores.LOCKS_WRITERS:
+    elif turns.LOCKS_WRITERS:
         yield Check(
             "sqlite", "ok", f"{found} has the WAL-reset bug of 3.7.0 to 3.51.2; the writers' lock keeps clear of it"
         )

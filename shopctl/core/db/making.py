@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
-from shopctl.core.db import schema
+from shopctl.core.db import schema, upkeep
 from shopctl.core.db.tables import metadata, settings
 from shopctl.core.db.unit_of_work import Group
 from shopctl.core.errors import StoreUnusable
@@ -26,7 +26,7 @@ def new_store(url: sa.URL, version: str | None = None) -> Iterator[Group]:
     with drafted(path) if path else nullcontext() as draft:
         if draft:
             url = url.set(database=str(draft))
-            stores.create_file(url)
+            upkeep.create_file(url)
         engine = stores.open_engine(url)
         try:
             with Group(engine) as group:

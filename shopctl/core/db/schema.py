@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db import engine as stores
-from shopctl.core.db import failures
+from shopctl.core.db import failures, upkeep
 from shopctl.core.db.tables import schema_version
 from shopctl.core.errors import Refused, StoreUnusable
 
@@ -80,7 +80,7 @@ def version(engine: sa.Engine) -> str | None:
 
 def create(connection: sa.Connection, version: str | None = None) -> None:
     """Make the tables of a version (this release's) in the open transaction of an empty store."""
-    stores.migrating(connection)
+    upkeep.migrating(connection)
     _migrate(connection, version or HEAD, contract=True)
 
 
@@ -101,13 +101,13 @@ def upgrade(engine: sa.Engine, to: str | None = None, *, contract: bool = True, 
             stores.writing(connection),
             connection.begin() as transaction,
         ):
-            stores.migrating(connection)
+            upkeep.migrating(connection)
             done = _migrate(connection, to or HEAD, contract=contract)
             if dry_run:
                 transaction.rollback()
             return done
 
-    return stores.patiently(engine, once)
+    return upkeep.patiently(engine, once)
 
 
 def complete(connection: sa.Connection) -> None:

@@ -21,8 +21,8 @@ from typing import Any, Self, TypeAlias
 
 import sqlalchemy as sa
 
+from shopctl.core.db import commits, failures
 from shopctl.core.db import engine as stores
-from shopctl.core.db import failures
 from shopctl.core.db.tables import audit_log
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import Unavailable
@@ -42,7 +42,7 @@ class Group:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self.receipt: stores.Receipt | None = None
+        self.receipt: commits.Receipt | None = None
 
     def __enter__(self) -> Self:
         _patiently(self._enter)
@@ -65,7 +65,7 @@ class Group:
                 raise error
 
     def commit(self) -> None:
-        stores.commit(self._engine, self._transaction, self.receipt)
+        commits.commit(self._engine, self._transaction, self.receipt)
 
 
 @dataclass(slots=True)
@@ -175,9 +175,9 @@ class UnitOfWork:
             self.group.receipt = receipt
             self._transaction.commit()
         else:
-            stores.commit(self.engine, self._transaction, receipt)
+            commits.commit(self.engine, self._transaction, receipt)
 
-    def _audit(self) -> stores.Receipt | None:
+    def _audit(self) -> commits.Receipt | None:
         entry = {
             "at": self.now,
             "actor": self.actor,
@@ -185,7 +185,7 @@ class UnitOfWork:
             "action": self.action,
             "target": self.target,
         }
-        return stores.append_audit(self.connection, _AUDIT, entry)
+        return commits.append_audit(self.connection, _AUDIT, entry)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import import_runs
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -46,7 +46,7 @@ def record(
     """Say how far the file has gone in with this transaction."""
     told = {"target": target, "line": line, "report": state, "updated_at": tx.now}
     fresh = {"id": new_id(), "kind": kind, "fingerprint": fingerprint, "started_at": tx.now, **told}
-    insert = stores.insert_new(tx.connection, import_runs)
+    insert = dialects.insert_new(tx.connection, import_runs)
     tx.execute(
         insert.values(fresh).on_conflict_do_update(
             index_elements=[_c.kind, _c.fingerprint],

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shopctl import __version__
 from shopctl.core.db import engine as stores
-from shopctl.core.db import making, schema
+from shopctl.core.db import making, schema, upkeep
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import BadInput, StoreUnusable, Unavailable
 from shopctl.core.moving import lines, rows
@@ -48,7 +48,7 @@ def backup(shop: Shop, file: Path, *, progress: Progress, replace: bool = False)
     try:
         with making.drafted(file, replace=replace) as draft:
             if ending == ".db":
-                stores.copy_file(shop.engine, draft, progress)
+                upkeep.copy_file(shop.engine, draft, progress)
             else:
                 _write(draft, backup_lines(shop, progress), zipped=ending == ".jsonl.gz")
             size = draft.stat().st_size
@@ -61,7 +61,7 @@ def backup(shop: Shop, file: Path, *, progress: Progress, replace: bool = False)
 def backup_lines(shop: Shop, progress: Progress) -> Iterator[str]:
     """The shop as lines of JSON."""
     with shop.read() as tx:
-        stores.unhurried(tx.connection)
+        stores.take_time(tx.connection)
         counts = rows.counts(tx.connection)
         with rows.read(tx.connection) as found:
             yield from lines.written(_header(tx, counts), told(found, sum(counts.values()), progress))

@@ -50,7 +50,7 @@ def copy(shop: Shop, target: str, *, progress: Progress, unverified: bool = Fals
         _judge(verify.verify(shop), "The store")
     with making.new_store(url) as group:
         with shop.read() as tx:
-            stores.unhurried(tx.connection)
+            stores.take_time(tx.connection)
             counts = rows.counts(tx.connection)
             transfer(tx.connection, group.connection, sum(counts.values()), progress)
         return moved(url, shop.facts, counts, None if unverified else checked(group))

@@ -16,7 +16,7 @@ from sqlalchemy import exc
 
 from shopctl.core import settings
 from shopctl.core.db import engine as stores
-from shopctl.core.db import failures, making, schema
+from shopctl.core.db import failures, making, schema, upkeep
 from shopctl.core.db.unit_of_work import Group
 from shopctl.core.errors import BadInput, StoreUnusable
 from shopctl.core.moving import rows
@@ -103,10 +103,10 @@ def _completed(file: Path, draft: Path, target: sa.URL, progress: Progress, unve
     try:
         if schema.version(engine) is None:
             raise failures.not_a_shop()
-        stores.copy_file(engine, draft, progress)
+        upkeep.copy_file(engine, draft, progress)
     finally:
         engine.dispose()
-    stores.use_log(draft)
+    upkeep.use_log(draft)
     engine = stores.open_engine(sa.URL.create("sqlite", database=str(draft)))
     try:
         schema.upgrade(engine)

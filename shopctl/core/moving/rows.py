@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import upkeep
 from shopctl.core.db.tables import leases, metadata, orders, schema_version, workers
 
 _OF_ONE_STORE = (schema_version, workers, leases)
@@ -61,9 +61,9 @@ def _read(
 
 def write(connection: sa.Connection, rows: Rows) -> None:
     """Insert rows as they come; afterwards the store counts on from where they end."""
-    with stores.referring_later(connection, _TO_THEIR_OWN):
+    with upkeep.referring_later(connection, _TO_THEIR_OWN):
         for table, of_table in groupby(rows, lambda row: row[0]):
             while chunk := [values for _, values in islice(of_table, CHUNK)]:
                 connection.execute(sa.insert(table), chunk)
     counted = [c for table in TABLES.values() for c in table.primary_key if c.autoincrement is True]
-    stores.count_on(connection, counted, orders.c.number)
+    upkeep.count_on(connection, counted, orders.c.number)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core import outbox, process
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import (
     idempotency_keys,
     order_allocations,
@@ -67,7 +67,7 @@ def next_number(tx: UnitOfWork) -> int:
 
 def next_numbers(tx: UnitOfWork, count: int) -> Sequence[int]:
     """Numbers for orders that are about to be written; one that is not used is a gap."""
-    return stores.next_order_numbers(tx.connection, orders.c.number, count)
+    return dialects.next_order_numbers(tx.connection, orders.c.number, count)
 
 
 def create(tx: UnitOfWork, new: NewOrder) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from shopctl.core.db.engine import seconds_between
+from shopctl.core.db.dialects import seconds_between
 from shopctl.core.db.tables import outbox
 from shopctl.core.db.types import Instant
 from shopctl.core.db.unit_of_work import UnitOfWork

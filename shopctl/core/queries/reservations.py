@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import reservations
 from shopctl.core.db.types import Instant
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -92,8 +92,8 @@ class WhyHeld:
 
 _now = sa.bindparam("now", type_=Instant())
 _owner = sa.func.substr(r.reference, sa.func.length(r.owner_kind) + 2)  # the reference is "cart c1", "order 1001"
-_age = stores.seconds_between(r.created_at, _now)
-_left = sa.case((sa.and_(LIVE, sa.not_(r.pinned)), stores.seconds_between(_now, r.expires_at)))
+_age = dialects.seconds_between(r.created_at, _now)
+_left = sa.case((sa.and_(LIVE, sa.not_(r.pinned)), dialects.seconds_between(_now, r.expires_at)))
 
 
 def _build(tx: UnitOfWork, rows: Sequence[Row]) -> list[Reservation]:

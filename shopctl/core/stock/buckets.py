@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import MAX_QUANTITY, stock_levels
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import buckets as domain
@@ -98,7 +98,7 @@ def _make(tx: UnitOfWork, sku: str, warehouse: str, buckets: int) -> None:
     nothing = {"quantity": 0, "reserved": 0, "committed": 0, "backorder_limit": 0, "safety_stock": 0}
     rows = [{**first._mapping, **nothing, "bucket": number} for number in range(1, buckets)]
     if rows:
-        tx.execute(stores.insert_new(tx.connection, stock_levels).on_conflict_do_nothing(), rows)
+        tx.execute(dialects.insert_new(tx.connection, stock_levels).on_conflict_do_nothing(), rows)
     tx.execute(sa.update(stock_levels).where(*_is(sku, warehouse)).values(buckets=buckets))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import stock_levels, stock_movements, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import Refused
@@ -32,7 +32,7 @@ def ensure_levels(tx: UnitOfWork, places: Collection[tuple[str, str]]) -> set[tu
         return set()
     c = stock_levels.c
     document = sa.literal(json.dumps(sorted(set(places)), ensure_ascii=False))
-    place = stores.json_rows(document, {"sku": c.sku.type, "warehouse": c.warehouse.type}).subquery()
+    place = dialects.json_rows(document, {"sku": c.sku.type, "warehouse": c.warehouse.type}).subquery()
     values = {
         "sku": variants.c.sku,
         "warehouse": place.c.warehouse,
@@ -46,7 +46,7 @@ def ensure_levels(tx: UnitOfWork, places: Collection[tuple[str, str]]) -> set[tu
         "updated_at": sa.literal(tx.now, c.updated_at.type),
     }
     rows = sa.select(*values.values()).join_from(place, variants, variants.c.sku == place.c.sku)
-    insert = stores.insert_new(tx.connection, stock_levels).from_select(
+    insert = dialects.insert_new(tx.connection, stock_levels).from_select(
         list(values), rows.order_by(variants.c.sku, place.c.warehouse)
     )
     made = tx.rows(insert.on_conflict_do_nothing().returning(c.sku, c.warehouse))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import stock_levels, stock_movements, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.queries.warehouses import default_warehouse
@@ -21,7 +21,7 @@ def open_stock(tx: UnitOfWork, openings: Mapping[str, int]) -> set[str]:
     if not openings:
         return set()
     skus = sorted(openings)
-    here = stores.among(tx.connection, stock_movements.c.sku, skus)
+    here = dialects.among(tx.connection, stock_movements.c.sku, skus)
     moved = {row.sku for row in tx.rows(sa.select(stock_movements.c.sku).where(here).distinct())}
     fresh = {sku: openings[sku] for sku in skus if sku not in moved and openings[sku]}
     if fresh:
@@ -31,7 +31,7 @@ def open_stock(tx: UnitOfWork, openings: Mapping[str, int]) -> set[str]:
 
 def _open(tx: UnitOfWork, fresh: Mapping[str, int], warehouse: str) -> None:
     """Levels and movements of SKUs that never moved, two statements for all. No guard: nothing can be promised yet."""
-    opening, level, movement = stores.pairs(tx.connection, fresh), stock_levels.c, stock_movements.c
+    opening, level, movement = dialects.pairs(tx.connection, fresh), stock_levels.c, stock_movements.c
     zero, now = sa.literal(0), sa.literal(tx.now, level.updated_at.type)
     place = (sa.literal(warehouse), sa.literal(GENERAL), zero)
     rows = (
@@ -50,7 +50,7 @@ def _open(tx: UnitOfWork, fresh: Mapping[str, int], warehouse: str) -> None:
         .where(variants.c.sku == opening.c.key)
         .order_by(variants.c.sku)
     )
-    insert = stores.insert_new(tx.connection, stock_levels).from_select([c.name for c in level], rows)
+    insert = dialects.insert_new(tx.connection, stock_levels).from_select([c.name for c in level], rows)
     tx.execute(
         insert.on_conflict_do_update(
             index_elements=list(stock_levels.primary_key),

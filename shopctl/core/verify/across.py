@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core import outbox as facts
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects, upkeep
 from shopctl.core.db.tables import outbox, payments, products, refunds
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
@@ -49,7 +49,7 @@ def gateway(shop: Shop, tx: UnitOfWork) -> Iterator[Finding]:
             "gateway_unread", f"The gateway {shop.gateway.name} has no ledger to read; payments were not compared"
         )
         return
-    with stores.scratch() as scratch, closing(_Seen(scratch)) as seen:
+    with upkeep.scratch() as scratch, closing(_Seen(scratch)) as seen:
         lines = shop.gateway.entries()
         try:
             while chunk := list(islice(lines, CHUNK)):
@@ -68,7 +68,7 @@ class _Seen:
         self._connection = connection
         self._table = sa.Table("seen", sa.MetaData(), sa.Column("key", sa.Text, primary_key=True))
         self._table.create(connection)
-        self._insert = stores.insert_new(connection, self._table).on_conflict_do_nothing()
+        self._insert = dialects.insert_new(connection, self._table).on_conflict_do_nothing()
         self._find = sa.select(self._table.c.key).where(self._table.c.key.in_(sa.bindparam("keys", expanding=True)))
 
     def add(self, lines: Sequence[Line]) -> None:

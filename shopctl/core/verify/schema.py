@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
+from shopctl.core.db import upkeep
 from shopctl.core.db.tables import carts, metadata, orders, reservations, stock_movements
 from shopctl.core.db.types import Count, Flag, Instant
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -105,7 +105,7 @@ _INTEGERS = tuple(
 
 def typed(tx: UnitOfWork) -> Iterator[Violation]:
     """Check 24: every value is of its column's type. A server sees to that, so there it is the columns that are looked at."""
-    found = stores.column_types(tx.connection)
+    found = upkeep.column_types(tx.connection)
     if found is None:
         yield from chain.from_iterable(rule.find(tx, {}) for rule in _INTEGERS)
         return
@@ -118,9 +118,9 @@ def typed(tx: UnitOfWork) -> Iterator[Violation]:
 
 def damage(tx: UnitOfWork) -> Iterator[Violation]:
     """Check 28: what the database itself finds wrong with its file, and what of its schema is gone."""
-    for complaint in stores.integrity(tx.connection, LIMIT + 1):
+    for complaint in upkeep.integrity(tx.connection, LIMIT + 1):
         yield Violation(DAMAGE, "integrity", "the store", f"The database finds: {complaint}")
-    there = stores.enforced(tx.connection)
+    there = upkeep.enforced(tx.connection)
     for table in metadata.sorted_tables:
         for name in sorted(fences(table) - there):
             message = f"The constraint or index {name} of {table.name} is not there, or not valid"

@@ -9,7 +9,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from shopctl import __version__
-from shopctl.core.db import engine as stores
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import leases, workers
 from shopctl.core.queries.workers import STALE
 from shopctl.core.shop import Shop
@@ -24,7 +24,7 @@ def beat(shop: Shop, worker_id: str, doing: str) -> None:
     with shop.work("workers.beat") as tx:
         me = {"id": worker_id, "host": socket.gethostname(), "pid": os.getpid(), "version": __version__}
         row = {**me, "doing": doing, "started_at": tx.now, "beat_at": tx.now}
-        said = stores.insert_new(tx.connection, workers).values(**row)
+        said = dialects.insert_new(tx.connection, workers).values(**row)
         tx.execute(said.on_conflict_do_update(index_elements=["id"], set_={"doing": doing, "beat_at": tx.now}))
         tx.execute(sa.update(leases).where(leases.c.holder == worker_id).values(until=tx.now + STALE))
         tx.commit(audited=False)
@@ -43,7 +43,7 @@ def take_turn(shop: Shop, worker_id: str, name: str) -> bool:
     """Whether it is this worker's turn at something that one does at a time; until `end_turn`, or until it is dead."""
     with shop.work("workers.turn") as tx:
         row = {"name": name, "holder": worker_id, "until": tx.now + STALE}
-        mine = stores.insert_new(tx.connection, leases).values(**row)
+        mine = dialects.insert_new(tx.connection, leases).values(**row)
         free = sa.or_(leases.c.until <= tx.now, leases.c.holder == worker_id)
         again = {"holder": mine.excluded.holder, "until": mine.excluded.until}
         taken = mine.on_conflict_do_update(index_elements=["name"], set_=again, where=free).returning(leases.c.name)

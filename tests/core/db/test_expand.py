@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from shopctl.core import moving, verify
 from shopctl.core.db import engine as stores
-from shopctl.core.db import schema
+from shopctl.core.db import schema, upkeep
 from shopctl.core.errors import Refused, StoreUnusable
 from tests import servers, shops
 from tests.cli import Cli
@@ -143,7 +143,7 @@ def test_a_backup_of_an_earlier_schema_is_restored_into_this_one(kind: str, tmp_
 def shape(directory: Path, version: str) -> dict[str, dict[str, Any]]:
     """The columns of each table, and what has to be unique in it, as of a version."""
     url = stores.parse_url(f"sqlite:///{directory / version}.db")
-    stores.create_file(url)
+    upkeep.create_file(url)
     engine = stores.open_engine(url)
     schema.upgrade(engine, version)
     look = sa.inspect(engine)

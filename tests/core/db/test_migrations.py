@@ -17,7 +17,7 @@ from sqlalchemy.schema import CreateIndex
 
 from shopctl.core import cart, customers, settlement, stock, verify
 from shopctl.core.db import engine as stores
-from shopctl.core.db import schema
+from shopctl.core.db import schema, upkeep
 from shopctl.core.db.tables import metadata
 from shopctl.core.errors import StoreUnusable
 from shopctl.core.queries import events
@@ -54,7 +54,7 @@ def old(tmp_path: Path) -> Iterator[Path]:
     lived(tmp_path).engine.dispose()
     path.rename(today)
     url = stores.parse_url(f"sqlite:///{path}")
-    stores.create_file(url)
+    upkeep.create_file(url)
     engine = stores.open_engine(url)
     schema.upgrade(engine, "0001")
     engine.dispose()
@@ -185,7 +185,7 @@ def test_text_of_an_older_server_is_compared_by_code_points(tmp_path: Path) -> N
             connection.exec_driver_sql('ALTER TABLE carts ALTER handle TYPE text COLLATE "default"')
         schema.upgrade(engine)
         with engine.connect() as connection:
-            types = stores.column_types(connection)
+            types = upkeep.column_types(connection)
         engine.dispose()
     assert types is not None
     actual = {f"{table}.{name}": kind for (table, name), kind in types.items()}

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from shopctl import bootstrap, config
 from shopctl.core import cart, checkout, stock, verify
+from shopctl.core.db import commits, failures, schema
 from shopctl.core.db import engine as stores
-from shopctl.core.db import failures, schema
 from shopctl.core.db.tables import audit_log
 from shopctl.core.errors import BadInput, StillPending, StoreUnusable, TimedOut, Unavailable
 from shopctl.core.queries.orders import Order
@@ -113,7 +113,7 @@ def test_a_checkout_whose_commit_is_lost_is_one_order_and_one_charge(
 def test_an_outcome_that_cannot_be_found_out_is_told_as_unknown(
     wired: Shop, cable: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr(commits, "COMMIT_SECONDS", 0.2)
     cable.cut, cable.for_good = "after", True
     with pytest.raises(StillPending) as told:
         stock.receive(wired, sku="TEE", quantity=2)

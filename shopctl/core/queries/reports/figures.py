@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from shopctl.core.db import engine as stores
-from shopctl.core.db import types
+from shopctl.core.db import dialects, types
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput
@@ -57,7 +56,7 @@ def _day(text: str, today: date) -> date:
 
 def local_day(tx: UnitOfWork, moment: sa.ColumnElement[Any], when: Span) -> sa.ColumnElement[str]:
     """The shop's day of a moment of the span."""
-    return stores.local_day(tx.connection, moment, ZoneInfo(tx.facts.timezone), when.start, when.end).label("day")
+    return dialects.local_day(tx.connection, moment, ZoneInfo(tx.facts.timezone), when.start, when.end).label("day")
 
 
 def total(value: sa.ColumnElement[Any], kind: type[types.Count] = types.Count) -> sa.ColumnElement[Any]:
