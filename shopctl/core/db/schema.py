@@ -19,8 +19,8 @@ from shopctl.core.db import failures, upkeep
 from shopctl.core.db.tables import schema_version
 from shopctl.core.errors import Refused, StoreUnusable
 
-HEAD = "0003"
-NEEDS = "0003"
+HEAD = "0004"
+NEEDS = "0004"
 """The oldest schema that this release works on: HEAD, or what comes before the contractions at the end."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")

@@ -441,11 +441,15 @@ order_lines = _table(
     Column("requires_shipping", Flag, nullable=False),
     Column("tracked", Flag, nullable=False),
     Column("weight_grams", Count, nullable=False),
+    Column("cancelled", Count, nullable=False, server_default="0"),
+    Column("returned", Count, nullable=False, server_default="0"),
     UniqueConstraint("order_id", "position"),
     _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
     _must("unit_price_not_negative", "unit_price >= 0"),
     _must("tax_not_negative", "tax >= 0"),
     _must("total_is_price_times_quantity", "total_price = unit_price * quantity"),
+    _must("cancelled_in_range", "cancelled BETWEEN 0 AND quantity"),
+    _must("returned_in_range", "returned BETWEEN 0 AND quantity - cancelled"),
 )
 Index("ix_order_lines_sku", order_lines.c.sku, order_lines.c.order_id)
 
@@ -503,6 +507,81 @@ order_events = _table(
 )
 Index("ix_order_events_order_id", order_events.c.order_id, order_events.c.seq)
 
+# Goods that come back: core/orders/returns.py. They are asked for, received, and then restocked or written off.
+returns = _table(
+    "returns",
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("number", Word, nullable=False, unique=True),  # the order's number and its own: 1001-R1
+    Column("state", Word, nullable=False),
+    Column("reason", Word, nullable=False),
+    Column("actor", Word, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("state", lifecycle.RETURN),
+)
+Index("ix_returns_order_id", returns.c.order_id)
+Index("ix_returns_state", returns.c.state, returns.c.created_at)
+
+return_lines = _table(
+    "return_lines",
+    Column("return_id", Id, _ref("returns.id"), primary_key=True),
+    Column("order_line_id", Id, _ref("order_lines.id"), primary_key=True),
+    Column("quantity", Count, nullable=False),
+    Column("restocked", Count, nullable=False),
+    Column("written_off", Count, nullable=False),
+    _must("quantity_positive", "quantity > 0"),
+    _must("resolved_in_range", "restocked >= 0 AND written_off >= 0 AND restocked + written_off <= quantity"),
+)
+
+# What an order is not owed any more: core/orders/credits.py. What remains to be paid is its total less its credits.
+credits = _table(
+    "credits",
+    Column("id", Id, primary_key=True),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("kind", Word, nullable=False),
+    Column("return_id", Id, _ref("returns.id"), unique=True),
+    Column("items", Money, nullable=False),
+    Column("shipping", Money, nullable=False),
+    Column("tax", Money, nullable=False),  # of it, what was added to the price, see orders.tax_included
+    Column("total", Money, nullable=False),
+    Column("currency", Word, nullable=False),
+    Column("reason", Word, nullable=False),
+    Column("actor", Word, nullable=False),
+    Column("at", Instant, nullable=False),
+    _one_of("kind", ("cancel", "return", "refund")),
+    _must("none_negative", "items >= 0 AND shipping >= 0 AND tax >= 0 AND total > 0"),
+    _must("total_adds_up", "total = items + shipping + tax"),
+)
+Index("ix_credits_order_id", credits.c.order_id)
+
+credit_lines = _table(
+    "credit_lines",
+    Column("credit_id", Id, _ref("credits.id"), primary_key=True),
+    Column("order_line_id", Id, _ref("order_lines.id"), primary_key=True),
+    Column("quantity", Count, nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("tax", Money, nullable=False),
+    _must("none_negative", "quantity >= 0 AND amount >= 0 AND tax >= 0"),
+)
+
+# Papers with numbers that have no gaps: core/orders/invoices.py. What was issued is kept as it was, and never removed.
+invoices = _table(
+    "invoices",
+    Column("number", Count, primary_key=True, autoincrement=False),
+    Column("kind", Word, nullable=False),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("credit_id", Id, _ref("credits.id"), unique=True),
+    Column("document", Json, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    _one_of("kind", ("invoice", "credit_note")),
+    _must("number_positive", "number > 0"),
+    _must("credit_of_note", "(kind = 'credit_note') = (credit_id IS NOT NULL)"),
+)
+Index("ix_invoices_order_id", invoices.c.order_id)
+_invoice = text("kind = 'invoice'")
+Index("uq_invoices_one_an_order", invoices.c.order_id, unique=True, sqlite_where=_invoice)
+
 # The caller's key: one key, one order, one answer.
 idempotency_keys = _table(
     "idempotency_keys",
@@ -529,13 +608,21 @@ payments = _table(
     Column("decline_code", Word),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("capture", Word, nullable=False, server_default="order"),
+    Column("open", Money, nullable=False, server_default="0"),  # authorized, and neither captured nor let go
+    Column("action_url", Word),  # where the shopper has to go, while the state is requires_action
+    Column("expires_at", Instant),  # when what is open lapses
     _one_of("state", lifecycle.PAYMENT),
+    _one_of("capture", ("order", "shipment")),
+    _must("open_in_range", "open BETWEEN 0 AND amount - captured"),
     _must("amount_positive", "amount > 0"),
     _must("captured_in_range", "captured BETWEEN 0 AND amount"),
     _must("captured_matches_state", "(state = 'captured') = (captured > 0)"),
 )
 _alive = text("state IN ('pending', 'unknown', 'requires_action', 'authorized', 'captured')")
 Index("uq_payments_one_alive", payments.c.order_id, unique=True, sqlite_where=_alive)
+_lapsing = text("open > 0")
+Index("ix_payments_lapsing", payments.c.expires_at, sqlite_where=_lapsing)
 Index("ix_payments_order_id", payments.c.order_id)
 Index("ix_payments_state", payments.c.state, payments.c.created_at)
 
@@ -548,6 +635,29 @@ payment_attempts = _table(
     Column("at", Instant, nullable=False),
 )
 Index("ix_payment_attempts_payment_id", payment_attempts.c.payment_id)
+
+# What else the gateway is asked about a payment, each under a key of its own that is written before the call.
+payment_actions = _table(
+    "payment_actions",
+    Column("id", Id, primary_key=True),
+    Column("payment_id", Id, _ref("payments.id"), nullable=False),
+    Column("order_id", Id, _ref("orders.id"), nullable=False),
+    Column("verb", Word, nullable=False),
+    Column("gateway_key", Word, nullable=False, unique=True),
+    Column("amount", Money, nullable=False),
+    Column("final", Flag, nullable=False),  # of a capture: nothing more will be captured, the gateway lets the rest go
+    Column("currency", Word, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("problem", Word),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("verb", ("capture", "void")),
+    _one_of("state", ("pending", "succeeded", "failed")),
+    _must("amount_positive", "amount > 0"),
+)
+Index("ix_payment_actions_payment_id", payment_actions.c.payment_id)
+_asked = text("state = 'pending'")
+Index("ix_payment_actions_pending", payment_actions.c.created_at, sqlite_where=_asked)
 
 refunds = _table(
     "refunds",
@@ -593,6 +703,39 @@ Index("ix_outbox_subject", outbox.c.subject, outbox.c.topic)
 Index("ix_outbox_created_at", outbox.c.created_at, outbox.c.id)
 _dead = text("state = 'dead'")
 Index("ix_outbox_dead", outbox.c.created_at, sqlite_where=_dead)
+
+# --- webhooks: core/webhooks.py. Who is told of which facts, and what became of telling them. -----------------------
+webhooks = _table(
+    "webhooks",
+    Column("id", Id, primary_key=True),
+    Column("url", Word, nullable=False),
+    Column("secret", Word, nullable=False),
+    Column("topics", Json, nullable=False),
+    Column("active", Flag, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+webhook_deliveries = _table(
+    "webhook_deliveries",
+    Column("id", Id, primary_key=True),
+    Column("webhook_id", Id, _ref("webhooks.id"), nullable=False),
+    Column("fact_id", Id, nullable=False),  # of the outbox, which forgets it earlier
+    Column("topic", Word, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("attempts", Count, nullable=False),
+    Column("status_code", Count),
+    Column("problem", Word),
+    Column("due_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    UniqueConstraint("webhook_id", "fact_id"),
+    _one_of("state", ("pending", "done", "dead")),
+)
+_to_deliver = text("state = 'pending'")
+Index("ix_webhook_deliveries_due", webhook_deliveries.c.due_at, sqlite_where=_to_deliver)
+Index("ix_webhook_deliveries_created_at", webhook_deliveries.c.created_at, webhook_deliveries.c.id)
 
 # --- workers: core/workers/life.py. Who lives, by their heartbeats, and whose turn it is to do what one does at a time. ---
 workers = _table(

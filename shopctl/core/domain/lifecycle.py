@@ -35,13 +35,27 @@ PAYMENT: Mapping[str, Mapping[str, str]] = {
         "fail": "failed",
         "void": "voided",
         "lose": "unknown",
+        "challenge": "requires_action",
     },
-    "requires_action": {"capture": "captured", "authorize": "authorized", "fail": "failed", "void": "voided"},
+    "requires_action": {
+        "capture": "captured",
+        "authorize": "authorized",
+        "fail": "failed",
+        "void": "voided",
+        "lose": "unknown",
+        "challenge": "requires_action",
+    },
     "authorized": {"capture": "captured", "void": "voided"},
     # Money that arrives after its order was given up is taken in, so that it can be given back.
-    "voided": {"capture": "captured"},
-    "captured": {},
+    "voided": {"capture": "captured", "authorize": "authorized"},
+    "captured": {"capture": "captured"},  # what is still open of it, with another shipment
     "failed": {},
+}
+RETURN: Mapping[str, Mapping[str, str]] = {
+    "requested": {"receive": "received", "reject": "rejected"},
+    "received": {"resolve": "resolved"},
+    "resolved": {},
+    "rejected": {},
 }
 
 ORDER_STATUSES = tuple(ORDER)
