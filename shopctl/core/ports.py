@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 
 # --- payments ------------------------------------------------------------------------------------------------------
@@ -52,13 +52,17 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
-    """What is asked of the gateway; the key makes the same request safe to repeat. `capture`: at once, or later in parts."""
+    """What is asked of the gateway; the key makes the same request safe to repeat.
+
+    `at` is when it was written down, before it was asked. `capture`: at once, or later in parts.
+    """
 
     key: str
     amount: int
     currency: str
     token: str
     order_id: str
+    at: datetime
     capture: bool = True
 
 

@@ -19,6 +19,7 @@ class Facts:
     timezone: str
     prices_include_tax: bool = False
     hold_at: str = "checkout"
+    capture: str = "order"
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
     cart_persist_seconds: int = 30
