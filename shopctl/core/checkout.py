@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from shopctl.core import cart as carts
 from shopctl.core import customers, orders, pause, payments, process, rates, reservations
@@ -21,7 +21,7 @@ from shopctl.core.domain.pricing import BasketLine, Totals
 from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.ports import ChargeRequest
 from shopctl.core.queries.carts import basket, unknown_cart
-from shopctl.core.queries.orders import Order, OrderLine, Quote, get, row_by_number, tax_part
+from shopctl.core.queries.orders import Order, OrderLine, Quote, as_confirmed, get, row_by_number, tax_part
 from shopctl.core.queries.pause import of_kept
 from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
@@ -209,7 +209,7 @@ def _answer(shop: Shop, made: Order | str) -> Order:
     hand is pending until then."""
     if isinstance(made, Order) and made.status not in ("pending", "cancelled"):
         # What happened to it since (shipped, delivered, cancelled by an operator) does not change the first answer.
-        return replace(made, status="confirmed")
+        return as_confirmed(made)
     with shop.read() as tx:
         order = made if isinstance(made, Order) else get(tx, made)
         payment, problem = payments.of_order(tx, order.id), row_by_number(tx, order.number).problem
@@ -232,7 +232,7 @@ def _answer(shop: Shop, made: Order | str) -> Order:
         )
     if problem:
         raise Refused(problem["code"], problem["message"], hint=problem.get("hint"), **problem.get("details", {}))
-    return replace(order, status="confirmed")
+    return as_confirmed(order)
 
 
 # --- unit of work 1, step by step ----------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
 from shopctl.core.domain.money import Money
-from shopctl.core.errors import Refused, ShopError, StillPending
+from shopctl.core.errors import Refused, ShopError
+from shopctl.core.orders import Units
 from shopctl.core.payments import Outcome
 from shopctl.core.ports import Charge
 from shopctl.core.queries.orders import Order, built, get, row_by_number
@@ -44,16 +45,15 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
     `give_up` turns "the gateway has never seen the key" into a cancellation. A second settling records nothing new; money
     that comes in after the order was cancelled is refunded.
     """
-    order, lines, status = _recorded(shop, order_id, outcome, give_up)
+    settled = _recorded(shop, order_id, outcome, give_up)
     shop.fault("settle.after_commit")
-    if status == "cancelled":
+    if settled.status == "cancelled":
         _return_money(shop, order_id)
-    return replace(built(order, lines), status=status)
+    return settled
 
 
 @retried
-def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> tuple[Row, Sequence[Row], str]:
-    """The order as it was, its lines, and its new status."""
+def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> Order:
     with shop.work("checkout.settle", order_id) as tx:
         order, lines = orders.lock(tx, order_id), orders.lines_of(tx, order_id)
         tx.target = str(order.number)
@@ -72,7 +72,7 @@ def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> tup
             orders.leave(tx, order.id)
         shop.fault("settle.before_commit")
         tx.commit()
-    return order, lines, status
+    return replace(built(order, lines, None if payment is None else state), status=status)
 
 
 def _confirm(tx: UnitOfWork, order: Row, lines: Sequence[Row], payment: Row | None) -> str:
@@ -191,17 +191,23 @@ def pay(shop: Shop, *, number: str, reference: str | None = None) -> Order:
     return settle(shop, order_id=order.id, outcome=Outcome(charge))
 
 
-def cancel(shop: Shop, *, number: str) -> Order:
-    """Cancel an order that has not been shipped: stock returns exactly, money is refunded.
+def cancel(shop: Shop, *, number: str, lines: Units | None = None) -> Order:
+    """Cancel what of an order has not been shipped, or these units of it: stock returns exactly, money is refunded.
 
-    One whose payment is unresolved is resolved first, by asking the gateway.
+    One whose payment is unresolved is resolved first, by asking the gateway; it can only be cancelled whole.
     """
     with shop.read() as tx:
         order = row_by_number(tx, number)
         payment = payments.of_order(tx, order.id)
-        shown, owed = get(tx, order.id), _owed(tx, order.id)
+        shown, owed = get(tx, order.id), orders.going_back(tx, order.id)
     if order.status == "cancelled" and owed:  # killed or refused on the way: only the refund is left
-        return shown if shop.dry_run else _refunded(shop, order.id)
+        return shown if shop.dry_run else orders.money_back(shop, order.id)
+    if order.in_flight and lines is not None:
+        raise Refused(
+            "invalid_state",
+            f"Order {order.number} is not paid: it can only be cancelled whole",
+            number=str(order.number),
+        )
     if order.in_flight and not shop.dry_run:
         settled = _settle_by_asking(shop, order.id, payment, give_up=True)
         if settled.status == "cancelled":
@@ -213,25 +219,27 @@ def cancel(shop: Shop, *, number: str) -> Order:
                 hint="Try again, or run `shopctl store recover`.",
                 number=str(order.number),
             )
+    orders.finish(shop, number)
     shop.fault("refund.before_request")
-    shown, elsewhere = _cancelled(shop, order.id, number, payment)
+    shown, elsewhere = _cancelled(shop, order.id, number, payment, lines)
     if elsewhere:
         shop.narrate(f"Order {shown.number} {elsewhere}.")
     shop.fault("refund.after_request")
-    return shown if shop.dry_run else _refunded(shop, order.id)
+    return shown if shop.dry_run else orders.money_back(shop, order.id)
 
 
 @retried
-def _cancelled(shop: Shop, order_id: str, number: str, payment: Row | None) -> tuple[Order, str | None]:
+def _cancelled(
+    shop: Shop, order_id: str, number: str, payment: Row | None, lines: Units | None
+) -> tuple[Order, str | None]:
     """The order, cancelled with its refund asked for; and what people must do elsewhere."""
     with shop.work("orders.cancel", number) as tx:
         order = orders.lock(tx, order_id)
-        elsewhere = _to_do_elsewhere(tx, payment)
-        orders.advance(tx, order, "cancel", note=elsewhere)
-        stock.uncommitted_units(tx, order.id, f"order {order.number}")
-        orders.cancel_allocations(tx, order.id)
-        if payment is not None:
-            _give_back(tx, payment, "the order was cancelled")
+        elsewhere = _to_do_elsewhere(tx, payment) if lines is None else None
+        if order.in_flight:  # in a dry run nobody was asked about its payment
+            orders.advance(tx, order, "cancel")
+        else:
+            orders.cancel(tx, order, lines, note=elsewhere)
         shown = get(tx, order.id)
         tx.commit()
     return shown, elsewhere
@@ -250,21 +258,6 @@ def _to_do_elsewhere(tx: UnitOfWork, payment: Row | None) -> str | None:
     return f"was paid elsewhere{where}: refund {Money(kept, payment.currency)} {payment.currency} there"
 
 
-def _refunded(shop: Shop, order_id: str) -> Order:
-    """The cancelled order with its refund confirmed; StillPending when the gateway does not answer."""
-    _return_money(shop, order_id)
-    with shop.read() as tx:
-        shown, owed = get(tx, order_id), _owed(tx, order_id)
-    if owed:
-        raise StillPending(
-            "refund_unresolved",
-            f"Order {shown.number} is cancelled; its refund is not confirmed by the gateway yet",
-            hint="Repeat the command, or run `shopctl store recover`.",
-            order=shown.number,
-        )
-    return shown
-
-
 def recover(shop: Shop, *, doubtful: timedelta | None = None) -> list[Recovered]:
     """Finish every order and refund that a dead process left behind, by asking the gateway with the stored key.
 
@@ -281,7 +274,7 @@ def recover(shop: Shop, *, doubtful: timedelta | None = None) -> list[Recovered]
     if not shop.dry_run:
         results += [found for payment in voided for found in _late_money(shop, payment)]
     with shop.read() as tx:
-        owed = _owed(tx)
+        owed = orders.going_back(tx)
     by_order = {refund.order_id: str(refund.number) for refund in owed}
     return results + [_refund_order(shop, order_id, number) for order_id, number in by_order.items()]
 
@@ -298,21 +291,16 @@ def _late_money(shop: Shop, payment: Row) -> list[Recovered]:
     return [Recovered(settled.number, settled.status, "its late payment is refunded")]
 
 
-def _owed(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
-    """Refunds and voids that the gateway has not confirmed yet."""
-    return payments.pending_refunds(tx, order_id) + [
-        action for action in payments.pending_actions(tx, order_id) if action.verb == "void"
-    ]
-
-
 def _refund_order(shop: Shop, order_id: str, number: str) -> Recovered:
+    with shop.read() as tx:
+        status = row_by_number(tx, number).status
     if shop.dry_run:
-        return Recovered(number, "cancelled", "would ask for its refund again")
+        return Recovered(number, status, "would ask for its refund again")
     try:
-        _refunded(shop, order_id)
+        orders.money_back(shop, order_id)
     except ShopError as error:
-        return Recovered(number, "cancelled", error.message, ok=False)
-    return Recovered(number, "cancelled", "refunded")
+        return Recovered(number, status, error.message, ok=False)
+    return Recovered(number, status, "refunded")
 
 
 def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Recovered:

@@ -37,7 +37,8 @@ PLANTS = (
         row("stock_movements", _TEE_HOLD, reserved="1", reservation_id="NULL"),
         "UPDATE stock_levels SET reserved = reserved + 1 WHERE sku = 'TEE'",
     ),
-    plant(1, "committed, but not owed", f"UPDATE order_allocations SET cancelled = 1 WHERE order_id = {order(1002)}"),
+    plant(1, "committed, but not owed", f"UPDATE order_allocations SET cancelled = 1 WHERE order_id = {order(1002)}",
+          also=(17,)),
     plant(2, "counter off its ledger", "UPDATE stock_levels SET quantity = quantity + 1 WHERE sku = 'TEE'"),
     plant(
         2,

@@ -545,6 +545,7 @@ credits = _table(
     Column("shipping", Money, nullable=False),
     Column("tax", Money, nullable=False),  # of it, what was added to the price, see orders.tax_included
     Column("total", Money, nullable=False),
+    Column("taxes", Json, nullable=False),  # how much of which tax, like orders.taxes: also what is inside the prices
     Column("currency", Word, nullable=False),
     Column("reason", Word, nullable=False),
     Column("actor", Word, nullable=False),

@@ -60,7 +60,13 @@ RETURN: Mapping[str, Mapping[str, str]] = {
 
 ORDER_STATUSES = tuple(ORDER)
 CART_STATES = ("open", "merged", "expired")
-REMARKS = ("note", "address")
+NOTES = ("note", "address")
+"""What people say about an order."""
+REMARKS = (
+    *NOTES,
+    *("ship_part", "deliver_part", "cancel_part", "credit", "invoice"),
+    *("return_request", "return_receive", "return_reject", "return_resolve"),
+)
 """Entries of an order's history that leave it where it is."""
 PAID_ORDERS = ("confirmed", "shipped", "delivered")
 UNRESOLVED_PAYMENTS = ("pending", "unknown", "requires_action")

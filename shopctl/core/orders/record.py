@@ -24,13 +24,14 @@ from shopctl.core.domain import lifecycle
 from shopctl.core.domain.pricing import Totals
 from shopctl.core.errors import Refused
 from shopctl.core.queries.due import IN_FLIGHT, WAITS_FOR_PEOPLE
+from shopctl.core.queries.orders import LINES
 
 _id = sa.bindparam("k_id", type_=orders.c.id.type)
 _BY_KEY = sa.select(idempotency_keys.c.order_id, idempotency_keys.c.fingerprint).where(
     idempotency_keys.c.key == sa.bindparam("k_key")
 )
 _LOCKED = sa.select(orders).where(orders.c.id == _id).with_for_update()
-_LINES = sa.select(order_lines).where(order_lines.c.order_id == _id).order_by(order_lines.c.position)
+_LINES = LINES.where(order_lines.c.order_id == _id).order_by(order_lines.c.position)
 _ADVANCED = sa.update(orders).where(orders.c.id == _id).values(in_flight=False)
 _FINISHED = sa.update(idempotency_keys).where(
     idempotency_keys.c.order_id == _id, idempotency_keys.c.finished_at.is_(None)
@@ -150,6 +151,7 @@ def send_to(tx: UnitOfWork, order: Row, address: Mapping[str, str]) -> None:
 
 
 def lines_of(tx: UnitOfWork, order_id: str) -> Sequence[Row]:
+    """Its lines, each with how many of its units have been shipped."""
     return tx.rows(_LINES, {"k_id": order_id})
 
 
@@ -174,8 +176,9 @@ def allocate(tx: UnitOfWork, order_id: str, lines: Sequence[Row], committed: Seq
 
 def cancel_allocations(tx: UnitOfWork, order_id: str) -> None:
     """Nothing of the order will be shipped any more."""
-    a = order_allocations.c
+    a, line = order_allocations.c, order_lines.c
     tx.execute(sa.update(order_allocations).where(a.order_id == order_id).values(cancelled=a.quantity - a.shipped))
+    tx.execute(sa.update(order_lines).where(line.order_id == order_id).values(cancelled=line.quantity))
 
 
 def forget(tx: UnitOfWork, customer: str, emails: Iterable[str], placeholder: str) -> list[str]:

@@ -10,11 +10,11 @@ elsewhere.py money that was taken elsewhere, or by hand
 """
 
 from shopctl.core.domain.lifecycle import EXTERNAL, MANUAL
-from shopctl.core.payments.actions import capture_up_to, finish_actions, let_go, pending_actions
+from shopctl.core.payments.actions import capture_up_to, finish_actions, let_go, let_rest_go, pending_actions
 from shopctl.core.payments.asking import Outcome, charge, look_up
 from shopctl.core.payments.elsewhere import External, known_references, take_in
-from shopctl.core.payments.record import doubtful, kept, of_order, open_payment, record, request_for
-from shopctl.core.payments.refunds import finish_refunds, open_refund, pending_refunds, refunded
+from shopctl.core.payments.record import doubtful, kept, locked, of_order, open_payment, record, request_for
+from shopctl.core.payments.refunds import finish_refunds, open_refund, pending_refunds, refunded, refunds_elsewhere
 
 __all__ = [
     "EXTERNAL",
@@ -29,6 +29,8 @@ __all__ = [
     "kept",
     "known_references",
     "let_go",
+    "let_rest_go",
+    "locked",
     "look_up",
     "of_order",
     "open_payment",
@@ -37,6 +39,7 @@ __all__ = [
     "pending_refunds",
     "record",
     "refunded",
+    "refunds_elsewhere",
     "request_for",
     "take_in",
 ]

@@ -39,6 +39,14 @@ def let_go(tx: UnitOfWork, payment: Row) -> bool:
     return True
 
 
+def let_rest_go(tx: UnitOfWork, payment: Row) -> None:
+    """Nothing more will be captured: an authorization is let go, and what is left of one captured in part lapses by itself."""
+    if payment.state == "captured":
+        tx.execute(sa.update(payments).where(p.id == payment.id, p.open > 0).values(open=0, updated_at=tx.now))
+    else:
+        let_go(tx, payment)
+
+
 def pending_actions(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
     """What the gateway has not confirmed yet, oldest first."""
     return list(tx.rows(_PENDING if order_id is None else _PENDING.where(a.order_id == order_id)))
@@ -79,8 +87,8 @@ def _opened(shop: Shop, order_id: str, amount: int, final: bool) -> bool:
                 f"Only {Money(payment.open, payment.currency)} {payment.currency} of order {payment.number} is authorized",
                 number=str(payment.number),
             )
-        if missing == 0:  # all is captured that will be: the gateway lets the rest lapse by itself
-            tx.execute(sa.update(payments).where(p.id == payment.id).values(open=0, updated_at=tx.now))
+        if missing == 0:
+            let_rest_go(tx, payment)
         else:
             _write(tx, payment, "capture", missing, final=final)
         tx.commit()

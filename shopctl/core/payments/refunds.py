@@ -47,6 +47,11 @@ def pending_refunds(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
     return list(tx.rows(mine.where(ASKABLE)))
 
 
+def refunds_elsewhere(tx: UnitOfWork, order_id: str) -> list[Row]:
+    """Refunds that people have to make, and have not noted yet."""
+    return list(tx.rows(PENDING.where(r.order_id == order_id, sa.not_(ASKABLE))))
+
+
 def record_refund(tx: UnitOfWork, refund: Row, state: str, reference: str | None) -> None:
     """Write what became of a refund of `pending_refunds`; a second one records nothing new."""
     recorded = tx.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from shopctl.core.db.tables import (
     shipments,
 )
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain.lifecycle import MANUAL
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
 from shopctl.core.queries.customers import customer_id
@@ -37,6 +38,15 @@ class OrderLine:
     quantity: int
     unit_price: Money
     total_price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class SoldLine(OrderLine):
+    """A line of an order, and what has become of its units."""
+
+    shipped: int
+    cancelled: int
+    returned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +81,17 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Order:
+    """`fulfilment` is none, partial or complete; `payment` the state of its payment, `awaited` while it is to be made by hand,
+    None when it costs nothing."""
+
     number: str
     id: str
     status: str
+    fulfilment: str
+    payment: str | None
     customer: str
     email: str
-    lines: Sequence[OrderLine]
+    lines: Sequence[SoldLine]
     subtotal: Money
     discount: Money
     tax: Money
@@ -149,6 +164,29 @@ class OrderDetail(Order):
     timeline: Sequence[Event]
 
 
+_SENT = (
+    sa.select(sa.cast(sa.func.coalesce(sa.func.sum(shipment_lines.c.quantity), 0), sa.BigInteger))
+    .join_from(shipments, shipment_lines, shipment_lines.c.shipment_id == shipments.c.id)
+    .where(shipments.c.order_id == order_lines.c.order_id, shipment_lines.c.order_line_id == order_lines.c.id)
+    .scalar_subquery()
+)
+LINES = sa.select(order_lines, _SENT.label("shipped"))
+"""Lines of orders, each with how many of its units have left."""
+_STATE = (
+    sa.select(
+        sa.case(
+            (sa.and_(payments.c.gateway == MANUAL, payments.c.state == "pending"), "awaited"), else_=payments.c.state
+        )
+    )
+    .where(payments.c.order_id == orders.c.id)
+    .order_by(payments.c.created_at.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+ORDERS = sa.select(orders, _STATE.label("payment"))
+"""Orders, each with the state of its payment."""
+
+
 def tax_part(*, name: str, parts_per_million: int, included: bool, amount: int, currency: str) -> Tax:
     return Tax(name, percent(parts_per_million), included, Money(amount, currency))
 
@@ -165,20 +203,19 @@ def row_by_number(tx: UnitOfWork, number: str) -> Row:
 
 
 def get(tx: UnitOfWork, order_id: str) -> Order:
-    row = tx.rows(sa.select(orders).where(orders.c.id == order_id))[0]
-    return of_rows(tx, [row])[0]
+    return of_rows(tx, tx.rows(ORDERS.where(orders.c.id == order_id)))[0]
 
 
 def of_rows(tx: UnitOfWork, rows: Sequence[Row]) -> list[Order]:
-    """Orders with their lines, in the order of the rows: two statements, however many."""
+    """Orders with their lines, in the order of the rows of ORDERS: two statements, however many."""
     lines = _lines(tx, [row.id for row in rows])
-    return [built(row, lines.get(row.id, [])) for row in rows]
+    return [built(row, lines.get(row.id, []), row.payment) for row in rows]
 
 
 def detail(tx: UnitOfWork, number: str) -> OrderDetail:
     """One order with its payments, shipments, reservations and timeline."""
     row = row_by_number(tx, number)
-    order = of_rows(tx, [row])[0]
+    order = get(tx, row.id)
     held = sa.select(*(reservations.c[f.name] for f in fields(HoldRow))).where(reservations.c.owner_id == row.id)
     happened = sa.select(*(order_events.c[f.name] for f in fields(Event))).where(order_events.c.order_id == row.id)
     return OrderDetail(
@@ -212,14 +249,14 @@ def _lines(tx: UnitOfWork, order_ids: Sequence[str]) -> dict[str, list[Row]]:
     grouped: dict[str, list[Row]] = {}
     for i in range(0, len(order_ids), 500):
         chunk = order_ids[i : i + 500]
-        found = sa.select(order_lines).where(order_lines.c.order_id.in_(chunk)).order_by(order_lines.c.position)
+        found = LINES.where(order_lines.c.order_id.in_(chunk)).order_by(order_lines.c.position)
         for row in tx.rows(found):
             grouped.setdefault(row.order_id, []).append(row)
     return grouped
 
 
-def built(row: Row, lines: Sequence[Row]) -> Order:
-    """An order from its row and its lines."""
+def built(row: Row, lines: Sequence[Row], payment: str | None) -> Order:
+    """An order from its row, its LINES, and the state of its payment."""
 
     def money(amount: int) -> Money:
         return Money(amount, row.currency)
@@ -228,16 +265,21 @@ def built(row: Row, lines: Sequence[Row]) -> Order:
         number=str(row.number),
         id=row.id,
         status=row.status,
+        fulfilment=_fulfilment(row.status, lines),
+        payment=payment,
         customer=row.customer_id,
         email=row.email,
         lines=[
-            OrderLine(
+            SoldLine(
                 line.sku,
                 line.product_name,
                 line.options,
                 line.quantity,
                 money(line.unit_price),
                 money(line.total_price),
+                line.shipped,
+                line.cancelled,
+                line.returned,
             )
             for line in lines
         ],
@@ -255,6 +297,18 @@ def built(row: Row, lines: Sequence[Row]) -> Order:
         reference=row.reference,
         created_at=row.created_at,
     )
+
+
+def as_confirmed(order: Order) -> Order:
+    """The order as it was when it was confirmed, whatever happened to it since."""
+    lines = [replace(line, shipped=0, cancelled=0, returned=0) for line in order.lines]
+    return replace(order, status="confirmed", fulfilment="none", lines=lines)
+
+
+def _fulfilment(status: str, lines: Sequence[Row]) -> str:
+    if status in ("shipped", "delivered"):
+        return "complete"
+    return "partial" if any(line.shipped for line in lines) else "none"
 
 
 def _shipments(tx: UnitOfWork, order_id: str) -> list[Shipment]:
@@ -277,11 +331,15 @@ def _shipments(tx: UnitOfWork, order_id: str) -> list[Shipment]:
     ]
 
 
+_PARCELS = sa.exists().where(shipments.c.order_id == orders.c.id)
+_FULFILMENT = sa.case((orders.c.status.in_(("shipped", "delivered")), "complete"), (_PARCELS, "partial"), else_="none")
 LIST: Listing[Order] = Listing(
-    sa.select(orders),
+    ORDERS,
     {
         "number": orders.c.number,
         "status": orders.c.status,
+        "fulfilment": _FULFILMENT,
+        "payment": _STATE,
         "email": orders.c.email,
         "total": orders.c.total,
         "created_at": orders.c.created_at,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from shopctl.core.db.tables import order_allocations, order_lines, orders, shipment_lines, shipments
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.errors import Refused
-from shopctl.core.queries.orders import row_by_number
+from shopctl.core.queries.orders import LINES, row_by_number
 from shopctl.core.queries.warehouses import known_warehouse
 
 CHUNK = 500
@@ -23,7 +23,7 @@ _UNITS = (
     .where(a.order_id.in_(_OF_ORDERS), a.quantity > a.shipped + a.cancelled)
     .group_by(a.order_line_id, a.warehouse)
 )
-_LINES = sa.select(order_lines).where(line.order_id.in_(_OF_ORDERS)).order_by(line.order_id, line.position)
+_LINES = LINES.where(line.order_id.in_(_OF_ORDERS)).order_by(line.order_id, line.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ class Slip:
     lines: Sequence[Item]
 
 
-def owed(tx: UnitOfWork, order_ids: Sequence[str]) -> dict[str, dict[str | None, list[tuple[Row, int]]]]:
+def owed(
+    tx: UnitOfWork, order_ids: Sequence[str], *, warehouse: str | None = None
+) -> dict[str, dict[str | None, list[tuple[Row, int]]]]:
     """What orders that wait to be shipped owe: by order and warehouse, lines with their units.
 
-    Lines whose stock is not counted have no warehouse; they travel with the order's first parcel.
+    Lines whose stock is not counted have no warehouse; they travel with the order's first parcel, or that of `warehouse`.
     """
     parcels: dict[str, dict[str | None, list[tuple[Row, int]]]] = {}
     for i in range(0, len(order_ids), CHUNK):
@@ -86,12 +88,13 @@ def owed(tx: UnitOfWork, order_ids: Sequence[str]) -> dict[str, dict[str | None,
         for order_id, lines in groupby(tx.rows(_LINES, chosen), key=lambda row: str(row.order_id)):
             mine = list(lines)
             places = {warehouse for row in mine for warehouse in units.get(row.id, ())}
-            first = min((place for place in places if place is not None), default=None)
+            first = warehouse or min((place for place in places if place is not None), default=None)
             of_order = parcels.setdefault(order_id, {})
             for row in mine:
-                shares = units.get(row.id, {}) if row.tracked else {first: row.quantity}
-                for warehouse, count in shares.items():
-                    of_order.setdefault(warehouse, []).append((row, count))
+                uncounted = row.quantity - row.cancelled - row.shipped
+                shares = units.get(row.id, {}) if row.tracked else {first: uncounted} if uncounted else {}
+                for place, count in shares.items():
+                    of_order.setdefault(place, []).append((row, count))
     return parcels
 
 
@@ -128,7 +131,7 @@ def slips(tx: UnitOfWork, number: str) -> list[Slip]:
     order = row_by_number(tx, number)
     if order.status in ("pending", "cancelled"):
         raise _nothing_to_pack(order)
-    parcels = list(_to_pack(tx, order) if order.status == "confirmed" else _sent(tx, order))
+    parcels = [*_sent(tx, order), *(_to_pack(tx, order) if order.status == "confirmed" else ())]
     return [
         Slip(
             number=str(order.number),

@@ -9,7 +9,7 @@ work.py        an operator's work: receive, adjust, transfer, set, spread
 counts.py      many counts at once, for imports                      buckets.py      a level in several rows, for hot SKUs
 """
 
-from shopctl.core.stock.buckets import ship
+from shopctl.core.stock.buckets import book, ship
 from shopctl.core.stock.counts import Count, Counted, take_stock
 from shopctl.core.stock.ledger import (
     COUNTERS,
@@ -35,6 +35,7 @@ __all__ = [
     "Move",
     "add_warehouse",
     "adjust",
+    "book",
     "books_disagree",
     "edit_warehouse",
     "ensure_levels",

@@ -20,14 +20,14 @@ from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
-from shopctl.core.verify import across, carts, money, orders, schema, stock, waiting
+from shopctl.core.verify import across, carts, credits, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.mends import Mend, repair
 
 __all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify", "verify_store"]
 
 RULES: tuple[Rule, ...] = tuple(
-    sorted((*stock.RULES, *money.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
+    sorted((*stock.RULES, *money.RULES, *credits.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
 )
 STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE})
 CHECKS = STORE_CHECKS + len({across.LEDGER, carts.HOT, across.INDEX})

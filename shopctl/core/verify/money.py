@@ -1,8 +1,9 @@
-"""The books of money inside the store: payments and refunds against orders. Checks 10 to 14.
+"""The books of money inside the store: payments, refunds and credits against orders. Checks 10 to 14.
 
-A payment is captured when it is authorized, so what an order keeps is captured − refunds. A refund counts from the moment
-that it is written: its money is on the way. The money of an imported order was taken elsewhere, in part or in full or not
-at all, and only what the file said of it is in the books.
+An order is owed its total less its credits, and keeps captured − refunds. While goods are still to be captured with their
+shipments it keeps at most what it is owed, and the rest is authorized; from then on it keeps exactly that. A refund counts from
+the moment that it is written: its money is on the way. The money of an imported order was taken elsewhere, in part or in full
+or not at all, and only what the file said of it is in the books.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import orders, payments, refunds
+from shopctl.core.db.tables import credits, orders, payment_actions, payments, refunds
 from shopctl.core.domain.lifecycle import PAID_ORDERS
 from shopctl.core.payments import EXTERNAL
 from shopctl.core.verify.findings import Rule
@@ -31,7 +32,12 @@ _RETURNED = sa.case((refund.state != "failed", refund.amount), else_=0)
 _CAPTURED = _sum(_KEPT, payment.order_id == order.id)
 _REFUNDED = _sum(_RETURNED, refund.order_id == order.id)
 _GIVEN_BACK = _sum(_RETURNED, refund.payment_id == payment.id)
+_OPEN = _sum(payment.open, payment.order_id == order.id)
+_CREDITED = _sum(credits.c.total, credits.c.order_id == order.id)
 _OURS = payment.gateway != EXTERNAL
+_BEING_LET_GO = sa.exists().where(
+    payment_actions.c.order_id == order.id, payment_actions.c.verb == "void", payment_actions.c.state == "pending"
+)
 _HAS_PAYMENT = sa.exists().where(payment.order_id == order.id)
 
 
@@ -51,10 +57,28 @@ RULES = (
         10,
         "paid_is_total",
         sa.select(
-            order.number, order.status, order.total, _CAPTURED.label("captured"), _REFUNDED.label("refunded")
-        ).where(order.source == "checkout", order.status.in_(PAID_ORDERS), order.total != _CAPTURED - _REFUNDED),
+            order.number,
+            order.status,
+            order.total,
+            _CREDITED.label("credited"),
+            _CAPTURED.label("captured"),
+            _OPEN.label("open"),
+            _REFUNDED.label("refunded"),
+        ).where(
+            order.source == "checkout",
+            order.status.in_(PAID_ORDERS),
+            sa.or_(
+                order.total - _CREDITED < _CAPTURED - _REFUNDED,
+                order.total - _CREDITED > _CAPTURED - _REFUNDED + _OPEN,
+                sa.and_(
+                    sa.or_(order.status != "confirmed", _OPEN == 0), order.total - _CREDITED != _CAPTURED - _REFUNDED
+                ),
+                sa.and_(order.status != "confirmed", _OPEN != 0, sa.not_(_BEING_LET_GO)),
+            ),
+        ),
         _ORDER,
-        "Order {number} is {status} and costs {total}; captured {captured}, refunded {refunded}",
+        "Order {number} is {status} and costs {total} less {credited}; "
+        "captured {captured}, still authorized {open}, refunded {refunded}",
     ),
     Rule(
         10,

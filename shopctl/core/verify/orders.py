@@ -101,20 +101,43 @@ def _unsold_allocations() -> sa.Select[Any]:
     )
 
 
-def _unshipped_lines() -> sa.Select[Any]:
-    """Lines of shipped orders whose shipments are not of exactly their units, less what was cancelled of them."""
-    sums = (
-        sa.select(shipment_lines.c.order_line_id, sa.func.sum(shipment_lines.c.quantity).label("units"))
-        .group_by(shipment_lines.c.order_line_id)
-        .subquery()
-    )
-    sent = sa.func.coalesce(sums.c.units, 0)
-    cancelled = _units(owed.cancelled, owed.order_line_id == line.id, of=order_allocations)
+_SENT = (
+    sa.select(shipment_lines.c.order_line_id, sa.func.sum(shipment_lines.c.quantity).label("units"))
+    .group_by(shipment_lines.c.order_line_id)
+    .subquery()
+)
+"""How many units of a line have left."""
+
+
+def _sent_otherwise() -> sa.Select[Any]:
+    """Lines of paid orders whose shipments hold more than was not cancelled, or of shipped ones another number of units."""
+    sent, due = sa.func.coalesce(_SENT.c.units, 0), line.quantity - line.cancelled
     return (
-        sa.select(order.number, line.sku, line.quantity, sent.label("sent"))
+        sa.select(order.number, order.status, line.sku, due.label("owed"), sent.label("sent"))
         .join_from(order_lines, orders, order.id == line.order_id)
-        .outerjoin(sums, sums.c.order_line_id == line.id)
-        .where(order.status.in_(("shipped", "delivered")), line.quantity != sent + cancelled)
+        .outerjoin(_SENT, _SENT.c.order_line_id == line.id)
+        .where(
+            order.status.in_(lifecycle.PAID_ORDERS),
+            sa.or_(sent > due, sa.and_(order.status != "confirmed", sent != due)),
+        )
+    )
+
+
+def _moved_otherwise() -> sa.Select[Any]:
+    """Tracked lines of paid orders of which another number is cancelled or has left than of their allocations."""
+    sent = sa.func.coalesce(_SENT.c.units, 0)
+    given_up = _units(owed.cancelled, owed.order_line_id == line.id, of=order_allocations)
+    shipped = _units(owed.shipped, owed.order_line_id == line.id, of=order_allocations)
+    found = (sent.label("sent"), given_up.label("given_up"), shipped.label("shipped"))
+    return (
+        sa.select(order.number, line.sku, line.cancelled, *found)
+        .join_from(order_lines, orders, order.id == line.order_id)
+        .outerjoin(_SENT, _SENT.c.order_line_id == line.id)
+        .where(
+            line.tracked,
+            order.status.in_(lifecycle.PAID_ORDERS),
+            sa.or_(line.cancelled != given_up, sent != shipped),
+        )
     )
 
 
@@ -218,9 +241,16 @@ RULES = (
     Rule(
         17,
         "shipped_is_sent",
-        _unshipped_lines(),
+        _sent_otherwise(),
         _ORDER,
-        "Order {number} is shipped with {quantity} {sku}; its shipments hold {sent}",
+        "Order {number} is {status} and owes {owed} {sku}; its shipments hold {sent}",
+    ),
+    Rule(
+        17,
+        "sent_is_allocated",
+        _moved_otherwise(),
+        _ORDER,
+        "Order {number} has {cancelled} {sku} cancelled and {sent} sent; its allocations say {given_up} and {shipped}",
     ),
     Rule(
         18,

@@ -142,6 +142,7 @@ def _credits() -> None:
         _money("shipping"),
         _money("tax"),
         _money("total"),
+        sa.Column("taxes", types.Json(), nullable=False),
         _word("currency"),
         _word("reason"),
         _word("actor"),

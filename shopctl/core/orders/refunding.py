@@ -1,0 +1,87 @@
+"""Refunds: part of what was paid goes back, by amount, by line, or the shipping. Each is a credit first."""
+
+from __future__ import annotations
+
+from shopctl.core.db.unit_of_work import Row
+from shopctl.core.domain.lifecycle import PAID_ORDERS
+from shopctl.core.domain.money import parse_amount
+from shopctl.core.domain.worth import Worth
+from shopctl.core.errors import BadInput, Refused
+from shopctl.core.orders import credits, returns
+from shopctl.core.orders import units as u
+from shopctl.core.orders.record import lock
+from shopctl.core.orders.repaying import finish, money_back
+from shopctl.core.orders.units import Units
+from shopctl.core.queries.orders import Order, get, row_by_number
+from shopctl.core.shop import Shop, retried
+
+
+# --- use cases -----------------------------------------------------------------------------------------------------
+def refund(
+    shop: Shop,
+    *,
+    number: str,
+    reason: str,
+    amount: str | None = None,
+    lines: Units | None = None,
+    shipping: bool = False,
+    restock: bool = False,
+) -> Order:
+    """Give back an amount (a decimal string), or what shipped units cost, or the shipping, or both of these.
+
+    `restock` books the units back into the stock: they have come back. Units that were not shipped are cancelled instead.
+    Errors: refund_too_large, nothing_to_refund, not_owed, invalid_state; StillPending when the gateway does not answer.
+    """
+    why = u.reason(reason)
+    if (amount is None) == (lines is None and not shipping):
+        raise BadInput(
+            "usage", "Refund an amount, or units and shipping", hint="--amount A, or --line SKU=QTY, --shipping"
+        )
+    if restock and not lines:
+        raise BadInput("usage", "Only units can be restocked", hint="--line SKU=QTY --restock")
+    finish(shop, number)
+    shop.fault("refund.before_request")
+    shown = _credited(shop, number, why, amount, lines, shipping, restock)
+    shop.fault("refund.after_request")
+    return shown if shop.dry_run else money_back(shop, shown.id)
+
+
+# --- how it works --------------------------------------------------------------------------------------------------
+@retried
+def _credited(
+    shop: Shop, number: str, why: str, amount: str | None, lines: Units | None, shipping: bool, restock: bool
+) -> Order:
+    with shop.work("orders.refund", number) as tx:
+        order = lock(tx, row_by_number(tx, number).id)
+        if order.status not in PAID_ORDERS:
+            raise Refused(
+                "invalid_state",
+                f"Order {order.number} is {order.status}: there is nothing to refund",
+                number=str(order.number),
+                status=order.status,
+            )
+        books = credits.account(tx, order)
+        units = _units(order, books, lines) if lines else {}
+        if amount is not None:
+            asked = parse_amount(amount, order.currency)
+            credits.check_refundable(tx, books, asked)
+            worth = books.left.of_amount(asked)
+        else:
+            worth = books.units(units) + (books.shipping.within(books.left) if shipping else Worth())
+            worth = worth.within(books.left)
+            credits.check_refundable(tx, books, worth.total)
+        returned = returns.take_back(tx, order, books.lines, units, reason=why) if restock else None
+        kind = "return" if returned else "refund"
+        credits.credit(tx, books, kind, worth, reason=why, units=units, return_id=returned)
+        shown = get(tx, order.id)
+        tx.commit()
+    return shown
+
+
+def _units(order: Row, books: credits.Account, lines: Units) -> dict[str, int]:
+    """Of the units that were shipped, and neither returned nor refunded yet."""
+
+    def there(line: Row) -> int:
+        return int(line.shipped - max(line.returned, books.credited.get(line.id, 0) - line.cancelled))
+
+    return u.in_lines(order, books.lines, lines, there, "that were shipped and not refunded yet")
