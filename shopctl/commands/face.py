@@ -131,7 +131,13 @@ class Face:
             self.out.say(f"Only the first {self.limit} are shown; --limit -1 shows all.")
 
     def each(
-        self, first: str, needed: Sequence[str], use_case: UseCase, row: Mapping[str, Any], *, alone: bool = False
+        self,
+        first: str,
+        needed: Sequence[str],
+        use_case: UseCase,
+        row: Mapping[str, Any],
+        *,
+        alone: bool | Callable[[Shop], bool] = False,
     ) -> None:
         """Run a use case once for the row of the arguments, or, when the first of them is `-`, for each row of stdin."""
         if first == "-":
@@ -142,10 +148,10 @@ class Face:
                 raise BadInput("usage", f"Missing argument {name.upper()!r}")
         self.do(lambda shop: use_case(shop, row))
 
-    def rows(self, needed: Sequence[str], use_case: UseCase, *, alone: bool = False) -> None:
+    def rows(self, needed: Sequence[str], use_case: UseCase, *, alone: bool | Callable[[Shop], bool] = False) -> None:
         """Run a use case for every JSON line of stdin in this one process; a result a line, exit 9 if any failed.
 
-        `alone`: the use case calls somebody outside between its transactions, so its rows cannot share one.
+        `alone`: the use case calls somebody outside between its transactions (in this shop), so its rows cannot share one.
         """
         from shopctl.commands.rows import Rows
 
@@ -153,7 +159,8 @@ class Face:
             self.out.format = "jsonl"
         failed: list[int] = []
         with self.shop(writes=True) as shop:
-            self.out.many(Rows(needed, use_case, alone, self.command).results(shop, failed))
+            apart = alone(shop) if callable(alone) else alone
+            self.out.many(Rows(needed, use_case, apart, self.command).results(shop, failed))
         if failed:
             count = len(failed)
             raise BatchFailed(

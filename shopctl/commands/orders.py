@@ -1,4 +1,4 @@
-"""Orders. Their papers are in orders_papers.py, watching them in orders_watch.py."""
+"""Orders. Their papers are in orders_papers.py, money and goods that go back in orders_back.py, watching them in orders_watch.py."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import orders_files, orders_papers, orders_watch
+from shopctl.commands import orders_back, orders_files, orders_papers, orders_watch
 from shopctl.commands.addresses import SHIP_TO, address_of
-from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun
+from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun, whole
 from shopctl.commands.output import unknown
+from shopctl.commands.units import Lines, units_of
 from shopctl.core.domain.lifecycle import ORDER_STATUSES
 from shopctl.core.errors import BadInput
 
-app = noun("Orders: list, show, ship, deliver, cancel; notes, papers, watching.")
+app = noun("Orders: list, show, pay, ship, deliver, cancel, refund, return; notes, papers, watching.")
+app.add_typer(orders_back.returns, name="returns")
+app.add_typer(orders_papers.invoices, name="invoices")
 Number = Annotated[str, typer.Argument(metavar="N", help="The order's number, or - to read rows from stdin.")]
-COLUMNS = ("number", "status", "email", "total", "currency", "shipping_method", "created_at")
+COLUMNS = (
+    *("number", "status", "fulfilment", "payment", "email", "total", "currency", "shipping_method", "created_at"),
+)
 
 
 @app.command("list", cls=Listed)
@@ -25,7 +30,7 @@ def list_(
     status: Annotated[str | None, typer.Option(metavar="|".join(ORDER_STATUSES), help="Only those.")] = None,
     customer: Annotated[str | None, typer.Option(metavar="EMAIL", help="Of one customer.")] = None,
 ) -> None:
-    """Orders, the latest first."""
+    """Orders, the latest first. Those that wait for somebody's money: --filter payment:awaited; for a parcel: fulfilment:partial."""
     if status is not None and status not in ORDER_STATUSES:
         raise unknown("status", status, ORDER_STATUSES)
     face(ctx).listed(
@@ -35,7 +40,7 @@ def list_(
 
 @app.command(cls=Reading)
 def show(ctx: typer.Context, number: Annotated[str, typer.Argument(metavar="N")]) -> None:
-    """An order with its payments, shipments, reservations and timeline: what happened, notes, former addresses."""
+    """An order with its payments, shipments, credits, returns, papers, reservations and timeline: everything that happened."""
     face(ctx).show(lambda tx: core.queries.orders.detail(tx, number))
 
 
@@ -81,48 +86,85 @@ def edit(
 
 
 @app.command(cls=Writing)
-def ship(
+def pay(
     ctx: typer.Context,
     number: Number,
-    tracking: Annotated[str | None, typer.Option(help="The carrier's tracking number.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Where the money can be found: a receipt, a line of the bank statement.")
+    ] = None,
 ) -> None:
-    """Send all that the order owes. Rows of -: {"number", "tracking"?}."""
+    """The money for an order placed with --payment manual is here (cash, a transfer): it is confirmed. Rows of -: {"number", "reference"?}."""
 
     def one(shop: Any, row: Any) -> object:
-        return core.orders.ship(shop, number=row["number"], tracking=row.get("tracking") or tracking)
+        return core.settlement.pay(shop, number=row["number"], reference=row.get("reference"))
 
-    face(ctx).each(number, ("number",), one, {"number": number})
+    face(ctx).each(number, ("number",), one, {"number": number, "reference": reference}, alone=True)
 
 
 @app.command(cls=Writing)
-def deliver(ctx: typer.Context, number: Number) -> None:
-    """It has arrived. Rows of -: {"number"}."""
-    face(ctx).each(
-        number,
-        ("number",),
-        lambda shop, row: core.orders.deliver(shop, number=row["number"]),
-        {"number": number},
-    )
+def ship(
+    ctx: typer.Context,
+    number: Number,
+    line: Lines = None,
+    warehouse: Annotated[str | None, typer.Option("--warehouse", "-w", metavar="CODE", help="From there only.")] = None,
+    tracking: Annotated[str | None, typer.Option(help="The carrier's tracking number.")] = None,
+) -> None:
+    """Send all that the order owes, or part of it; one shipment from each warehouse. Rows of -: {"number", "units"?: {SKU: QTY}, "warehouse"?, "tracking"?}.
+
+    It stays confirmed until nothing is owed any more. What is captured with the shipments is captured before the goods leave.
+    """
+
+    def one(shop: Any, row: Any) -> object:
+        return core.orders.ship(
+            shop,
+            number=row["number"],
+            lines=units_of(row.get("units")),
+            warehouse=row.get("warehouse") or warehouse,
+            tracking=row.get("tracking") or tracking,
+        )
+
+    row = {"number": number, "units": line}
+    face(ctx).each(number, ("number",), one, row, alone=core.orders.captures)
+
+
+@app.command(cls=Writing)
+def deliver(
+    ctx: typer.Context,
+    number: Number,
+    shipment: Annotated[int | None, typer.Option(metavar="K", help="Only this one, as `show` counts them.")] = None,
+) -> None:
+    """What was sent has arrived, all of it or one shipment. Rows of -: {"number", "shipment"?}."""
+
+    def one(shop: Any, row: Any) -> object:
+        which = row.get("shipment")
+        return core.orders.deliver(
+            shop, number=row["number"], shipment=None if which is None else whole(which, "shipment")
+        )
+
+    face(ctx).each(number, ("number",), one, {"number": number, "shipment": shipment})
 
 
 @app.command(cls=Destroying)
-def cancel(ctx: typer.Context, number: Number) -> None:
-    """Cancel before it is shipped: stock returns, money is refunded. Rows of -: {"number"}."""
+def cancel(ctx: typer.Context, number: Number, line: Lines = None) -> None:
+    """Cancel what is not shipped, all of it or some units: stock returns, money is refunded. Rows of -: {"number", "units"?: {SKU: QTY}}.
+
+    An order that was sent in part is shipped once the rest is cancelled.
+    """
     me = face(ctx)
-    me.confirm(
-        "Cancel and refund the orders read from stdin?" if number == "-" else f"Cancel and refund order {number}?"
-    )
-    me.each(
-        number,
-        ("number",),
-        lambda shop, row: core.settlement.cancel(shop, number=row["number"]),
-        {"number": number},
-        alone=True,
-    )
+    what = f"{', '.join(line)} of order {number}" if line else f"order {number}"
+    me.confirm("Cancel and refund the orders read from stdin?" if number == "-" else f"Cancel and refund {what}?")
+
+    def one(shop: Any, row: Any) -> object:
+        return core.settlement.cancel(shop, number=row["number"], lines=units_of(row.get("units")))
+
+    me.each(number, ("number",), one, {"number": number, "units": line}, alone=True)
 
 
+app.command(cls=Destroying)(orders_back.refund)
+app.command("return", cls=Writing)(orders_back.return_)
 app.command("import", cls=Writing)(orders_files.import_)
 app.command(cls=Reading)(orders_files.export)
 app.command(cls=Reading)(orders_papers.picklist)
 app.command(cls=Reading)(orders_papers.slip)
+app.command(cls=Writing)(orders_papers.invoice)
 app.command(cls=Reading)(orders_watch.watch)

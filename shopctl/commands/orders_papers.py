@@ -1,4 +1,4 @@
-"""Papers for the warehouse: what to fetch, and what lies in a parcel."""
+"""Papers: what to fetch, what lies in a parcel, what it costs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from shopctl import core
-from shopctl.commands.face import Face, face
+from shopctl.commands.face import Face, Listed, face, noun
 from shopctl.commands.output import MACHINE, unknown
 from shopctl.core.domain.wire import plain
 from shopctl.core.errors import BadInput
 
+invoices = noun("Invoices and credit notes that were issued.")
 Format = Annotated[str, typer.Option("--format", help="Of the paper: text or html, a file of its own to print.")]
 
 
@@ -63,6 +64,44 @@ def slip(
                 me.out.text(line)
     if not slips:
         me.out.say("There is nothing to pack.")
+
+
+def invoice(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="N", help="The order's number, or - to read rows from stdin.")],
+    credit_note: Annotated[
+        int | None, typer.Option(metavar="K", help="Of the order's credit K, as `show` counts them.")
+    ] = None,
+    format: Format = "text",
+) -> None:
+    """The invoice of an order, or a credit note: issued once, with the next number, and the same ever after. Rows of -: {"number", "credit_note"?}."""
+    me = face(ctx)
+    html = _is_html(me, format)
+    if number == "-" and not html:
+        me.rows(
+            ("number",),
+            lambda shop, row: core.orders.invoices.issue(
+                shop, number=row["number"], credit=row.get("credit_note", credit_note)
+            ),
+        )
+        return
+    numbers = me.column([number], "number")
+    with me.shop(writes=True) as shop:
+        papers = [core.orders.invoices.issue(shop, number=one, credit=credit_note) for one in numbers]
+    if html:
+        me.out.raw([core.documents.invoices_html(shop.facts, papers)])
+    elif me.out.format in MACHINE:
+        me.out.one(papers[0])
+    else:
+        for line in core.documents.invoice_text(shop.facts, papers[0]):
+            me.out.text(line)
+
+
+@invoices.command("list", cls=Listed)
+def list_(ctx: typer.Context) -> None:
+    """Invoices and credit notes by number, for the books: -o csv --limit -1 --filter 'issued_at:>=2026-01-01'."""
+    columns = ("number", "kind", "order", "issued_at", "country", "subtotal", "shipping", "tax", "total", "currency")
+    face(ctx).listed(core.queries.invoices.LIST, columns)
 
 
 def _is_html(me: Face, format: str) -> bool:

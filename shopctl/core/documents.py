@@ -1,4 +1,4 @@
-"""Documents for paper: the pick list and the packing slip, as text and as HTML. Pure functions of rows.
+"""Documents for paper: pick list, packing slip, invoice and credit note, as text and as HTML. Pure functions of rows.
 
 What comes from outside passes `safe()`, and in HTML it is escaped. The HTML is one file that loads and runs nothing.
 """
@@ -6,11 +6,15 @@ What comes from outside passes `safe()`, and in HTML it is escaped. The HTML is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from html import escape
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shopctl.core.domain.facts import Facts
 from shopctl.core.domain.safe import safe
+from shopctl.core.queries.invoices import Document
 from shopctl.core.queries.parcels import Item, Pick, Share, Slip
 
 _STYLE = """
@@ -104,10 +108,86 @@ def _picks(facts: Facts, warehouse: str | None, picks: Sequence[Pick]) -> str:
     return head + _table(("", "Units", "SKU", "Product", "Orders"), rows)
 
 
-# --- both ----------------------------------------------------------------------------------------------------------
+# --- the invoice and the credit note -------------------------------------------------------------------------------
+def invoice_text(facts: Facts, paper: Document) -> list[str]:
+    """The lines of one paper."""
+    rows = [(str(line["quantity"]), safe(line["sku"]), _sold(line), line["total_price"]) for line in paper.lines]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
+    sums = _sums(paper)
+    label, amount = max(len(name) for name, _ in sums), max(len(value) for _, value in sums)
+    goods = [
+        f"{units:>{widths[0]}} × {sku:<{widths[1]}}  {product:<{widths[2]}}  {total:>{widths[3]}}"
+        for units, sku, product, total in rows
+    ]
+    heads = [safe(paper.seller), _paper_title(paper), *_paper_facts(facts, paper)]
+    address = [f"    {line}" for line in _address(paper.address)]
+    return [*heads, "", *address, "", *goods, "", *(f"{name:<{label}}  {value:>{amount}}" for name, value in sums)]
+
+
+def invoices_html(facts: Facts, papers: Iterable[Document]) -> str:
+    """A page for each paper."""
+    return _page("Invoices", [_paper(facts, paper) for paper in papers])
+
+
+def _paper(facts: Facts, paper: Document) -> str:
+    rows = [
+        (
+            ("n", str(line["quantity"])),
+            ("", safe(line["sku"])),
+            ("", _sold(line)),
+            ("n", line["unit_price"] or ""),
+            ("n", line["total_price"]),
+        )
+        for line in paper.lines
+    ]
+    address = "<br>".join(escape(line) for line in _address(paper.address))
+    told = "<br>".join(escape(line) for line in _paper_facts(facts, paper))
+    head = f"<p>{escape(safe(paper.seller))}</p><h1>{escape(_paper_title(paper))}</h1><p>{told}</p>"
+    goods = _table(("Units", "SKU", "Product", "Each", "Total"), rows) if rows else ""
+    sums = _table(("", "Amount"), [(("", name), ("n", value)) for name, value in _sums(paper)])
+    return f"{head}<address>{address}</address>{goods}{sums}"
+
+
+def _paper_title(paper: Document) -> str:
+    return f"{'Invoice' if paper.kind == 'invoice' else 'Credit note'} {paper.number}"
+
+
+def _paper_facts(facts: Facts, paper: Document) -> list[str]:
+    zone = ZoneInfo(facts.timezone)
+    told = {
+        "Issued": f"{datetime.fromisoformat(paper.issued_at).astimezone(zone):%Y-%m-%d}",
+        "Order": f"{paper.order} of {datetime.fromisoformat(paper.ordered_at).astimezone(zone):%Y-%m-%d}",
+        "Corrects invoice": paper.invoice,
+        "Reason": paper.reason,
+        "For": paper.email,
+    }
+    return [f"{name}: {safe(value)}" for name, value in told.items() if value]
+
+
+def _sums(paper: Document) -> list[tuple[str, str]]:
+    """What it adds up to. Taxes that are inside the prices say so."""
+    sums = [("Items", paper.subtotal)]
+    sums += [("Discount", f"-{paper.discount}")] if Decimal(paper.discount) else []
+    sums += [("Shipping", paper.shipping)] if Decimal(paper.shipping) else []
+    for tax in paper.taxes:
+        if Decimal(tax["amount"]):
+            name = f"{tax['name']} {tax['percent']} %"
+            sums.append((safe(f"{name}, included" if tax["included"] else name), tax["amount"]))
+    return [*sums, (f"Total {paper.currency}", paper.total)]
+
+
+def _sold(line: Mapping[str, Any]) -> str:
+    return _named(line["product_name"], line["options"])
+
+
+# --- all of them ----------------------------------------------------------------------------------------------------------
 def _product(of: Item | Pick) -> str:
-    options = ", ".join(f"{name}: {value}" for name, value in of.options.items())
-    return safe(f"{of.product_name} ({options})" if options else of.product_name)
+    return _named(of.product_name, of.options)
+
+
+def _named(product: str, options: Mapping[str, str]) -> str:
+    told = ", ".join(f"{name}: {value}" for name, value in options.items())
+    return safe(f"{product} ({told})" if told else product)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[tuple[str, str]]]) -> str:

@@ -52,6 +52,8 @@ def _erase(shop: Shop, email: str, hot: cart.Closed = cart.NOTHING) -> tuple[Era
         cart.forget(tx, account, hot)
         placeholder = customers.forget(tx, account)
         theirs = orders.forget(tx, account, recipients, placeholder)
+        for papers in (orders.credits, orders.returns, orders.invoices):
+            papers.forget(tx, theirs)
         for refund in payments.pending_refunds(tx):
             if refund.order_id in theirs:
                 raise _owed(refund.number)

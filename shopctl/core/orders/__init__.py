@@ -6,7 +6,7 @@ credits.py     what is not owed any more: the rule   refunding.py   what was pai
 invoices.py    papers with numbers                   units.py       so many of a SKU, which may stand in several lines
 """
 
-from shopctl.core.orders import returns
+from shopctl.core.orders import credits, invoices, returns
 from shopctl.core.orders.cancelling import cancel
 from shopctl.core.orders.changes import note, readdress
 from shopctl.core.orders.imported import NOWHERE, LineDraft, OrderDraft, ShipmentDraft, TakenIn, fingerprints, take_in
@@ -48,12 +48,14 @@ __all__ = [
     "captures",
     "correct",
     "create",
+    "credits",
     "deliver",
     "find_by_key",
     "fingerprints",
     "finish",
     "forget",
     "going_back",
+    "invoices",
     "leave",
     "lines_of",
     "lock",

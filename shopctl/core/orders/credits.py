@@ -160,7 +160,7 @@ def check_refundable(tx: UnitOfWork, books: Account, amount: int) -> None:
         )
 
 
-def forget(tx: UnitOfWork, order_ids: sa.Select[tuple[str]]) -> None:
+def forget(tx: UnitOfWork, order_ids: Sequence[str]) -> None:
     """A reason leads to a person, too."""
     tx.execute(sa.update(credits).where(c.order_id.in_(order_ids)).values(reason=""))
 

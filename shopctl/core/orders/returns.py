@@ -112,7 +112,7 @@ def take_back(tx: UnitOfWork, order: Row, lines: Sequence[Row], units: Mapping[s
     return return_id
 
 
-def forget(tx: UnitOfWork, order_ids: sa.Select[tuple[str]]) -> None:
+def forget(tx: UnitOfWork, order_ids: Sequence[str]) -> None:
     """A reason leads to a person, too."""
     tx.execute(sa.update(returns).where(r.order_id.in_(order_ids)).values(reason=""))
 

@@ -20,7 +20,7 @@ from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
-from shopctl.core.verify import across, carts, credits, money, orders, schema, stock, waiting
+from shopctl.core.verify import across, carts, credits, invoices, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.mends import Mend, repair
 
@@ -29,7 +29,7 @@ __all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "r
 RULES: tuple[Rule, ...] = tuple(
     sorted((*stock.RULES, *money.RULES, *credits.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
 )
-STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE})
+STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE, invoices.CHECK})
 CHECKS = STORE_CHECKS + len({across.LEDGER, carts.HOT, across.INDEX})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -80,6 +80,7 @@ def _checks(tx: UnitOfWork) -> Iterator[tuple[int, Iterator[Finding]]]:
     given = {"swept_at": swept_at, "patience": tx.now - orders.PATIENCE, "events_kept_since": kept_since}
     for check, same in groupby(RULES, attrgetter("check")):
         yield check, (violation for rule in same for violation in rule.find(tx, given))
+    yield invoices.CHECK, invoices.found(tx)
     yield schema.TYPES, schema.typed(tx)
     yield schema.DAMAGE, schema.damage(tx)
 
