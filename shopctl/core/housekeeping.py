@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import sqlalchemy as sa
-
 from shopctl.core import cart, outbox, search, settings
 from shopctl.core.db.tables import orders
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -17,7 +15,7 @@ from shopctl.core.errors import ShopError
 from shopctl.core.outbox import Fact
 from shopctl.core.ports import Message
 from shopctl.core.queries import due, workers
-from shopctl.core.queries.orders import Order, of_rows
+from shopctl.core.queries.orders import ORDERS, Order, of_rows
 from shopctl.core.shop import Shop, retried
 
 BATCH = 100
@@ -116,7 +114,7 @@ def forget_events(shop: Shop, *, batch: int = 5000, tick: Callable[[], None] = l
 
 def _letters(shop: Shop, tx: UnitOfWork, taken: Sequence[Fact]) -> dict[str, Message]:
     ids = [fact.subject for fact in taken]
-    rows = tx.rows(sa.select(orders).where(orders.c.id.in_(ids)))
+    rows = tx.rows(ORDERS.where(orders.c.id.in_(ids)))
     return {order.id: _confirmation(shop, order) for order in of_rows(tx, rows)}
 
 

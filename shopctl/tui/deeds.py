@@ -31,26 +31,70 @@ class Deed:
         return f"printf %s {shlex.quote(self.given)} | {line}" if self.given else line
 
 
-def ship(number: str, tracking: str = "") -> Deed:
-    words = ("orders", "ship", number, *_option("--tracking", tracking))
+def ship(number: str, tracking: str = "", warehouse: str = "", lines: str = "") -> Deed:
+    words = (
+        "orders",
+        "ship",
+        number,
+        *_lines(lines),
+        *_option("--warehouse", warehouse),
+        *_option("--tracking", tracking),
+    )
+
+    def use_case(shop: Shop) -> object:
+        return orders.ship(
+            shop, number=number, tracking=tracking or None, warehouse=warehouse.strip() or None, lines=_units(lines)
+        )
+
+    return Deed(words, use_case, f"{lines.strip() or 'All'} of order {number} is shipped")
+
+
+def deliver(number: str, shipment: str = "") -> Deed:
+    which = int(shipment) if shipment else None
     return Deed(
-        words, lambda shop: orders.ship(shop, number=number, tracking=tracking or None), f"Order {number} is shipped"
+        ("orders", "deliver", number, *_option("--shipment", shipment)),
+        lambda shop: orders.deliver(shop, number=number, shipment=which),
+        f"Order {number} is delivered" if which is None else f"Shipment {which} of order {number} is delivered",
     )
 
 
-def deliver(number: str) -> Deed:
+def cancel(number: str, lines: str = "") -> Deed:
     return Deed(
-        ("orders", "deliver", number),
-        lambda shop: orders.deliver(shop, number=number),
-        f"Order {number} is delivered",
+        ("orders", "cancel", number, *_lines(lines), "--yes"),
+        lambda shop: settlement.cancel(shop, number=number, lines=_units(lines)),
+        f"{lines.strip() or 'What was owed'} of order {number} is cancelled",
     )
 
 
-def cancel(number: str) -> Deed:
+def pay(number: str, reference: str = "") -> Deed:
     return Deed(
-        ("orders", "cancel", number, "--yes"),
-        lambda shop: settlement.cancel(shop, number=number),
-        f"Order {number} is cancelled",
+        ("orders", "pay", number, *_option("--reference", reference)),
+        lambda shop: settlement.pay(shop, number=number, reference=reference.strip() or None),
+        f"Order {number} is paid",
+    )
+
+
+def refund(number: str, amount: str, lines: str, reason: str, *, restock: bool = False) -> Deed:
+    words = ("orders", "refund", number, *_option("--amount", amount), *_lines(lines), *_option("--reason", reason))
+
+    def use_case(shop: Shop) -> object:
+        return orders.refund(
+            shop,
+            number=number,
+            reason=reason,
+            amount=amount.strip() or None,
+            lines=_units(lines),
+            restock=restock,
+        )
+
+    return Deed((*words, *(("--restock",) if restock else ()), "--yes"), use_case, f"Order {number} is refunded")
+
+
+def bring_back(number: str, lines: str, reason: str) -> Deed:
+    return Deed(
+        ("orders", "return", number, *_lines(lines), *_option("--reason", reason)),
+        lambda shop: orders.returns.request(shop, number=number, lines=_units(lines) or {}, reason=reason),
+        f"Order {number} has a return",
     )
 
 
@@ -174,6 +218,19 @@ def _option(name: str, value: str) -> tuple[str, ...]:
     """What was typed after an option; a value that looks like an option belongs to it with =."""
     value = value.strip()
     return () if not value else (f"{name}={value}",) if value.startswith("-") else (name, value)
+
+
+def _lines(typed: str) -> tuple[str, ...]:
+    """Units as they are typed, "TEE=1 CAP=2", as options."""
+    return tuple(word for pair in typed.split() for word in ("--line", pair))
+
+
+def _units(typed: str) -> dict[str, int] | None:
+    found: dict[str, int] = {}
+    for pair in typed.split():
+        sku, _, units = pair.rpartition("=")
+        found[sku] = found.get(sku, 0) + int(units)
+    return found or None
 
 
 def _words(text: str) -> tuple[str, ...]:

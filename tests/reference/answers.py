@@ -23,13 +23,13 @@ from shopctl.core import verify
 from shopctl.core.domain.money import Money
 from shopctl.core.imports import report
 from shopctl.core.imports.orders import report as orders_report
-from shopctl.core.queries import orders
+from shopctl.core.queries import timeline
 from shopctl.core.queries.listing import Listing
 
 _CLASHES: Mapping[Any, str] = {
     verify.Report: "Verification",
     report.Report: "ImportReport",
-    orders.Event: "OrderEvent",
+    timeline.Event: "OrderEvent",
     orders_report.Report: "OrdersReport",
 }
 """Classes of the same name in two modules."""

@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db.tables import (
-    order_events,
     order_lines,
     orders,
     payments,
@@ -23,9 +22,12 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import MANUAL
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries import returns, timeline
 from shopctl.core.queries.customers import customer_id
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.rates import percent
+from shopctl.core.queries.returns import Return
+from shopctl.core.queries.timeline import Credit, Event, Paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +110,6 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """An entry of the order's history. The note of a `note` is its text, of an `address` what was changed."""
-
-    at: datetime
-    verb: str
-    from_status: str | None
-    to_status: str
-    actor: str
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class PaymentRow:
     order: str
     id: str
@@ -149,6 +139,9 @@ class HoldRow:
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
+    """A parcel; `shipment` is its number in the order."""
+
+    shipment: int
     warehouse: str | None
     tracking: str | None
     shipped_at: datetime
@@ -161,6 +154,9 @@ class OrderDetail(Order):
     payments: Sequence[PaymentRow]
     shipments: Sequence[Shipment]
     reservations: Sequence[HoldRow]
+    credits: Sequence[Credit]
+    returns: Sequence[Return]
+    papers: Sequence[Paper]
     timeline: Sequence[Event]
 
 
@@ -213,11 +209,10 @@ def of_rows(tx: UnitOfWork, rows: Sequence[Row]) -> list[Order]:
 
 
 def detail(tx: UnitOfWork, number: str) -> OrderDetail:
-    """One order with its payments, shipments, reservations and timeline."""
+    """One order with everything that belongs to it."""
     row = row_by_number(tx, number)
     order = get(tx, row.id)
     held = sa.select(*(reservations.c[f.name] for f in fields(HoldRow))).where(reservations.c.owner_id == row.id)
-    happened = sa.select(*(order_events.c[f.name] for f in fields(Event))).where(order_events.c.order_id == row.id)
     return OrderDetail(
         **{f.name: getattr(order, f.name) for f in fields(Order)},
         payments=PAYMENTS.rows(tx, where=[payments.c.order_id == row.id]),
@@ -225,7 +220,10 @@ def detail(tx: UnitOfWork, number: str) -> OrderDetail:
         reservations=[
             HoldRow(*found) for found in tx.rows(held.order_by(reservations.c.sku, reservations.c.warehouse))
         ],
-        timeline=[Event(*found) for found in tx.rows(happened.order_by(order_events.c.seq))],
+        credits=timeline.credits_of(tx, row.id),
+        returns=returns.of_order(tx, row.id),
+        papers=timeline.papers_of(tx, row.id),
+        timeline=timeline.of_order(tx, row.id),
     )
 
 
@@ -321,13 +319,14 @@ def _shipments(tx: UnitOfWork, order_id: str) -> list[Shipment]:
     )
     return [
         Shipment(
+            i,
             row.warehouse,
             row.tracking,
             row.shipped_at,
             row.delivered_at,
             [{"sku": line.sku, "quantity": line.quantity} for line in sent if line.shipment_id == row.id],
         )
-        for row in found
+        for i, row in enumerate(found, 1)
     ]
 
 

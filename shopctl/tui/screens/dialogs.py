@@ -37,6 +37,10 @@ units = _check(r"0*[1-9][0-9]{0,8}", "is a whole number, 1 or more")
 change = _check(r"[+-]?0*[1-9][0-9]{0,8}", "is a change such as -2 or +5")
 counted = _check(r"[0-9]{0,10}", "is a whole number, 0 or more, or nothing")
 amount = _check(r"[0-9]{1,12}(\.[0-9]{1,4})?", "is an amount such as 19.99")
+optional_amount = _check(r"([0-9]{1,12}(\.[0-9]{1,4})?)?", "is an amount such as 19.99, or nothing")
+optional_units = _check(r"[0-9]{0,9}", "is a whole number, or nothing")
+optional_units_of = _check(r"(\S+=[0-9]{1,9}\s*)*", "are such as TEE=1 CAP=2, or nothing")
+some_units = _check(r"(\S+=[0-9]{1,9}\s*)+", "are such as TEE=1 CAP=2")
 yes_or_no = _check(r"yes|no", "is yes or no")
 
 

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from shopctl.core.domain.lifecycle import REMARKS
-from shopctl.core.queries.orders import HoldRow, Order, OrderDetail, OrderLine
+from shopctl.core.queries.orders import HoldRow, Order, OrderDetail, SoldLine
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Page
 from shopctl.tui.look import Cell, cell, hold_state, order_status, person, short_id, when
@@ -19,10 +19,10 @@ from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import styled
 
 REMARKS_SHOWN = 3
-"""The latest notes and changes of address; `orders show` has them all."""
+"""The latest notes, credits, returns …; `orders show` has them all."""
 
 
-class OrderScreen(OrderActions[OrderLine]):
+class OrderScreen(OrderActions[SoldLine]):
     """One order: its facts, and its lines to go on from."""
 
     NOUN = "lines"
@@ -31,6 +31,7 @@ class OrderScreen(OrderActions[OrderLine]):
         Column("product", "PRODUCT", 20, grow=True),
         Column("options", "OPTIONS", 16, rank=2),
         Column("quantity", "UNITS", 5, right=True),
+        Column("gone", "SENT", 14, rank=2),
         Column("price", "PRICE", 10, rank=1, right=True),
         Column("total", "TOTAL", 11, right=True),
     )
@@ -57,13 +58,13 @@ class OrderScreen(OrderActions[OrderLine]):
         self.query_one("#facts", Static).update(self._facts(value))
         super().present(value)
 
-    def page_of(self, value: Any) -> Page[OrderLine]:
+    def page_of(self, value: Any) -> Page[SoldLine]:
         return Page(value.lines, None)
 
-    def key(self, row: OrderLine) -> str:
+    def key(self, row: SoldLine) -> str:
         return row.sku
 
-    def line(self, row: OrderLine) -> Line:
+    def line(self, row: SoldLine) -> Line:
         return Line(
             row.sku,
             {
@@ -71,6 +72,7 @@ class OrderScreen(OrderActions[OrderLine]):
                 "product": cell(row.product_name),
                 "options": cell(", ".join(row.options.values()), "dim"),
                 "quantity": cell(row.quantity),
+                "gone": cell(_gone(row), "dim"),
                 "price": cell(row.unit_price),
                 "total": cell(row.total_price),
             },
@@ -79,7 +81,7 @@ class OrderScreen(OrderActions[OrderLine]):
     def order(self) -> Order | None:
         return self.detail
 
-    def open_row(self, row: OrderLine) -> None:
+    def open_row(self, row: SoldLine) -> None:
         self.app.push_screen(OrderHoldsScreen(self.number, row.sku))
 
     def record(self) -> object | None:
@@ -95,12 +97,20 @@ class OrderScreen(OrderActions[OrderLine]):
         sums = " · ".join(f"{name} {amount}" for name, amount in amounts if amount.amount)
         paid = " · ".join(f"{p.state} {p.captured} by {p.gateway}" for p in order.payments) or "nothing to pay"
         back = [f"{p.refunded} refunded" for p in order.payments if p.refunded.amount]
-        sent = [f"{s.tracking or 'no tracking'} from {s.warehouse or 'nowhere'}" for s in order.shipments]
-        story = [f"{e.to_status} {when(self.bridge.local(e.at), now)}" for e in order.timeline if e.verb not in REMARKS]
+        back += ["waits for the money: p says that it is here"] if order.payment == "awaited" else []
+        credited = [f"{c.total} {c.kind}" for c in order.credits]
+        coming = [f"{r.number} {r.state}" for r in order.returns]
+        papers = [f"{p.kind.replace('_', ' ')} {p.number}" for p in order.papers]
+        sent = [
+            f"{s.shipment}: {s.tracking or 'no tracking'} from {s.warehouse or 'nowhere'}{', arrived' if s.delivered_at else ''}"
+            for s in order.shipments
+        ]
+        steps = [e for e in order.timeline if e.to_status and e.verb not in REMARKS]
+        story = [f"{e.to_status} {when(self.bridge.local(e.at), now)}" for e in steps]
         remarks = [
-            f"{e.verb} {when(self.bridge.local(e.at), now)} {e.actor}: {e.note or '(erased)'}"
+            f"{e.verb.replace('_', ' ')} {when(self.bridge.local(e.at), now)} {e.actor or ''}: {e.note or '(erased)'}"
             for e in order.timeline
-            if e.verb in REMARKS
+            if e.verb in (*REMARKS, "refunded", "refund_failed")
         ]
         address = ", ".join(part for part in order.shipping_address.values() if part)
         rows = [
@@ -110,6 +120,9 @@ class OrderScreen(OrderActions[OrderLine]):
             ("payment", cell(" · ".join([paid, *back]))),
             ("to", cell(address)),
             ("sent", cell("; ".join(sent) or "not yet")),
+            *([("credits", cell(" · ".join(credited)))] if credited else []),
+            *([("returns", cell(" · ".join(coming)))] if coming else []),
+            *([("papers", cell(" · ".join(papers)))] if papers else []),
             ("story", cell("  →  ".join(story))),
             *(("", cell(remark)) for remark in remarks[-REMARKS_SHOWN:]),
         ]
@@ -117,6 +130,14 @@ class OrderScreen(OrderActions[OrderLine]):
         for label, value in rows:
             text.append("\n").append_text(styled(self, (f"{label:<10}", "dim"), value))
         return text
+
+
+def _gone(row: SoldLine) -> str:
+    """What became of the units: 2, 1 cancelled, 1 returned."""
+    told = [str(row.shipped)]
+    told += [f"{row.cancelled} cancelled"] if row.cancelled else []
+    told += [f"{row.returned} returned"] if row.returned else []
+    return ", ".join(told)
 
 
 class OrderHoldsScreen(HoldActions[HoldRow]):

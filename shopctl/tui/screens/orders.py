@@ -17,6 +17,7 @@ from shopctl.tui.screens.lists import ListScreen, T
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import desk
 
+LINES = Field("lines", "Lines (TEE=1 CAP=2)", check=dialogs.optional_units_of)
 ADDRESS = {
     "name": "Name",
     "line1": "Street",
@@ -29,27 +30,72 @@ ADDRESS = {
 
 
 def ship_plan(order: Order) -> Plan:
+    owed = sum(line.quantity - line.cancelled - line.shipped for line in order.lines)
     return Plan(
         f"Ship order {order.number}",
-        f"Everything it still owes {order.email} leaves the stock: {counted(units_of(order), 'units')}.",
+        f"What it still owes {order.email} leaves the stock: {counted(owed, 'units')}, or only the lines named here.",
         "Ship",
-        (Field("tracking", "Tracking (optional)"),),
+        (LINES, Field("warehouse", "Only from (optional)"), Field("tracking", "Tracking (optional)")),
     )
 
 
 def deliver_plan(order: Order) -> Plan:
-    return Plan(f"Deliver order {order.number}", f"Everything sent to {order.email} has arrived.", "Deliver")
+    return Plan(
+        f"Deliver order {order.number}",
+        f"Everything sent to {order.email} has arrived, or only one shipment.",
+        "Deliver",
+        (Field("shipment", "Only shipment (optional)", check=dialogs.optional_units),),
+    )
+
+
+def pay_plan(order: Order) -> Plan:
+    return Plan(
+        f"Order {order.number} is paid",
+        f"{order.total} {order.currency} of {order.email} are here, and the order is confirmed.",
+        "Confirm",
+        (Field("reference", "Where (optional)"),),
+    )
+
+
+def refund_plan(order: Order) -> Plan:
+    return Plan(
+        f"Refund of order {order.number}",
+        f"It goes back to {order.email}, and the order is credited: an amount, or the lines named here.",
+        "Refund",
+        (
+            Field("amount", "Amount", check=dialogs.optional_amount),
+            LINES,
+            Field("restock", "Restock? yes, no", "no", check=dialogs.yes_or_no),
+            Field("reason", "Reason", check=dialogs.needed),
+            Field("number", f"Type {order.number}", exactly=order.number),
+        ),
+        severe=True,
+        leave="Keep the money",
+    )
+
+
+def return_plan(order: Order) -> Plan:
+    return Plan(
+        f"Return of order {order.number}",
+        f"{order.email} sends units back; `shopctl orders returns` goes on with it.",
+        "Expect it",
+        (
+            Field("lines", "Lines (TEE=1 CAP=2)", check=dialogs.some_units),
+            Field("reason", "Reason", check=dialogs.needed),
+        ),
+    )
 
 
 def cancel_plan(order: Order) -> Plan:
     """Severe when money goes back: then the number must be typed."""
     paid = order.status == "confirmed" and order.total.amount > 0
-    effect = f"Its stock returns, and {order.total} {order.currency} go back to {order.email}."
+    effect = f"What is not shipped returns to the stock, and what was paid for it goes back to {order.email}."
+    fields = (LINES, Field("number", f"Type {order.number}", exactly=order.number))
     return Plan(
         f"Cancel order {order.number}",
         effect if paid else "It is given up, and its stock returns.",
         "Cancel and refund" if paid else "Cancel the order",
-        (Field("number", f"Type {order.number}", exactly=order.number),) if paid else (),
+        fields if paid else (),
         severe=paid,
         leave="Keep the order",
     )
@@ -82,6 +128,9 @@ class OrderActions(ListScreen[T]):
         Binding("s", "ship", "Ship", id="orders.ship"),
         Binding("d", "deliver", "Deliver", id="orders.deliver"),
         Binding("c", "cancel", "Cancel", id="orders.cancel"),
+        Binding("p", "pay", "Paid", id="orders.pay"),
+        Binding("R", "refund", "Refund", id="orders.refund"),
+        Binding("b", "bring_back", "Return", id="orders.return"),
         Binding("n", "note", "Note", id="orders.note"),
         Binding("h", "address", "Address", id="orders.address"),
     ]
@@ -91,15 +140,43 @@ class OrderActions(ListScreen[T]):
 
     def action_ship(self) -> None:
         if order := self.order():
-            desk(self).consider(ship_plan(order), lambda typed: deeds.ship(order.number, typed["tracking"]))
+            desk(self).consider(
+                ship_plan(order),
+                lambda typed: deeds.ship(order.number, typed["tracking"], typed["warehouse"], typed["lines"]),
+            )
 
     def action_deliver(self) -> None:
         if order := self.order():
-            desk(self).consider(deliver_plan(order), lambda _: deeds.deliver(order.number))
+            desk(self).consider(
+                deliver_plan(order), lambda typed: deeds.deliver(order.number, typed["shipment"].strip())
+            )
 
     def action_cancel(self) -> None:
         if order := self.order():
-            desk(self).consider(cancel_plan(order), lambda _: deeds.cancel(order.number))
+            desk(self).consider(cancel_plan(order), lambda typed: deeds.cancel(order.number, typed.get("lines", "")))
+
+    def action_pay(self) -> None:
+        if order := self.order():
+            desk(self).consider(pay_plan(order), lambda typed: deeds.pay(order.number, typed["reference"]))
+
+    def action_refund(self) -> None:
+        if order := self.order():
+            desk(self).consider(
+                refund_plan(order),
+                lambda typed: deeds.refund(
+                    order.number,
+                    typed["amount"],
+                    typed["lines"],
+                    typed["reason"],
+                    restock=typed["restock"].strip() == "yes",
+                ),
+            )
+
+    def action_bring_back(self) -> None:
+        if order := self.order():
+            desk(self).consider(
+                return_plan(order), lambda typed: deeds.bring_back(order.number, typed["lines"], typed["reason"])
+            )
 
     def action_note(self) -> None:
         if order := self.order():
@@ -114,10 +191,11 @@ class OrdersScreen(OrderActions[Order]):
     """The latest orders."""
 
     NOUN = "orders"
-    EXAMPLE = "status:confirmed  !status:cancelled  total:>50  source:import  ana@"
+    EXAMPLE = "status:confirmed  payment:awaited  fulfilment:partial  total:>50  source:import  ana@"
     COLUMNS = (
         Column("number", "ORDER", 8),
         Column("status", "STATUS", 12),
+        Column("payment", "PAYMENT", 10, rank=2),
         Column("email", "CUSTOMER", 18, grow=True),
         Column("units", "UNITS", 5, rank=2, right=True),
         Column("total", "TOTAL", 13, right=True),
@@ -142,6 +220,7 @@ class OrdersScreen(OrderActions[Order]):
             {
                 "number": cell(row.number, "bold"),
                 "status": order_status(row.status),
+                "payment": cell(row.payment, "bold" if row.payment == "awaited" else "dim"),
                 "email": person(row.email),
                 "units": cell(units_of(row)),
                 "total": cell(f"{row.total} {row.currency}"),

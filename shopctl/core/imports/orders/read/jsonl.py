@@ -11,7 +11,12 @@ from shopctl.core.imports.rows import ROW, Refusal, shown
 from shopctl.core.imports.source import Lines
 
 _ORDER = frozenset((*ORDER_FIELDS, "lines"))
-_TOLD = frozenset(("customer", "reservations", "timeline"))
+_TOLD = frozenset(
+    (
+        *("customer", "fulfilment", "payment", "reservations", "credits", "returns", "papers", "timeline"),
+        *("shipped", "cancelled", "returned", "shipment"),
+    )
+)
 """What `orders list` and `orders show` tell besides, and what begins anew in each store."""
 _LINE = frozenset(LINE_FIELDS)
 
