@@ -46,7 +46,11 @@ def ship(number: str, tracking: str = "", warehouse: str = "", lines: str = "") 
             shop, number=number, tracking=tracking or None, warehouse=warehouse.strip() or None, lines=_units(lines)
         )
 
-    return Deed(words, use_case, f"{lines.strip() or 'All'} of order {number} is shipped")
+    return Deed(
+        words,
+        use_case,
+        f"Order {number} is shipped" if not lines.strip() else f"{lines.strip()} of order {number} is shipped",
+    )
 
 
 def deliver(number: str, shipment: str = "") -> Deed:
@@ -62,7 +66,7 @@ def cancel(number: str, lines: str = "") -> Deed:
     return Deed(
         ("orders", "cancel", number, *_lines(lines), "--yes"),
         lambda shop: settlement.cancel(shop, number=number, lines=_units(lines)),
-        f"{lines.strip() or 'What was owed'} of order {number} is cancelled",
+        f"Order {number} is cancelled" if not lines.strip() else f"{lines.strip()} of order {number} is cancelled",
     )
 
 

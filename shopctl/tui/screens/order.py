@@ -97,7 +97,7 @@ class OrderScreen(OrderActions[SoldLine]):
         sums = " · ".join(f"{name} {amount}" for name, amount in amounts if amount.amount)
         paid = " · ".join(f"{p.state} {p.captured} by {p.gateway}" for p in order.payments) or "nothing to pay"
         back = [f"{p.refunded} refunded" for p in order.payments if p.refunded.amount]
-        back += ["waits for the money: p says that it is here"] if order.payment == "awaited" else []
+        back += ["waits for the money: m says that it is here"] if order.payment == "awaited" else []
         credited = [f"{c.total} {c.kind}" for c in order.credits]
         coming = [f"{r.number} {r.state}" for r in order.returns]
         papers = [f"{p.kind.replace('_', ' ')} {p.number}" for p in order.papers]

@@ -17,7 +17,7 @@ from shopctl.tui.screens.lists import ListScreen, T
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import desk
 
-LINES = Field("lines", "Lines (TEE=1 CAP=2)", check=dialogs.optional_units_of)
+LINES = Field("lines", "Only SKU=1 … (optional)", check=dialogs.optional_units_of)
 ADDRESS = {
     "name": "Name",
     "line1": "Street",
@@ -35,7 +35,7 @@ def ship_plan(order: Order) -> Plan:
         f"Ship order {order.number}",
         f"What it still owes {order.email} leaves the stock: {counted(owed, 'units')}, or only the lines named here.",
         "Ship",
-        (LINES, Field("warehouse", "Only from (optional)"), Field("tracking", "Tracking (optional)")),
+        (Field("tracking", "Tracking (optional)"), LINES, Field("warehouse", "Only from (optional)")),
     )
 
 
@@ -90,7 +90,7 @@ def cancel_plan(order: Order) -> Plan:
     """Severe when money goes back: then the number must be typed."""
     paid = order.status == "confirmed" and order.total.amount > 0
     effect = f"What is not shipped returns to the stock, and what was paid for it goes back to {order.email}."
-    fields = (LINES, Field("number", f"Type {order.number}", exactly=order.number))
+    fields = (Field("number", f"Type {order.number}", exactly=order.number), LINES)
     return Plan(
         f"Cancel order {order.number}",
         effect if paid else "It is given up, and its stock returns.",
@@ -128,7 +128,7 @@ class OrderActions(ListScreen[T]):
         Binding("s", "ship", "Ship", id="orders.ship"),
         Binding("d", "deliver", "Deliver", id="orders.deliver"),
         Binding("c", "cancel", "Cancel", id="orders.cancel"),
-        Binding("p", "pay", "Paid", id="orders.pay"),
+        Binding("m", "pay", "Paid", id="orders.pay"),
         Binding("R", "refund", "Refund", id="orders.refund"),
         Binding("b", "bring_back", "Return", id="orders.return"),
         Binding("n", "note", "Note", id="orders.note"),
