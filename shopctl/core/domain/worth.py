@@ -64,6 +64,11 @@ class Worth:
         """The worth of `count` of the `quantity` units that this is the worth of, behind the `first` ones."""
         return Worth(*(_up_to(part, quantity, first + count) - _up_to(part, quantity, first) for part in _parts(self)))
 
+    def of_shipping(self, amount: int) -> Worth:
+        """`amount` of the shipping in this, with the tax on it."""
+        rest = [amount, self.shipping - amount]
+        return Worth(0, amount, allocate(self.tax, rest)[0], allocate(self.included, rest)[0]) if amount else Worth()
+
     def of_amount(self, amount: int) -> Worth:
         """`amount` of this, in proportion from all of its parts."""
         items, shipping, tax = allocate(amount, [self.items, self.shipping, self.tax])

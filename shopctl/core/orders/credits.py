@@ -45,6 +45,10 @@ class Account:
                 found += self.shares[line.id].of_units(line.quantity, self.credited.get(line.id, 0), count)
         return found.within(self.left)
 
+    def carriage(self) -> Worth:
+        """What is left of the shipping, with its share of the tax."""
+        return self.shipping.of_shipping(self.left.shipping).within(self.left)
+
     def creditable(self, line: Row, wanted: int) -> int:
         """So many of the line's units as have not been credited yet."""
         return min(wanted, int(line.quantity) - self.credited.get(line.id, 0))

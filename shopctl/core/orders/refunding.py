@@ -67,7 +67,7 @@ def _credited(
             credits.check_refundable(tx, books, asked)
             worth = books.left.of_amount(asked)
         else:
-            worth = books.units(units) + (books.shipping.within(books.left) if shipping else Worth())
+            worth = books.units(units) + (books.carriage() if shipping else Worth())
             worth = worth.within(books.left)
             credits.check_refundable(tx, books, worth.total)
         returned = returns.take_back(tx, order, books.lines, units, reason=why) if restock else None
