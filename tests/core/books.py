@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, orders, outbox, reservations, settlement, stock
+from shopctl.core import cart, checkout, orders, outbox, payments, reservations, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import metadata, products
 from shopctl.core.db.types import Instant
@@ -65,7 +65,8 @@ def live(directory: Path) -> None:
     """A history in `directory`; its orders are
 
     1001 declined · 1002 confirmed · 1003 shipped · 1004 delivered · 1005 cancelled and refunded · 1006 free, untracked,
-    shipped · 1007 backordered · 1008 in flight · 1009 imported, open, paid elsewhere, two lines of one SKU. Cart c9 holds
+    shipped · 1007 backordered · 1008 in flight · 1009 imported, open, paid elsewhere, two lines of one SKU · 1010 of
+    three MUG, paid by hand: two sent, one cancelled, one returned, with an invoice and a credit note. Cart c9 holds
     stock; what cart c0 held has expired and was swept. Two of six MUG went EAST.
     """
     shop = shops.make(directory)
@@ -96,6 +97,17 @@ def live(directory: Path) -> None:
     orders.deliver(shop, number="1004")
     settlement.cancel(shop, number="1005")
     import_orders(shop, json.dumps(_ELSEWHERE))
+    cart.add(shop, handle="c10", sku="MUG", quantity=3)
+    checkout.place(shop, shops.placement("c10", "by-hand", token="manual"))
+    settlement.pay(shop, number="1010", reference="till 1")
+    orders.ship(shop, number="1010", lines={"MUG": 2})
+    settlement.cancel(shop, number="1010")
+    orders.returns.request(shop, number="1010", lines={"MUG": 1}, reason="chipped")
+    orders.returns.receive(shop, number="1010-R1")
+    orders.returns.resolve(shop, number="1010-R1")
+    orders.invoices.issue(shop, number="1010", credit=1)
+    for _ in ("cancelled", "returned"):
+        payments.refunded(shop, name="1010")
     with shop.work("outbox.delivered") as tx:
         outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
         tx.commit()

@@ -21,8 +21,7 @@ from shopctl.core import outbox as facts
 from shopctl.core.db import dialects, upkeep
 from shopctl.core.db.tables import outbox, payments, products, refunds
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
-from shopctl.core.payments import EXTERNAL
+from shopctl.core.domain.lifecycle import UNASKED, UNRESOLVED_PAYMENTS
 from shopctl.core.ports import Entry, IndexUnusable, Ledgered
 from shopctl.core.shop import Shop
 from shopctl.core.verify.findings import CHUNK, Finding, Note, Violation, stream
@@ -149,7 +148,9 @@ def _unknown_to_the_ledger(shop: Shop, tx: UnitOfWork, seen: _Seen) -> Iterator[
         while keys := [f"{verb} {row.gateway_key}" for row in islice(rows, CHUNK)]:
             for key in sorted(seen.lacks(keys)):
                 yield _violation(name, key, f"The store has a {key}, and the gateway's ledger has not")
-    others = tx.execute(sa.select(sa.func.count()).where(sa.not_(mine), payments.c.gateway != EXTERNAL)).scalar_one()
+    others = tx.execute(
+        sa.select(sa.func.count()).where(sa.not_(mine), payments.c.gateway.not_in(UNASKED))
+    ).scalar_one()
     if others:
         yield Note("gateway_unread", f"{others} payments of another gateway were not compared", {"payments": others})
 

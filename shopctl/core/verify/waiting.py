@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from shopctl.core.db.tables import outbox, payments, refunds, reservations
 from shopctl.core.db.unit_of_work import UnitOfWork
-from shopctl.core.payments import EXTERNAL
+from shopctl.core.domain.lifecycle import UNASKED
 from shopctl.core.verify.findings import Note
 
 held = reservations.c
@@ -37,12 +37,12 @@ def _refunds(tx: UnitOfWork) -> Iterator[Note]:
     """Money on its way back: what the gateway has not confirmed, and what people must give back where it was taken."""
     pending = sa.select(sa.func.count()).join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
     pending = pending.where(refunds.c.state == "pending")
-    owed = tx.execute(pending.where(payments.c.gateway != EXTERNAL)).scalar_one()
+    owed = tx.execute(pending.where(payments.c.gateway.not_in(UNASKED))).scalar_one()
     if owed:
         words = f"{owed} refunds are not confirmed by the gateway; `shopctl store recover` asks for them again"
         yield Note("refunds_pending", words, {"refunds": owed})
-    elsewhere = tx.execute(pending.where(payments.c.gateway == EXTERNAL)).scalar_one()
+    elsewhere = tx.execute(pending.where(payments.c.gateway.in_(UNASKED))).scalar_one()
     if elsewhere:
-        words = f"{elsewhere} refunds of imported orders are to be made where they were paid"
+        words = f"{elsewhere} refunds are to be made where the money was taken, elsewhere or by hand"
         words += "; `shopctl payments refunded N` notes that it was done"
         yield Note("refunds_elsewhere", words, {"refunds": elsewhere})
