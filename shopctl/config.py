@@ -19,12 +19,16 @@ ENVIRONMENT: Mapping[str, str] = {
     "XDG_CONFIG_HOME": "Where the user file shopctl/shopctl.toml lies. Default: ~/.config.",
     "USER": "The user's name.",
     "LOGNAME": "The user's name, where USER is not set.",
+    "STRIPE_API_KEY": "The key for Stripe; or stripe_key_file. It is never an argument, and never shown.",
+    "STRIPE_WEBHOOK_SECRET": "What Stripe signs its notices with; or stripe_webhook_secret_file.",
     "NO_COLOR": "Any value: no colour.",
     "TERM": "dumb: no colour.",
     "SHELL": "The shell to complete for, where it cannot be told.",
     "ZDOTDIR": "Where .zshrc lies.",
 }
 """Variables besides SHOPCTL_ and the name of a setting."""
+
+GATEWAYS = ("sandbox", "stripe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ class Settings:
     actor: Value
     log: Value
     failpoint: Value
+    gateway: Value
+    sandbox: Value
+    stripe_key_file: Value
+    stripe_webhook_secret_file: Value
+    stripe_return_url: Value
+    stripe_api_base: Value
 
     MEANINGS: ClassVar[Mapping[str, str]] = {
         "store": "The store, a URL; also --store. Default: an SQLite file in data_dir.",
@@ -53,6 +63,12 @@ class Settings:
         "actor": "Who acts, in the ledger and the audit log. Default: the user's name.",
         "log": "Where a JSON line for each request goes: a file, or - for stderr. Default: nowhere.",
         "failpoint": "Where to die, in test stores only. Default: nowhere.",
+        "gateway": "Who is asked for new payments: sandbox (no money moves) or stripe. Default: sandbox.",
+        "sandbox": "How the sandbox misbehaves, in test stores only: drop=0.1,fail=0.05,seed=7. Default: it does not.",
+        "stripe_key_file": "A file of mode 0600 with the key for Stripe, instead of STRIPE_API_KEY. Default: none.",
+        "stripe_webhook_secret_file": "The same for STRIPE_WEBHOOK_SECRET. Default: none.",
+        "stripe_return_url": "Where a shopper goes after 3-D Secure. Default: https://example.com/.",
+        "stripe_api_base": "Where Stripe is, for tests. Default: https://api.stripe.com.",
     }
 
     @property
@@ -77,6 +93,41 @@ class Settings:
                 "redis must be a URL: redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket",
             )
         return url
+
+    @property
+    def gateway_name(self) -> str:
+        if self.gateway.value not in GATEWAYS:
+            raise BadInput("bad_setting", f"gateway is {' or '.join(GATEWAYS)}, not {self.gateway.value!r}")
+        return self.gateway.value
+
+    @property
+    def stripe_base(self) -> str:
+        """Where Stripe is. The key goes there, so it is a secure place, or this machine."""
+        url = urlsplit(self.stripe_api_base.value)
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost", "::1")):
+            raise BadInput("bad_setting", "stripe_api_base is an https URL, or one of this machine")
+        return self.stripe_api_base.value.rstrip("/")
+
+    def stripe_key(self) -> str:
+        """The key for Stripe; empty when there is none."""
+        return _secret("STRIPE_API_KEY", self.stripe_key_file)
+
+    def stripe_webhook_secret(self) -> str:
+        return _secret("STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secret_file)
+
+
+def _secret(variable: str, file: Value) -> str:
+    """From the environment, or from a file that nobody else can read. It reaches no message."""
+    if variable in os.environ or not file.value:
+        return os.environ.get(variable, "").strip()
+    try:
+        with open(file.value, encoding="ascii") as opened:
+            if os.fstat(opened.fileno()).st_mode & 0o077:
+                raise BadInput("secret_exposed", f"Others can read {file.value}", hint=f"chmod 600 {file.value}")
+            return opened.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a key"
+        raise BadInput("secret_unreadable", f"{file.value} cannot be read: {why}") from None
 
 
 def _is_redis_url(text: str) -> bool:
@@ -131,6 +182,12 @@ def resolve(*, store: str | None = None, profile: str | None = None) -> Settings
         actor=find("actor", os.environ.get("USER") or os.environ.get("LOGNAME") or "operator"),
         log=find("log", ""),
         failpoint=find("failpoint", ""),
+        gateway=find("gateway", "sandbox"),
+        sandbox=find("sandbox", ""),
+        stripe_key_file=find("stripe_key_file", ""),
+        stripe_webhook_secret_file=find("stripe_webhook_secret_file", ""),
+        stripe_return_url=find("stripe_return_url", "https://example.com/"),
+        stripe_api_base=find("stripe_api_base", "https://api.stripe.com"),
     )
 
 

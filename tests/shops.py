@@ -81,6 +81,12 @@ def settings_for(directory: Path) -> config.Settings:
         actor=value("tester"),
         log=value(""),
         failpoint=value(os.environ.get("SHOPCTL_FAILPOINT", "")),
+        gateway=value(os.environ.get("SHOPCTL_GATEWAY", "sandbox")),
+        sandbox=value(os.environ.get("SHOPCTL_SANDBOX", "")),
+        stripe_key_file=value(""),
+        stripe_webhook_secret_file=value(""),
+        stripe_return_url=value("https://shop.example/paid"),
+        stripe_api_base=value(os.environ.get("SHOPCTL_STRIPE_API_BASE", "http://127.0.0.1:1")),
     )
 
 

@@ -54,7 +54,8 @@ class Charge:
 class ChargeRequest:
     """What is asked of the gateway; the key makes the same request safe to repeat.
 
-    `at` is when it was written down, before it was asked. `capture`: at once, or later in parts.
+    `at` is when it was written down, before it was asked; `gateway` is the name of who is asked. `capture`: at once, or later
+    in parts.
     """
 
     key: str
@@ -63,6 +64,7 @@ class ChargeRequest:
     token: str
     order_id: str
     at: datetime
+    gateway: str
     capture: bool = True
 
 
@@ -84,6 +86,11 @@ class Gateway(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def live(self) -> bool:
+        """Whether real money moves; not with a sandbox, or with a test key."""
+        ...
 
     @property
     def memory(self) -> timedelta:
@@ -130,6 +137,11 @@ class Notice:
 @runtime_checkable
 class Notifying(Protocol):
     """A gateway that sends notices (webhooks). Not every gateway does."""
+
+    @property
+    def signature_header(self) -> str:
+        """Which header of a notice has its signature."""
+        ...
 
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
         """Read a notice, once its signature is verified; None for one that is about no charge. NotPermitted for a wrong or

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -72,13 +72,14 @@ class Shop:
     engine: sa.Engine
     facts: Facts
     home: Path
-    gateway: Gateway
+    gateway: Gateway  # of new payments
     index: SearchIndex
     notifier: Notifier
     carts: HotCarts
     clock: Clock
     actor: str
     request_id: str
+    other_gateways: Sequence[Gateway] = ()  # older payments were made with
     read_only: bool = False
     dry_run: bool = False
     failpoint: str | None = None
@@ -117,7 +118,8 @@ class Shop:
         self._must_write("a change")
         with Group(self.engine) as group:
             carts = _OutOfReach() if self.carts.kept else self.carts
-            inside = self.but(group=group, gateway=_OutOfReach(), notifier=_OutOfReach(), carts=carts)
+            nobody = _OutOfReach()
+            inside = self.but(group=group, gateway=nobody, other_gateways=(), notifier=nobody, carts=carts)
             yield Together(inside, group.commit)
 
     @contextmanager
