@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from shopctl import __version__
 from shopctl.core import outbox
@@ -14,7 +14,7 @@ from shopctl.core.db.health import Check
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.times import about
 from shopctl.core.errors import ShopError
-from shopctl.core.ports import IndexBusy, IndexQuery, IndexUnusable
+from shopctl.core.ports import IndexBusy, IndexQuery, IndexUnusable, NoAnswer
 from shopctl.core.queries import lag, pause, workers
 from shopctl.core.queries.lag import Lag
 from shopctl.core.shop import Shop
@@ -49,6 +49,7 @@ def examine(shop: Shop, limits: Limits) -> Iterator[Check]:
         yield _dead(tx)
         yield _lag("index", "changes are not searchable", waiting.get(outbox.CATALOG_CHANGED, Lag()), limits)
         yield _checkouts(tx)
+    yield from _gateways(shop)
     yield _index(shop)
     yield from _redis(shop, limits)
 
@@ -119,6 +120,20 @@ def _checkouts(tx: UnitOfWork) -> Check:
     return Check(
         "checkouts", "warn", f"refused since {paused.since:%Y-%m-%d %H:%M} UTC by {paused.actor}: {paused.reason}"
     )
+
+
+def _gateways(shop: Shop) -> Iterator[Check]:
+    for gateway in (shop.gateway, *shop.other_gateways):
+        try:
+            gateway.find("doctor", since=datetime.now(UTC))
+            money = "real money moves" if gateway.live else "no money moves"
+        except NoAnswer:
+            yield Check("gateway", "fail", f"{gateway.name} does not answer")
+        except ShopError as error:
+            yield Check("gateway", "fail", f"{gateway.name}: {error.message}. {error.hint or ''}".rstrip())
+        else:
+            pretends = gateway is shop.gateway and not gateway.live and not shop.facts.test_store
+            yield Check("gateway", "warn" if pretends else "ok", f"{gateway.name} answers; {money}")
 
 
 def _index(shop: Shop) -> Check:

@@ -135,6 +135,15 @@ class Notice:
 
 
 @runtime_checkable
+class Rehearsing(Protocol):
+    """A gateway that lets anybody play the shopper: a sandbox."""
+
+    def confirm(self, *, reference: str, succeed: bool = True) -> Charge:
+        """Confirm a charge that requires it, or fail to. Rejected when it does not."""
+        ...
+
+
+@runtime_checkable
 class Notifying(Protocol):
     """A gateway that sends notices (webhooks). Not every gateway does."""
 

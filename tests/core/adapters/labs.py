@@ -25,7 +25,7 @@ def sandbox(directory: Path) -> Lab:
         yield
         object.__setattr__(gateway, "faults", Faults())
 
-    return Lab(gateway, "USD", confirm=lambda name: gateway.confirm(reference=name), misbehave=misbehave)
+    return Lab(gateway, "USD", misbehave=misbehave)
 
 
 def stripe_gateway(server: StandIn, *, key: str = stripe_stand_in.KEY, currency: str = "USD") -> StripeGateway:
@@ -45,4 +45,4 @@ def stripe(server: StandIn, currency: str = "USD") -> Lab:
 
 def quiet(directory: Path) -> Lab:
     """The sandbox, of which nothing can be asked but what the port has."""
-    return replace(sandbox(directory), gateway=SandboxGateway(directory / "l.jsonl"), confirm=None, misbehave=None)
+    return replace(sandbox(directory), gateway=SandboxGateway(directory / "l.jsonl"), misbehave=None)
