@@ -39,6 +39,8 @@ def open_shop(
     schema.check(engine)
     facts = shop_settings.load(engine)
     home = home_of(settings, facts)
+    if settings.sandbox.value and not facts.test_store:
+        narrate("This is no test store: what SHOPCTL_SANDBOX says is not done to its payments.")
     gateway, *others = gateways(settings, facts, home)
     return Shop(
         engine=engine,

@@ -63,7 +63,7 @@ class FaultySandbox(SandboxGateway):
     """The sandbox gateway, with faults."""
 
     faults: Faults = field(default_factory=Faults)
-    _asked: Counter[tuple[str, str]] = field(default_factory=Counter, compare=False)
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "memory", timedelta(seconds=self.faults.memory))
@@ -108,8 +108,8 @@ class FaultySandbox(SandboxGateway):
 
     @contextmanager
     def _fate(self, verb: str, key: str) -> Iterator[random.Random]:
-        self._asked[verb, key] += 1
-        chance = random.Random(f"{self.faults.seed}-{verb}-{key}-{self._asked[verb, key]}")
+        self.asked[verb, key] += 1
+        chance = random.Random(f"{self.faults.seed}-{verb}-{key}-{self.asked[verb, key]}")
         if chance.random() < self.faults.slow:
             time.sleep(self.faults.seconds)
         if chance.random() < self.faults.throttle:

@@ -94,8 +94,10 @@ def _tried(lab: Lab, check: Callable[[Lab], None]) -> tuple[Literal["ok", "faile
         return "failed", str(why)
     except ShopError as error:
         return "failed", error.message
-    except (NoAnswer, Rejected) as error:
-        return "failed", f"{type(error).__name__}: {error}"
+    except NoAnswer:
+        return "failed", "it does not answer"
+    except Rejected as rejected:
+        return "failed", f"it rejects it: {rejected} ({rejected.code})"
     return "ok", (check.__doc__ or "").strip()
 
 
