@@ -110,16 +110,16 @@ class Settings:
 
     def stripe_key(self) -> str:
         """The key for Stripe; empty when there is none."""
-        return _secret("STRIPE_API_KEY", self.stripe_key_file)
+        return _secret(os.environ.get("STRIPE_API_KEY"), self.stripe_key_file)
 
     def stripe_webhook_secret(self) -> str:
-        return _secret("STRIPE_WEBHOOK_SECRET", self.stripe_webhook_secret_file)
+        return _secret(os.environ.get("STRIPE_WEBHOOK_SECRET"), self.stripe_webhook_secret_file)
 
 
-def _secret(variable: str, file: Value) -> str:
+def _secret(given: str | None, file: Value) -> str:
     """From the environment, or from a file that nobody else can read. It reaches no message."""
-    if variable in os.environ or not file.value:
-        return os.environ.get(variable, "").strip()
+    if given is not None or not file.value:
+        return (given or "").strip()
     try:
         with open(file.value, encoding="ascii") as opened:
             if os.fstat(opened.fileno()).st_mode & 0o077:

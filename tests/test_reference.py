@@ -178,6 +178,8 @@ RUN: list[str] = [
     "orders cancel 1002 --yes",
     "payments list",
     "payments show 1001",
+    "payments reconcile",
+    "payments selftest",
     "customers add bo@example.com",
     "customers list",
     "customers show ana@example.com",
@@ -223,6 +225,6 @@ def test_what_is_told_is_what_is_printed(
         name = next(name for name in sorted(COMMANDS, reverse=True) if line.startswith(name))
         told = [reference.load()["rows"][row] for row in reference.load()["answers"][name]["rows"]]
         rows = printed if isinstance(printed, list) else [printed]
-        assert rows or name == "store recover", line
+        assert rows or name in ("store recover", "payments reconcile"), line
         for row in rows:
             assert any(list(row) == list(fields) for fields in told), (line, list(row), told)

@@ -116,7 +116,7 @@ class _Seen:
         self._find = sa.select(self._table.c.key).where(self._table.c.key.in_(sa.bindparam("keys", expanding=True)))
 
     def add(self, lines: Sequence[Entry]) -> None:
-        rows = [{"key": f"{line.verb} {line.key}"} for line in lines if _moved(line)]
+        rows = [{"key": f"{line.verb} {line.key}"} for line in lines if line.amount > 0]
         if rows:
             self._connection.execute(self._insert, rows)
 
@@ -125,11 +125,6 @@ class _Seen:
 
     def close(self) -> None:
         self._connection.rollback()
-
-
-def _moved(line: Entry) -> bool:
-    """Whether money moved."""
-    return line.amount > 0 and line.status != "failed"
 
 
 def _compare(shop: Shop, gateway: Gateway, lines: Sequence[Entry]) -> Iterator[Finding]:

@@ -112,9 +112,10 @@ def test_it_refuses_what_stripe_refuses(server: StandIn) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="unknown parameter"):
         client.payment_intents.create(unknown)
     same: Any = {"amount": 1000, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
+    other: Any = {**same, "amount": 1001}
     client.payment_intents.create(same, {"idempotency_key": "k"})
     with pytest.raises(stripe.IdempotencyError):
-        client.payment_intents.create({**same, "amount": 1001}, {"idempotency_key": "k"})
+        client.payment_intents.create(other, {"idempotency_key": "k"})
     with pytest.raises(stripe.AuthenticationError):
         stripe.StripeClient("sk_test_other", base_addresses={"api": server.url}).v1.refunds.list()
 
