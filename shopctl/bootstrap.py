@@ -11,12 +11,13 @@ from shopctl.core.adapters.cart_db import DatabaseCarts
 from shopctl.core.adapters.cart_redis import RedisCarts
 from shopctl.core.adapters.notify_maildir import MaildirNotifier
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.adapters.post_http import HttpPoster
 from shopctl.core.adapters.search_whoosh import WhooshIndex
 from shopctl.core.db import engine as stores
 from shopctl.core.db import schema
 from shopctl.core.db.types import new_id
 from shopctl.core.domain.facts import Facts
-from shopctl.core.ports import HotCarts
+from shopctl.core.ports import HotCarts, Notifier
 from shopctl.core.shop import Shop
 
 
@@ -39,7 +40,8 @@ def open_shop(
         home=home,
         gateway=SandboxGateway(home / "gateway" / "sandbox-ledger.jsonl"),
         index=WhooshIndex(home / "index"),
-        notifier=MaildirNotifier(home / "maildir"),
+        notifier=notifier(settings, facts, home),
+        poster=HttpPoster(),
         carts=hot_carts(settings, facts),
         clock=stores.system_clock,
         actor=settings.actor.value,
@@ -55,6 +57,16 @@ def hot_carts(settings: Settings, facts: Facts) -> HotCarts:
     """Where the shop's carts are kept while they change."""
     url = settings.redis_url
     return RedisCarts(url, facts.id, facts.cart_seconds) if url else DatabaseCarts()
+
+
+def notifier(settings: Settings, facts: Facts, home: Path) -> Notifier:
+    """Who takes the shop's letters. A test store (a demo) writes to nobody."""
+    server = settings.mail_server
+    if server is None or facts.test_store:
+        return MaildirNotifier(home / "maildir")
+    from shopctl.core.adapters.notify_smtp import SmtpNotifier
+
+    return SmtpNotifier(server.host, server.port, server.security, server.user, server.password)
 
 
 def home_of(settings: Settings, facts: Facts) -> Path:

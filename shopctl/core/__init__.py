@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         erasure,
         housekeeping,
         imports,
+        letters,
         moving,
         orders,
         pause,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         stock,
         store,
         verify,
+        webhooks,
         workers,
     )
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         "erasure",
         "housekeeping",
         "imports",
+        "letters",
         "moving",
         "orders",
         "pause",
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
         "stock",
         "store",
         "verify",
+        "webhooks",
         "workers",
     ]
 

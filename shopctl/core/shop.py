@@ -21,7 +21,7 @@ from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
 from shopctl.core.log import Effort, Log
-from shopctl.core.ports import Gateway, HotCarts, Notifier, SearchIndex
+from shopctl.core.ports import Gateway, HotCarts, Notifier, Poster, SearchIndex
 
 Narrator = Callable[[str], None]
 P = ParamSpec("P")
@@ -75,6 +75,7 @@ class Shop:
     gateway: Gateway
     index: SearchIndex
     notifier: Notifier
+    poster: Poster
     carts: HotCarts
     clock: Clock
     actor: str
@@ -116,8 +117,9 @@ class Shop:
         """A shop whose units of work share one transaction, durable at `commit()`. For use cases that call nobody outside."""
         self._must_write("a change")
         with Group(self.engine) as group:
-            carts = _OutOfReach() if self.carts.kept else self.carts
-            inside = self.but(group=group, gateway=_OutOfReach(), notifier=_OutOfReach(), carts=carts)
+            away = _OutOfReach()
+            carts = away if self.carts.kept else self.carts
+            inside = self.but(group=group, gateway=away, notifier=away, poster=away, carts=carts)
             yield Together(inside, group.commit)
 
     @contextmanager

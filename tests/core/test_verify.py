@@ -118,7 +118,7 @@ def test_an_index_that_waits_is_a_note(shop: Shop) -> None:
     assert report.violations == []
     assert "index_lag" in {note.name for note in report.notes}
     with shop.work("outbox.delivered") as tx:
-        outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
+        outbox.done(tx, outbox.take(tx, [outbox.CATALOG_CHANGED], 100))
         tx.commit()
     assert found(shop) == {27}
 

@@ -24,7 +24,7 @@ from shopctl.core.db.tables import (
 )
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.money import Money
-from shopctl.core.queries import lag, pause, stock
+from shopctl.core.queries import lag, pause, stock, webhooks
 from shopctl.core.queries.due import WAITING
 from shopctl.core.queries.pause import Pause
 
@@ -45,6 +45,8 @@ class Overview:
     in_flight: int
     outbox_waiting: int
     outbox_dead: int
+    webhooks_failing: int
+    webhooks_dead: int
     paused: Pause | None
 
 
@@ -105,7 +107,7 @@ def figures(tx: UnitOfWork) -> Overview:
             sa.func.count().filter(is_paid), sa.func.coalesce(sa.func.sum(orders.c.total).filter(is_paid), 0)
         ).where(orders.c.created_at >= midnight)
     )[0]
-    held = holds(tx)
+    held, told = holds(tx), webhooks.trouble(tx)
     return Overview(
         orders_by_minute=_by_minute(tx),
         orders_today=today[0],
@@ -119,6 +121,8 @@ def figures(tx: UnitOfWork) -> Overview:
         in_flight=in_flight(tx),
         outbox_waiting=_count(tx, outbox, WAITING),
         outbox_dead=lag.dead(tx),
+        webhooks_failing=told.failing,
+        webhooks_dead=told.dead,
         paused=pause.find(tx),
     )
 
