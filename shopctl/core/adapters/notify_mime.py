@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from email.errors import HeaderParseError
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 
+from shopctl.core.domain.text import EMAIL
 from shopctl.core.ports import Message, Undeliverable
 
 
@@ -15,19 +14,24 @@ def mail_of(message: Message) -> EmailMessage:
 
     Undeliverable for what is no address after all.
     """
-    mail = EmailMessage(policy=SMTP)
-    try:
-        mail["Message-ID"] = f"<{message.id}>"
-        mail["Date"] = message.at
-        mail["From"] = Address(_one_line(message.sender_name), addr_spec=message.sender)
-        mail["To"] = Address(addr_spec=message.recipient)
-    except (ValueError, IndexError, HeaderParseError) as error:
-        raise Undeliverable(f"no letter can be addressed so: {error}", for_good=True) from None
+    for address in (message.sender, message.recipient):
+        if not EMAIL.fullmatch(address):
+            raise Undeliverable("no letter can be addressed so", for_good=True)
+    mail = EmailMessage(policy=SMTP if (message.sender + message.recipient).isascii() else SMTPUTF8)
+    mail["Message-ID"] = f"<{message.id}>"
+    mail["Date"] = message.at
+    mail["From"] = f"{_quoted(message.sender_name)} <{message.sender}>"
+    mail["To"] = message.recipient
     mail["Subject"] = _one_line(message.subject)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine answers it
     mail.set_content(message.text, cte="quoted-printable")
     mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
     return mail
+
+
+def _quoted(name: str) -> str:
+    escaped = _one_line(name).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _one_line(text: str) -> str:

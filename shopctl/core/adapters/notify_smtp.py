@@ -91,7 +91,7 @@ class SmtpNotifier:
             why = f"refuses ({_said(error)})"
         elif isinstance(error, ssl.SSLError):
             why = f"cannot be trusted: {getattr(error, 'verify_message', None) or error.reason or error}"
-        elif isinstance(error, TimeoutError):
+        elif _is_late(error):
             why = "does not answer"
         else:
             why = f"cannot be reached: {getattr(error, 'strerror', None) or error}"
@@ -118,7 +118,7 @@ class _Line:
             try:
                 self._hand_over(mail)
             except (smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException) as error:
-                if not used or getattr(error, "smtp_code", CLOSING) != CLOSING:
+                if not used or getattr(error, "smtp_code", CLOSING) != CLOSING or _is_late(error):
                     raise
                 self.hang_up()
                 self._hand_over(mail)
@@ -145,6 +145,11 @@ class _Line:
                 self._client.quit()
             self._client.close()
             self._client = None
+
+
+def _is_late(error: Exception) -> bool:
+    """(Of a reply that does not come, smtplib makes a connection that was closed.)"""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 
 def _refusal(code: int, said: bytes | str) -> Exception:
