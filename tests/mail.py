@@ -41,7 +41,7 @@ class Inbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if said := self.answer("DATA"):
             return said
-        self.letters.append(message_from_bytes(envelope.content, policy=policy.SMTP))  # type: ignore[arg-type]
+        self.letters.append(message_from_bytes(envelope.content, policy=policy.SMTP))
         self.was_tls.append(server.transport.get_extra_info("sslcontext") is not None)
         self.before_reply()
         return "250 OK"

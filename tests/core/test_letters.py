@@ -39,7 +39,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def through(shop: Shop, server: mail.Server, **more: str) -> Shop:
-    return shop.but(notifier=SmtpNotifier("127.0.0.1", server.port, "none", **more))  # type: ignore[arg-type]
+    return shop.but(notifier=SmtpNotifier("127.0.0.1", server.port, "none", **more))
 
 
 def sent(shop: Shop) -> dict[str, Sent]:
