@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -173,8 +174,8 @@ class Leisurely:
         answer: Charge = self.gateway.authorize(request)
         return answer
 
-    def find(self, key: str) -> Charge | None:
-        found: Charge | None = self.gateway.find(key)
+    def find(self, key: str, *, since: datetime) -> Charge | None:
+        found: Charge | None = self.gateway.find(key, since=since)
         return found
 
 
@@ -266,7 +267,7 @@ def _work(run: Run, prepare: Prepare, n: int, barrier: Any, answers: Any) -> Non
 def _books(shop: Shop, count: int) -> list[str]:
     """What is wrong in the end: orders and payments one a key, the gateway's ledger, and whatever `verify` finds."""
     assert isinstance(shop.gateway, SandboxGateway)
-    charges = sum(entry["verb"] == "charge" for entry in shop.gateway.entries())
+    charges = sum(entry.verb == "charge" for entry in shop.gateway.entries())
     with shop.read() as tx:
         confirmed = tx.execute(sa.select(sa.func.count()).where(orders.c.status == "confirmed")).scalar_one()
         made = tx.execute(sa.select(sa.func.count()).select_from(orders)).scalar_one()

@@ -234,7 +234,7 @@ def _store(ctx: Any) -> str:
 def _setting_values(ctx: Any, key: str) -> list[Name]:
     if key == "timezone":
         return _of_kind(ctx, "timezone", "")
-    return [Name(word) for word in ("cart", "checkout")] if key == "hold_at" else []
+    return [Name(word) for word in _EITHER.get(key, ())]
 
 
 def _seconds() -> float:
@@ -242,3 +242,7 @@ def _seconds() -> float:
         return float(os.environ.get("SHOPCTL_COMPLETION_SECONDS", SECONDS))
     except ValueError:
         return SECONDS
+
+
+_EITHER = {"hold_at": ("cart", "checkout"), "capture": ("order", "shipment")}
+"""Settings that are one of two words."""

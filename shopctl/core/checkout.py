@@ -69,10 +69,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """An order that waits for its payment, and what the gateway is to be asked; None when there is nothing to pay."""
+    """An order that waits for its payment, and what the gateway is to be asked; None when there is nothing to pay, or when it
+    is paid `by_hand`."""
 
     order_id: str
     request: ChargeRequest | None
+    by_hand: bool = False
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
@@ -105,12 +107,12 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     begun = _begin(shop, wanted)
     if isinstance(begun, Quote):
         return begun
-    if isinstance(begun, _Begun):
+    if isinstance(begun, _Begun) and not begun.by_hand:
         shop.fault("checkout.after_reserve")
         outcome = FREE if begun.request is None else payments.charge(shop, begun.request)
         shop.fault("checkout.after_gateway")
         begun = settle(shop, order_id=begun.order_id, outcome=outcome)
-    return _answer(shop, begun)
+    return _answer(shop, begun.order_id if isinstance(begun, _Begun) else begun)
 
 
 def _begin(shop: Shop, wanted: Placement) -> _Begun | Quote | Order:
@@ -167,14 +169,21 @@ def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> _Begun | Quote
                 fingerprint=wanted.fingerprint(),
             ),
         )
-        request = None
+        request, by_hand = None, wanted.token == payments.MANUAL
         if totals.total and wanted.token:
+            gateway = payments.MANUAL if by_hand else shop.gateway.name
             request = payments.open_payment(
-                tx, order_id=order.id, gateway=shop.gateway.name, token=wanted.token, amount=totals.total
+                tx, order_id=order.id, gateway=gateway, token=wanted.token, amount=totals.total
             )
+            if by_hand:
+                orders.leave(tx, order.id)
         shop.fault("checkout.before_reserve_commit")
         tx.commit()
-        return _quote(tx, lines, totals, wanted.address, email) if shop.dry_run else _Begun(order.id, request)
+        return (
+            _quote(tx, lines, totals, wanted.address, email)
+            if shop.dry_run
+            else _Begun(order.id, request, by_hand and request is not None)
+        )
 
 
 def _resume(shop: Shop, wanted: Placement) -> _Begun | Order:
@@ -186,7 +195,7 @@ def _resume(shop: Shop, wanted: Placement) -> _Begun | Order:
         order = get(tx, seen.order_id)
         payment = payments.of_order(tx, order.id)
         abandoned = not process.is_alive(row_by_number(tx, order.number).process)
-    if order.status != "pending" or shop.dry_run:
+    if order.status != "pending" or shop.dry_run or (payment and payment.gateway == payments.MANUAL):
         return order
     if abandoned:
         with shop.work("checkout.resume", order.number) as tx:
@@ -195,21 +204,34 @@ def _resume(shop: Shop, wanted: Placement) -> _Begun | Order:
     return _Begun(order.id, payments.request_for(payment) if payment else None)
 
 
-def _answer(shop: Shop, order: Order) -> Order:
-    """The same answer for everyone who holds the key: the order, or the problem that ended it."""
+def _answer(shop: Shop, made: Order | str) -> Order:
+    """The same answer for everyone who holds the key: the order (or its id), or the problem that ended it. One that is paid by
+    hand is pending until then."""
+    if isinstance(made, Order) and made.status not in ("pending", "cancelled"):
+        # What happened to it since (shipped, delivered, cancelled by an operator) does not change the first answer.
+        return replace(made, status="confirmed")
+    with shop.read() as tx:
+        order = made if isinstance(made, Order) else get(tx, made)
+        payment, problem = payments.of_order(tx, order.id), row_by_number(tx, order.number).problem
     if order.status == "pending":
+        if payment and payment.gateway == payments.MANUAL:
+            return order
+        if payment and payment.state == "requires_action":
+            raise StillPending(
+                "action_required",
+                f"The shopper has to confirm the payment of order {order.number} at {payment.action_url}",
+                hint="Then repeat the command with the same key.",
+                order=order.number,
+                url=payment.action_url,
+            )
         raise StillPending(
             "payment_unresolved",
             f"The payment of order {order.number} is unresolved: the gateway does not answer",
             hint="Repeat the command with the same key, or run `shopctl store recover`.",
             order=order.number,
         )
-    if order.status == "cancelled":
-        with shop.read() as tx:
-            problem = row_by_number(tx, order.number).problem
-        if problem:
-            raise Refused(problem["code"], problem["message"], hint=problem.get("hint"), **problem.get("details", {}))
-    # What happened to it since (shipped, delivered, cancelled by an operator) does not change the first answer.
+    if problem:
+        raise Refused(problem["code"], problem["message"], hint=problem.get("hint"), **problem.get("details", {}))
     return replace(order, status="confirmed")
 
 

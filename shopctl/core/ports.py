@@ -53,13 +53,17 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
-    """What is asked of the gateway; the key makes the same request safe to repeat. `capture`: at once, or later in parts."""
+    """What is asked of the gateway; the key makes the same request safe to repeat.
+
+    `at` is when it was written down, before it was asked. `capture`: at once, or later in parts.
+    """
 
     key: str
     amount: int
     currency: str
     token: str
     order_id: str
+    at: datetime
     capture: bool = True
 
 

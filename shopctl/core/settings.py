@@ -35,10 +35,13 @@ def _count(value: str, most: int, meaning: str) -> int:
     return int(value)
 
 
-def _hold_at(value: str) -> str:
-    if value not in ("cart", "checkout"):
-        raise BadInput("bad_setting", f"hold_at is cart or checkout, not {value!r}", value=value)
-    return value
+def _either(setting: str, one: str, other: str) -> Callable[[str], str]:
+    def chosen(value: str) -> str:
+        if value not in (one, other):
+            raise BadInput("bad_setting", f"{setting} is {one} or {other}, not {value!r}", value=value)
+        return value
+
+    return chosen
 
 
 def time_zone(value: str) -> str:
@@ -93,7 +96,8 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "name": shop_name,
     "country": country_code,
     "timezone": time_zone,
-    "hold_at": _hold_at,
+    "hold_at": _either("hold_at", "cart", "checkout"),
+    "capture": _either("capture", "order", "shipment"),
     "hold_seconds": _seconds,
     "cart_seconds": _seconds,
     "cart_persist_seconds": _seconds,

@@ -11,10 +11,12 @@ from datetime import timedelta
 
 from shopctl.core import cart, orders, payments, process, reservations, stock
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import text
 from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import Refused, ShopError, StillPending
 from shopctl.core.payments import Outcome
+from shopctl.core.ports import Charge
 from shopctl.core.queries.orders import Order, built, get, row_by_number
 from shopctl.core.reservations import Owner
 from shopctl.core.shop import Shop, retried
@@ -45,7 +47,7 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
     order, lines, status = _recorded(shop, order_id, outcome, give_up)
     shop.fault("settle.after_commit")
     if status == "cancelled":
-        payments.finish_refunds(shop, order_id=order_id)
+        _return_money(shop, order_id)
     return replace(built(order, lines), status=status)
 
 
@@ -59,12 +61,12 @@ def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> tup
         status = order.status
         state = "captured" if payment is None else payments.record(tx, payment, outcome, give_up=give_up)
         if order.in_flight and state not in UNRESOLVED_PAYMENTS:
-            if state == "captured":
+            if state in ("authorized", "captured"):
                 status = _confirm(tx, order, lines, payment)
             else:
                 status = _give_up(tx, order, _problem(order, payment, outcome))
-        elif not order.in_flight and state == "captured" and order.status == "cancelled" and payment is not None:
-            if payments.open_refund(tx, payment.id, reason="the money came after the order was cancelled"):
+        elif not order.in_flight and order.status == "cancelled" and payment is not None:
+            if _give_back(tx, payment, "the money came after the order was cancelled"):
                 orders.correct(tx, order.id, _late(order))
         elif order.in_flight:
             orders.leave(tx, order.id)
@@ -109,8 +111,21 @@ def _give_up_paid(
     orders.cancel_allocations(tx, order.id)
     message = f"The stock of order {order.number} was gone when its payment arrived; the payment is refunded"
     if payment is not None:
-        payments.open_refund(tx, payment.id, reason="the stock was gone")
+        _give_back(tx, payment, "the stock was gone")
     return _give_up(tx, order, {"code": "insufficient_stock", "message": message})
+
+
+def _give_back(tx: UnitOfWork, payment: Row, reason: str) -> bool:
+    """Write that the money of a payment goes back, or is let go where it was only authorized; whether there was any."""
+    now = payments.of_order(tx, payment.order_id)
+    assert now, "a payment stays"
+    return bool(payments.open_refund(tx, now.id, reason=reason)) or payments.let_go(tx, now)
+
+
+def _return_money(shop: Shop, order_id: str) -> None:
+    """Ask the gateway for what is written to go back, and to be let go."""
+    payments.finish_refunds(shop, order_id=order_id)
+    payments.finish_actions(shop, order_id=order_id)
 
 
 def _give_up(tx: UnitOfWork, order: Row, problem: Mapping[str, object]) -> str:
@@ -150,6 +165,32 @@ def _owner(order: Row) -> Owner:
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
+def pay(shop: Shop, *, number: str, reference: str | None = None) -> Order:
+    """An order that is paid by hand (cash, a transfer) is paid: it is confirmed.
+
+    `reference` says where the money can be found. Errors: not_by_hand, invalid_state, reference_used.
+    """
+    reference = reference and text.reference(reference)
+    with shop.read() as tx:
+        order = row_by_number(tx, number)
+        payment = payments.of_order(tx, order.id)
+        used = payments.known_references(tx, [reference]) if reference else {}
+    if payment is None or payment.gateway != payments.MANUAL:
+        raise Refused(
+            "not_by_hand",
+            f"Order {order.number} is not paid by hand",
+            hint="Only what was placed with --payment manual is.",
+            number=str(order.number),
+        )
+    if payment.state != "pending":
+        raise Refused("invalid_state", f"Order {order.number} is {order.status}: its payment is {payment.state}")
+    if used:
+        raise Refused("reference_used", f"Another payment has the reference {reference!r} already")
+    known = reference or f"{payments.MANUAL}-{order.number}"
+    charge = Charge("captured", known, payment.amount, payment.currency, captured=payment.amount)
+    return settle(shop, order_id=order.id, outcome=Outcome(charge))
+
+
 def cancel(shop: Shop, *, number: str) -> Order:
     """Cancel an order that has not been shipped: stock returns exactly, money is refunded.
 
@@ -158,11 +199,11 @@ def cancel(shop: Shop, *, number: str) -> Order:
     with shop.read() as tx:
         order = row_by_number(tx, number)
         payment = payments.of_order(tx, order.id)
-        shown, owed = get(tx, order.id), payments.pending_refunds(tx, order.id)
+        shown, owed = get(tx, order.id), _owed(tx, order.id)
     if order.status == "cancelled" and owed:  # killed or refused on the way: only the refund is left
         return shown if shop.dry_run else _refunded(shop, order.id)
     if order.in_flight and not shop.dry_run:
-        settled = _settle_by_asking(shop, order.id, payment)
+        settled = _settle_by_asking(shop, order.id, payment, give_up=True)
         if settled.status == "cancelled":
             return settled
         if settled.status == "pending":
@@ -190,7 +231,7 @@ def _cancelled(shop: Shop, order_id: str, number: str, payment: Row | None) -> t
         stock.uncommitted_units(tx, order.id, f"order {order.number}")
         orders.cancel_allocations(tx, order.id)
         if payment is not None:
-            payments.open_refund(tx, payment.id, reason="the order was cancelled")
+            _give_back(tx, payment, "the order was cancelled")
         shown = get(tx, order.id)
         tx.commit()
     return shown, elsewhere
@@ -211,9 +252,9 @@ def _to_do_elsewhere(tx: UnitOfWork, payment: Row | None) -> str | None:
 
 def _refunded(shop: Shop, order_id: str) -> Order:
     """The cancelled order with its refund confirmed; StillPending when the gateway does not answer."""
-    payments.finish_refunds(shop, order_id=order_id)
+    _return_money(shop, order_id)
     with shop.read() as tx:
-        shown, owed = get(tx, order_id), payments.pending_refunds(tx, order_id)
+        shown, owed = get(tx, order_id), _owed(tx, order_id)
     if owed:
         raise StillPending(
             "refund_unresolved",
@@ -240,7 +281,7 @@ def recover(shop: Shop, *, doubtful: timedelta | None = None) -> list[Recovered]
     if not shop.dry_run:
         results += [found for payment in voided for found in _late_money(shop, payment)]
     with shop.read() as tx:
-        owed = payments.pending_refunds(tx)
+        owed = _owed(tx)
     by_order = {refund.order_id: str(refund.number) for refund in owed}
     return results + [_refund_order(shop, order_id, number) for order_id, number in by_order.items()]
 
@@ -248,13 +289,20 @@ def recover(shop: Shop, *, doubtful: timedelta | None = None) -> list[Recovered]
 def _late_money(shop: Shop, payment: Row) -> list[Recovered]:
     """A given-up payment that was charged after all, by a process that hung and died: settling it refunds it."""
     try:
-        outcome = payments.look_up(shop, payment.gateway_key)
-        if outcome.charge is None or outcome.charge.status != "captured":
+        outcome = payments.look_up(shop, payment)
+        if outcome.charge is None or outcome.charge.status not in ("authorized", "captured"):
             return []
         settled = settle(shop, order_id=payment.order_id, outcome=outcome)
     except ShopError as error:
         return [Recovered(str(payment.number), "cancelled", error.message, ok=False)]
     return [Recovered(settled.number, settled.status, "its late payment is refunded")]
+
+
+def _owed(tx: UnitOfWork, order_id: str | None = None) -> list[Row]:
+    """Refunds and voids that the gateway has not confirmed yet."""
+    return payments.pending_refunds(tx, order_id) + [
+        action for action in payments.pending_actions(tx, order_id) if action.verb == "void"
+    ]
 
 
 def _refund_order(shop: Shop, order_id: str, number: str) -> Recovered:
@@ -278,10 +326,28 @@ def _recover_one(shop: Shop, order: Row, payment: Row | None, age: float) -> Rec
     except ShopError as error:
         return Recovered(str(order.number), order.status, error.message, ok=False)
     if settled.status == "pending":
+        with shop.read() as tx:
+            waits = payments.of_order(tx, order.id)
+        if waits and waits.state == "requires_action":
+            return Recovered(settled.number, settled.status, "waits for its shopper to confirm the payment")
         return Recovered(settled.number, settled.status, "the gateway does not answer", ok=False)
     return Recovered(settled.number, settled.status, "finished as the gateway says")
 
 
-def _settle_by_asking(shop: Shop, order_id: str, payment: Row | None) -> Order:
-    outcome = payments.look_up(shop, payment.gateway_key) if payment else FREE
-    return settle(shop, order_id=order_id, outcome=outcome, give_up=outcome.known_absent)
+def _settle_by_asking(shop: Shop, order_id: str, payment: Row | None, *, give_up: bool = False) -> Order:
+    """`give_up` lets go of a payment that waits for its shopper."""
+    outcome = payments.look_up(shop, payment) if payment else FREE
+    settled = settle(shop, order_id=order_id, outcome=outcome, give_up=outcome.known_absent)
+    if give_up and settled.status == "pending" and _let_go(shop, order_id):
+        settled = settle(shop, order_id=order_id, outcome=outcome)
+    return settled
+
+
+def _let_go(shop: Shop, order_id: str) -> bool:
+    """Whether a payment that waits for its shopper is void now."""
+    with shop.work("payments.void", order_id) as tx:
+        payment = payments.of_order(tx, order_id)
+        if payment is None or not payments.let_go(tx, payment):
+            return False
+        tx.commit()
+    return not payments.finish_actions(shop, order_id=order_id)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def test_together_is_all_or_nothing(tmp_path: Path) -> None:
         with pytest.raises(BadInput):
             stock.adjust(group.shop, sku="TEE", quantity=0, reason="count")
         with pytest.raises(AssertionError, match="nobody outside"):
-            group.shop.gateway.find("key")
+            group.shop.gateway.find("key", since=datetime.now(UTC))
     assert adjust(1, shop) == 11  # left without a commit
     with shop.together() as group:
         adjust(1, group.shop)

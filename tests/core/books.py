@@ -187,5 +187,5 @@ def rebuild(connection: sa.Connection, table: str, edit: Callable[[str], str]) -
 def edit_ledger(shop: Shop, edit: Callable[[list[Entry]], Sequence[Entry]]) -> None:
     """Rewrite the gateway's ledger."""
     assert isinstance(shop.gateway, SandboxGateway)
-    lines = [dict(line) for line in shop.gateway.entries()]
+    lines = [json.loads(line) for line in shop.gateway.ledger.read_text().splitlines()]
     shop.gateway.ledger.write_text("".join(json.dumps(line) + "\n" for line in edit(lines)))

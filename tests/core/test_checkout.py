@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from shopctl.core.db.tables import payments as payment_table
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput, Refused, StillPending
-from shopctl.core.ports import Charge, ChargeRequest
+from shopctl.core.ports import Charge, Entry
 from shopctl.core.queries import carts, customers
 from shopctl.core.queries import orders as orders_read
 from shopctl.core.queries.orders import Order, Quote
@@ -34,9 +35,9 @@ def level(shop: Shop, sku: str, warehouse: str = "MAIN") -> StockRow:
         return level_of(tx, sku, warehouse)
 
 
-def charges(shop: Shop) -> list[dict[str, Any]]:
+def charges(shop: Shop) -> list[Entry]:
     assert isinstance(shop.gateway, SandboxGateway)
-    return [line for line in shop.gateway.entries() if line["verb"] == "charge" and line["status"] == "captured"]
+    return [line for line in shop.gateway.entries() if line.verb == "charge" and line.status == "captured"]
 
 
 def live_holds(shop: Shop) -> int:
@@ -55,7 +56,7 @@ def test_a_cart_becomes_a_confirmed_order_with_committed_stock_and_one_charge(sh
     assert (order.number, order.status, str(order.total)) == ("1001", "confirmed", "39.98")
     found = level(shop, "TEE")
     assert (found.quantity, found.reserved, found.committed, found.available) == (10, 0, 2, 8)
-    assert [line["amount"] for line in charges(shop)] == [3998]
+    assert [line.amount for line in charges(shop)] == [3998]
     with shop.read() as tx:
         assert carts.show(tx, "c1").lines == []
         assert customers.show(tx, "C1@example.com").orders == 1
@@ -164,7 +165,7 @@ def test_money_that_comes_after_the_order_was_given_up_is_refunded(shop: Shop) -
         payment = tx.rows(sa.select(payment_table))[0]
     settlement.recover(shop)
     late = payments.request_for(payment)
-    charge = shop.gateway.authorize(ChargeRequest(late.key, late.amount, late.currency, "pm_card_visa", late.order_id))
+    charge = shop.gateway.authorize(replace(late, token="pm_card_visa"))
     assert charge.status == "captured"
     settlement.recover(shop)  # asks again for what was given up within a day
     with shop.read() as tx:
@@ -180,7 +181,7 @@ def test_a_charge_of_another_amount_is_no_answer(shop: Shop) -> None:
     with shop.read() as tx:
         payment = tx.rows(sa.select(payment_table))[0]
     for amount in (1, 5000):
-        lie = payments.Outcome(Charge("captured", "sb_lie", amount, "USD"))
+        lie = payments.Outcome(Charge("captured", "sb_lie", amount, "USD", captured=amount))
         assert settlement.settle(shop, order_id=payment.order_id, outcome=lie).status == "pending"
 
 
@@ -198,7 +199,7 @@ def test_a_paid_hold_that_vanished_is_held_anew_or_the_money_goes_back(shop: Sho
             stock.adjust(shop, sku="TEE", quantity=-1, reason="lost")
         with shop.read() as tx:
             payment = tx.rows(sa.select(payment_table).order_by(payment_table.c.id.desc()))[0]
-        charge = Charge("captured", f"sb_{handle}", 1999, "USD")
+        charge = shop.gateway.authorize(replace(payments.request_for(payment), token="pm_card_visa"))
         order = settlement.settle(shop, order_id=payment.order_id, outcome=payments.Outcome(charge))
         assert order.status == ("confirmed" if stays else "cancelled")
         if stays:

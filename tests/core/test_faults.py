@@ -42,8 +42,8 @@ def state(shop: Shop) -> dict[str, Any]:
             "held": tx.execute(sa.select(sa.func.count()).where(reservations.c.state == "held")).scalar_one(),
             "payments": [row.state for row in tx.rows(sa.select(payments.c.state))],
             "refunds": [row.state for row in tx.rows(sa.select(refunds.c.state))],
-            "charged": sum(entry["verb"] == "charge" for entry in entries),
-            "refunded": sum(entry["verb"] == "refund" for entry in entries),
+            "charged": sum(entry.verb == "charge" for entry in entries),
+            "refunded": sum(entry.verb == "refund" for entry in entries),
         }
 
 

@@ -99,7 +99,7 @@ def test_a_payment_that_needs_its_shopper_says_where(shop: Shop) -> None:
         (payment,) = tx.rows(sa.select(payments))
         tx.execute(sa.update(payments).values(action_url="https://bank.example/?a=1&b=<2>"))
         tx.execute(sa.text("UPDATE orders SET status = 'pending'"))
-        add(tx, "payment.requires_action", payment.id, number=order.number, amount="19.99", currency="USD")
+        add(tx, "payment.action_required", payment.id, number=order.number, amount="19.99", currency="USD")
         tx.commit()
     with mail.serving() as server:
         letters.send(through(shop, server), 100)

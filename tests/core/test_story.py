@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from shopctl.core import cart, catalog, checkout, erasure, orders, payments, reservations, settlement, stock, verify
+from shopctl.core import cart, catalog, checkout, erasure, orders, reservations, settlement, stock, verify
 from shopctl.core.errors import Refused, ShopError, StillPending
+from shopctl.core.payments import asking
 from tests import shops
 
 SKUS = st.sampled_from(["AT-CHECKOUT", "AT-CART", "LATER"])
@@ -28,7 +29,7 @@ class Books(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        payments.BACKOFF_SECONDS = 0
+        asking.BACKOFF_SECONDS = 0
         self.directory = Path(tempfile.mkdtemp())
         self.moment = datetime.now(UTC)
         self.key = 0

@@ -10,16 +10,16 @@ import json
 import mmap
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from shopctl.core.db.types import new_id
 from shopctl.core.errors import Unavailable
-from shopctl.core.ports import Charge, ChargeRequest, NoAnswer
+from shopctl.core.ports import Charge, ChargeRequest, Entry, NoAnswer, Rejected, Repaid
 
 try:
     import fcntl
@@ -39,6 +39,7 @@ class SandboxGateway:
 
     ledger: Path
     name: str = "sandbox"
+    memory: timedelta = timedelta(days=1)
 
     def authorize(self, request: ChargeRequest) -> Charge:
         if request.token == "pm_card_timeout":
@@ -46,48 +47,152 @@ class SandboxGateway:
         if request.token == "pm_card_slow":
             time.sleep(1)
         decline = DECLINES.get(request.token, None if request.token in TOKENS else "unknown_token")
+        asked = {"amount": request.amount, "currency": request.currency, "token": request.token}
         with self._appending() as file:
             line = self._line(request.key) or _append(
                 file,
                 verb="charge",
                 key=request.key,
-                status="declined" if decline else "captured",
-                amount=request.amount,
-                currency=request.currency,
-                token=request.token,
+                status="declined" if decline else "captured" if request.capture else "authorized",
+                **asked,
                 decline_code=decline,
                 order_id=request.order_id,
             )
+        _must_be_the_same(line, asked)
         if request.token == "pm_card_lostReply":
             raise NoAnswer
-        return _charge(line)
+        return self._charge(line)
 
-    def find(self, key: str) -> Charge | None:
+    def find(self, key: str, *, since: datetime) -> Charge | None:  # noqa: ARG002 — it forgets nothing
         line = self._line(key)
-        return _charge(line) if line else None
+        return self._charge(line) if line else None
 
-    def refund(self, *, key: str, reference: str, amount: int) -> str:
+    def capture(self, *, key: str, reference: str, amount: int, final: bool) -> Charge:
+        asked = {"charge": reference, "amount": amount, "final": final}
         with self._appending() as file:
-            line = self._line(key) or _append(file, verb="refund", key=key, charge=reference, amount=amount)
-        return str(line["reference"])
+            charge = self._known(reference)
+            line = self._line(key)
+            if line is None:
+                if charge.status not in ("authorized", "captured") or self._open(reference) < amount:
+                    raise Rejected("amount_too_large", f"Only {self._open(reference)} of {reference} can be captured")
+                line = _append(file, verb="capture", key=key, **asked)
+        _must_be_the_same(line, asked)
+        return self._known(reference)
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Every line of the ledger, oldest first."""
+    def void(self, *, key: str, reference: str) -> Charge:
+        with self._appending() as file:
+            charge = self._known(reference)
+            if self._line(key) is None:
+                if charge.status not in ("authorized", "requires_action"):
+                    raise Rejected("charge_not_open", f"The charge {reference} is {charge.status}")
+                _append(file, verb="void", key=key, charge=reference)
+        return self._known(reference)
+
+    def refund(self, *, key: str, reference: str, amount: int) -> Repaid:
+        asked = {"charge": reference, "amount": amount}
+        with self._appending() as file:
+            line = self._line(key)
+            if line is None:
+                left = self._known(reference).captured - sum(
+                    one["amount"] for one in self._about(reference) if one["verb"] == "refund"
+                )
+                if amount > left:
+                    raise Rejected("amount_too_large", f"Only {left} of {reference} can be refunded")
+                line = _append(file, verb="refund", key=key, **asked)
+        _must_be_the_same(line, asked)
+        return _repaid(line)
+
+    def find_refund(self, key: str, *, reference: str) -> Repaid | None:  # noqa: ARG002 — it has one list of keys
+        line = self._line(key)
+        return _repaid(line) if line else None
+
+    def entries(self, since: datetime | None = None) -> Iterator[Entry]:
+        """Charges as they are now, and refunds, in the order of the ledger."""
+        for line in self._lines():
+            at = datetime.fromisoformat(line["at"])
+            if line["verb"] not in ("charge", "refund") or (since and at < since):
+                continue
+            if line["verb"] == "refund":
+                made = self._line_of(line["charge"])
+                currency = made["currency"] if made else ""
+                yield Entry(
+                    "refund",
+                    line["key"],
+                    line["reference"],
+                    line["amount"],
+                    currency,
+                    "succeeded",
+                    charge=line["charge"],
+                    at=at,
+                )
+                continue
+            charge = self._charge(line)
+            yield Entry(
+                "charge",
+                line["key"],
+                charge.reference,
+                charge.captured,
+                charge.currency,
+                charge.status,
+                order_id=line["order_id"],
+                at=at,
+            )
+
+    # --- the ledger ------------------------------------------------------------------------------------------------
+    def _charge(self, line: Mapping[str, Any]) -> Charge:
+        """A charge as everything that happened to it has left it."""
+        status, captured = line["status"], line["amount"] if line["status"] == "captured" else 0
+        if status in ("authorized", "requires_action"):
+            for later in self._about(line["reference"]):
+                if later["verb"] == "void":
+                    status = "voided"
+                elif later["verb"] == "capture":
+                    status, captured = "captured", captured + later["amount"]
+        return Charge(
+            status, line["reference"], line["amount"], line["currency"], captured, decline_code=line["decline_code"]
+        )
+
+    def _open(self, reference: str) -> int:
+        """What can still be captured of a charge."""
+        charge = self._known(reference)
+        let_go = any(line.get("final") for line in self._about(reference))
+        return 0 if let_go or charge.status not in ("authorized", "captured") else charge.amount - charge.captured
+
+    def _known(self, reference: str) -> Charge:
+        line = self._line_of(reference)
+        if line is None:
+            raise Rejected("resource_missing", f"No such charge: {reference}")
+        return self._charge(line)
+
+    def _line_of(self, reference: str) -> dict[str, Any] | None:
+        return next(self._found("reference", reference), None)
+
+    def _about(self, reference: str) -> Iterator[dict[str, Any]]:
+        """What happened to a charge later, in order."""
+        return self._found("charge", reference)
+
+    def _line(self, key: str) -> dict[str, Any] | None:
+        return next(self._found("key", key), None)
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
         if self.ledger.exists():
             with self.ledger.open(encoding="utf-8") as file:
                 yield from (json.loads(line) for line in file if line.endswith("\n"))
 
-    def _line(self, key: str) -> dict[str, Any] | None:
-        """The line of a key. A scan of the mapped file: a gigabyte a second, and no index that could disagree."""
+    def _found(self, field: str, value: str) -> Iterator[dict[str, Any]]:
+        """The lines with a value. A scan of the mapped file: a gigabyte a second, and no index that could disagree."""
+        sought = json.dumps({field: value})[1:-1].encode()
         try:
             with self.ledger.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-                found = text.find(b'"key": ' + json.dumps(key).encode() + b",")
-                if found < 0:
-                    return None
-                start, end = text.rfind(b"\n", 0, found) + 1, text.find(b"\n", found)
-                return dict(json.loads(text[start:end])) if end >= 0 else None
+                found = text.find(sought)
+                while found >= 0:
+                    start, end = text.rfind(b"\n", 0, found) + 1, text.find(b"\n", found)
+                    if end < 0:
+                        return
+                    yield json.loads(text[start:end])
+                    found = text.find(sought, end)
         except (FileNotFoundError, ValueError):  # no ledger yet, or an empty one
-            return None
+            return
         except OSError as error:
             raise _away(error) from None
 
@@ -132,5 +237,11 @@ def _cut_torn_line(file: Any) -> None:
     file.seek(0, os.SEEK_END)
 
 
-def _charge(line: dict[str, Any]) -> Charge:
-    return Charge(line["status"], line["reference"], line["amount"], line["currency"], line["decline_code"])
+def _must_be_the_same(line: Mapping[str, Any], asked: Mapping[str, object]) -> None:
+    """A key stands for one request."""
+    if any(line[field] != value for field, value in asked.items()):
+        raise Rejected("idempotency_key_in_use", f"The key {line['key']!r} was used for another request")
+
+
+def _repaid(line: Mapping[str, Any]) -> Repaid:
+    return Repaid("succeeded", line["reference"], line["amount"])

@@ -13,7 +13,7 @@ LETTERS: Mapping[str, str] = {
     "order.shipped": "shipped",
     "order.cancelled": "cancelled",
     "payment.refunded": "refunded",
-    "payment.requires_action": "action",
+    "payment.action_required": "action",
 }
 """Topics of which the customer is told, and what the letter is called."""
 
@@ -29,6 +29,7 @@ class Facts:
     timezone: str
     prices_include_tax: bool = False
     hold_at: str = "checkout"
+    capture: str = "order"
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
     cart_persist_seconds: int = 30

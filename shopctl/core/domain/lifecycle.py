@@ -64,6 +64,12 @@ REMARKS = ("note", "address")
 """Entries of an order's history that leave it where it is."""
 PAID_ORDERS = ("confirmed", "shipped", "delivered")
 UNRESOLVED_PAYMENTS = ("pending", "unknown", "requires_action")
+EXTERNAL = "external"
+"""The gateway of money that was taken elsewhere, before its order was imported."""
+MANUAL = "manual"
+"""The gateway, and the token, of money that people take: the order waits until they say that they have it."""
+UNASKED = (EXTERNAL, MANUAL)
+"""What nobody here can ask for anything."""
 
 
 def step(machine: Mapping[str, Mapping[str, str]], state: str, verb: str, subject: str) -> str:

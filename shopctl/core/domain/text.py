@@ -106,6 +106,14 @@ def short_hash(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:8]
 
 
+def reference(value: str) -> str:
+    """What another system calls something, as it can be kept; BadInput when it cannot."""
+    value = value.strip()
+    if not value.isprintable() or not 1 <= len(value) <= 255:
+        raise BadInput("bad_reference", "A reference has 1 to 255 visible characters", value=value)
+    return refuse_card_number(value, "reference")
+
+
 def refuse_card_number(value: str, where: str) -> str:
     """The text itself; BadInput when it holds what looks like a card number (13–19 digits that pass Luhn)."""
     for run in _DIGIT_RUNS.findall(value):

@@ -51,13 +51,12 @@ def compose(facts: Facts, fact: Fact, about: About, templates: Templates) -> Mes
 
 
 def _concerns(fact: Fact, about: About) -> bool:
-    """Whether the customer should hear of it. Of an order that was given up at the checkout they have heard there, unless
-    they were sent away to confirm its payment."""
+    """Whether the customer should hear of it. Of an order that was given up at the checkout they have heard there."""
     if fact.topic == "order.cancelled":
-        return fact.payload.get("from_status") != "pending" or about.action_url is not None
+        return fact.payload.get("from_status") != "pending" or about.waited
     if fact.topic == "order.shipped":
         return bool(about.parcels)
-    if fact.topic == "payment.requires_action":
+    if fact.topic == "payment.action_required":
         return (about.action_url or "").startswith(("https://", "http://")) and about.order.status == "pending"
     return True
 

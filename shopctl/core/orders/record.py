@@ -23,7 +23,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
 from shopctl.core.domain.pricing import Totals
 from shopctl.core.errors import Refused
-from shopctl.core.queries.due import IN_FLIGHT
+from shopctl.core.queries.due import IN_FLIGHT, WAITS_FOR_PEOPLE
 
 _id = sa.bindparam("k_id", type_=orders.c.id.type)
 _BY_KEY = sa.select(idempotency_keys.c.order_id, idempotency_keys.c.fingerprint).where(
@@ -209,8 +209,10 @@ def forget(tx: UnitOfWork, customer: str, emails: Iterable[str], placeholder: st
 
 
 def unfinished(tx: UnitOfWork) -> Sequence[Row]:
-    """Orders whose checkout has not ended, oldest first."""
-    return sorted(tx.rows(sa.select(orders).where(IN_FLIGHT)), key=lambda row: row.number)  # few, by their own index
+    """Orders whose checkout has not ended, oldest first; without those that wait for somebody to be paid by hand."""
+    return sorted(
+        tx.rows(sa.select(orders).where(IN_FLIGHT, sa.not_(WAITS_FOR_PEOPLE))), key=lambda row: row.number
+    )  # few, by their own index
 
 
 # --- how it works --------------------------------------------------------------------------------------------------

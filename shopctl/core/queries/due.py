@@ -6,15 +6,27 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import carts, orders, outbox, payments, refunds, reservations, webhook_deliveries
+from shopctl.core.db.tables import (
+    carts,
+    orders,
+    outbox,
+    payment_actions,
+    payments,
+    refunds,
+    reservations,
+    webhook_deliveries,
+)
 from shopctl.core.db.tables import webhooks as hooks
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain.lifecycle import MANUAL
 
 SETTLING = timedelta(seconds=15)
 """How long a checkout at work is not asked after."""
 DOUBTFUL = timedelta(days=1)
 """How long a payment that was given up may still turn out to be charged, and is asked about without being told to."""
 IN_FLIGHT: sa.ColumnElement[bool] = sa.literal_column("orders.in_flight")  # as its partial index says it, not "= 1"
+WAITS_FOR_PEOPLE = sa.exists().where(payments.c.order_id == orders.c.id, payments.c.gateway == MANUAL)
+"""Orders that are unfinished until somebody says that they are paid."""
 WAITING = outbox.c.state.in_(
     sa.bindparam("waiting", ("pending", "taken"), expanding=True, literal_execute=True)  # the words of a partial index
 )
@@ -41,8 +53,9 @@ def unfinished(tx: UnitOfWork) -> bool:
     """Checkouts and refunds that somebody may have left behind, and payments that were given up a short while ago."""
     o, p = orders.c, payments.c
     return (
-        _any(tx, sa.select(o.id).where(IN_FLIGHT, o.updated_at <= tx.now - SETTLING))
+        _any(tx, sa.select(o.id).where(IN_FLIGHT, sa.not_(WAITS_FOR_PEOPLE), o.updated_at <= tx.now - SETTLING))
         or _any(tx, sa.select(refunds.c.id).where(refunds.c.state == _word("pending")))
+        or _any(tx, sa.select(payment_actions.c.id).where(payment_actions.c.state == _word("pending")))
         or _any(tx, sa.select(p.id).where(p.state == "voided", p.created_at > tx.now - DOUBTFUL))
     )
 

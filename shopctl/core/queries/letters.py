@@ -9,9 +9,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import order_lines, orders, outbox, payments, shipment_lines, shipments
+from shopctl.core.db.tables import order_lines, orders, outbox, payment_attempts, payments, shipment_lines, shipments
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.facts import LETTERS
+from shopctl.core.domain.lifecycle import MANUAL
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.orders import Order, of_rows
 
@@ -27,11 +28,14 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a letter is about. `action_url` is where its payment waits for the shopper."""
+    """What a letter is about. `waited`: its shopper has left the checkout with something to do about the payment, which is
+    done at `action_url` while that is there.
+    """
 
     order: Order
     parcels: Sequence[Parcel] = ()
     action_url: str | None = None
+    waited: bool = False
 
 
 def about(tx: UnitOfWork, subjects: Sequence[str]) -> Mapping[str, About]:
@@ -40,13 +44,17 @@ def about(tx: UnitOfWork, subjects: Sequence[str]) -> Mapping[str, About]:
     ids = sorted({*subjects} - paid.keys() | {row.order_id for row in paid.values()})
     rows = tx.rows(sa.select(orders).where(orders.c.id.in_(ids)).order_by(orders.c.number))
     known = {order.id: order for order in of_rows(tx, rows)}
-    sent = _parcels(tx, ids)
-    found = {id_: About(order, sent.get(id_, ())) for id_, order in known.items()}
+    sent, waited = _parcels(tx, ids), set(tx.execute(_WAITED.where(payments.c.order_id.in_(ids))).scalars())
+    found = {id_: About(order, sent.get(id_, ()), waited=id_ in waited) for id_, order in known.items()}
     of_payments = {id_: About(known[row.order_id], (), row.action_url) for id_, row in paid.items()}
     return found | of_payments
 
 
 _PAYMENTS = sa.select(payments.c.id, payments.c.order_id, payments.c.action_url)
+_SENT_AWAY = sa.exists().where(
+    payment_attempts.c.payment_id == payments.c.id, payment_attempts.c.outcome == "requires_action"
+)
+_WAITED = sa.select(payments.c.order_id).where(sa.or_(payments.c.gateway == MANUAL, _SENT_AWAY))
 
 
 def _parcels(tx: UnitOfWork, order_ids: Sequence[str]) -> Mapping[str, Sequence[Parcel]]:

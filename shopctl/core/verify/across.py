@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,12 +23,11 @@ from shopctl.core.db.tables import outbox, payments, products, refunds
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
 from shopctl.core.payments import EXTERNAL
-from shopctl.core.ports import IndexUnusable, Ledgered
+from shopctl.core.ports import Entry, IndexUnusable, Ledgered
 from shopctl.core.shop import Shop
 from shopctl.core.verify.findings import CHUNK, Finding, Note, Violation, stream
 
 LEDGER, INDEX = 25, 27
-Line = Mapping[str, Any]
 
 p, r = payments.c, refunds.c
 _BOOKED = sa.select(p.gateway_key, p.state, p.captured, p.currency, p.reference).where(
@@ -71,8 +70,8 @@ class _Seen:
         self._insert = dialects.insert_new(connection, self._table).on_conflict_do_nothing()
         self._find = sa.select(self._table.c.key).where(self._table.c.key.in_(sa.bindparam("keys", expanding=True)))
 
-    def add(self, lines: Sequence[Line]) -> None:
-        rows = [{"key": f"{line['verb']} {line['key']}"} for line in lines if line.get("status") != "declined"]
+    def add(self, lines: Sequence[Entry]) -> None:
+        rows = [{"key": f"{line.verb} {line.key}"} for line in lines if line.amount > 0]
         if rows:
             self._connection.execute(self._insert, rows)
 
@@ -83,24 +82,26 @@ class _Seen:
         self._connection.rollback()
 
 
-def _compare(shop: Shop, lines: Sequence[Line]) -> Iterator[Violation]:
+def _compare(shop: Shop, lines: Sequence[Entry]) -> Iterator[Violation]:
     """Each line against its row, in a snapshot younger than the lines."""
-    keys = {verb: [line["key"] for line in lines if line["verb"] == verb] for verb in ("charge", "refund")}
+    keys = {verb: [line.key for line in lines if line.verb == verb] for verb in ("charge", "refund")}
     with shop.read() as tx:
         booked = {row.gateway_key: row for row in tx.rows(_BOOKED, {"keys": keys["charge"]})}
         given = {row.gateway_key: row for row in tx.rows(_GIVEN, {"keys": keys["refund"]})}
     for line in lines:
-        if line["verb"] == "charge":
-            problem = _charge_problem(line, booked.get(line["key"]))
+        if line.verb == "charge":
+            problem = _charge_problem(line, booked.get(line.key))
         else:
-            problem = _refund_problem(line, given.get(line["key"]))
+            problem = _refund_problem(line, given.get(line.key))
         if problem:
-            verb, key = line["verb"], line["key"]
-            yield _violation(problem[0], f"{verb} {key}", f"The gateway's {verb} under {key} {problem[1]}", **line)
+            verb, key = line.verb, line.key
+            yield _violation(
+                problem[0], f"{verb} {key}", f"The gateway's {verb} under {key} {problem[1]}", **asdict(line)
+            )
 
 
-def _charge_problem(line: Line, payment: Row | None) -> tuple[str, str] | None:
-    taken = line["status"] == "captured"
+def _charge_problem(line: Entry, payment: Row | None) -> tuple[str, str] | None:
+    taken = line.amount > 0
     if payment is None:
         return ("charge_without_payment", "has no payment") if taken else None
     if payment.state in UNRESOLVED_PAYMENTS:
@@ -110,24 +111,24 @@ def _charge_problem(line: Line, payment: Row | None) -> tuple[str, str] | None:
     if not taken:
         captured = payment.state == "captured"
         return ("charge_was_declined", "was declined, but the payment is captured") if captured else None
-    if (line["amount"], line["currency"]) != (payment.captured, payment.currency):
-        return "amounts_differ", f"is of {line['amount']} {line['currency']}, the payment of {payment.captured}"
-    if line["reference"] != payment.reference:
-        return "charged_twice", f"is {line['reference']}, but the payment is {payment.reference}"
+    if (line.amount, line.currency) != (payment.captured, payment.currency):
+        return "amounts_differ", f"is of {line.amount} {line.currency}, the payment of {payment.captured}"
+    if line.reference != payment.reference:
+        return "charged_twice", f"is {line.reference}, but the payment is {payment.reference}"
     return None
 
 
-def _refund_problem(line: Line, refund: Row | None) -> tuple[str, str] | None:
+def _refund_problem(line: Entry, refund: Row | None) -> tuple[str, str] | None:
     if refund is None:
         return "refund_unknown", "has no refund in the store"
-    if line["amount"] != refund.amount:
-        return "amounts_differ", f"is of {line['amount']}, the refund of {refund.amount}"
+    if line.amount != refund.amount:
+        return "amounts_differ", f"is of {line.amount}, the refund of {refund.amount}"
     if refund.state == "failed":
         return "refund_not_recorded", "gave money back, but the refund is failed"
-    if line["charge"] != refund.charge:
-        return "refund_of_another", f"is of {line['charge']}, not of {refund.charge}"
-    if refund.state == "succeeded" and line["reference"] != refund.reference:
-        return "refunded_twice", f"is {line['reference']}, but the refund is {refund.reference}"
+    if line.charge != refund.charge:
+        return "refund_of_another", f"is of {line.charge}, not of {refund.charge}"
+    if refund.state == "succeeded" and line.reference != refund.reference:
+        return "refunded_twice", f"is {line.reference}, but the refund is {refund.reference}"
     return None
 
 

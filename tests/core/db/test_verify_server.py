@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shopctl.core import verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db import engine as stores
+from shopctl.core.ports import Entry
 from shopctl.core.shop import Shop
 from tests import shops
 from tests.core import books
@@ -73,9 +73,9 @@ def test_an_index_that_could_not_be_built(shop: Shop) -> None:
 
 def test_a_ledger_that_is_read_slowly_does_not_end_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow(SandboxGateway):
-        def entries(self) -> Iterator[dict[str, Any]]:
+        def entries(self, since: datetime | None = None) -> Iterator[Entry]:
             time.sleep(0.6)
-            yield from super().entries()
+            yield from super().entries(since)
 
     monkeypatch.setattr(stores, "STATEMENT_SECONDS", 0.4)
     shop.engine.dispose()  # a connection has the limits of when it was made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -145,7 +146,7 @@ def test_refused_rows_can_be_mended(shop: Shop, tmp_path: Path) -> None:
 class NobodyAsks(SandboxGateway):
     """A gateway that must not be asked for anything."""
 
-    def find(self, key: str) -> NoReturn:
+    def find(self, key: str, *, since: datetime) -> NoReturn:
         raise AssertionError(key)
 
     def authorize(self, request: ChargeRequest) -> NoReturn:
