@@ -124,6 +124,14 @@ def test_nobody_is_told_what_they_saw_at_the_checkout_or_did_not_want_to_know(sh
             settings.set_value(shop, key="letters", value=wrong)
 
 
+def test_who_was_to_pay_by_hand_is_told_that_the_order_is_cancelled(shop: Shop) -> None:
+    assert shops.buy(shop, "c1", "TEE", token="manual").status == "pending"
+    settlement.cancel(shop, number="1001")
+    with mail.serving() as server:
+        assert letters.send(through(shop, server), 100) == 1
+    assert [str(one["Subject"]) for one in server.inbox.letters] == ["Tea & Co: order 1001 is cancelled"]
+
+
 def test_one_refused_recipient_is_put_aside_and_another_put_off(shop: Shop) -> None:
     for handle in ("gone", "busy", "fine"):
         shops.buy(shop, handle, "TEE")

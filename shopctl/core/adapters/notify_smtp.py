@@ -78,24 +78,19 @@ class SmtpNotifier:
 
     def away(self, error: Exception) -> Unavailable:
         """Why no letter can be handed over now. What a server says to a login is not repeated."""
-        code, hint = "smtp_unavailable", None
         if isinstance(error, smtplib.SMTPAuthenticationError):
-            code, why = "smtp_login", f"refuses the login of {self.user} ({error.smtp_code})"
-            hint = "Look at SHOPCTL_SMTP and SHOPCTL_SMTP_PASSWORD."
-        elif isinstance(error, smtplib.SMTPNotSupportedError):
-            code, why = "smtp_unsupported", f"cannot do it: {error}"
-        elif isinstance(error, smtplib.SMTPSenderRefused):
-            code, why = "smtp_sender", f"does not take letters from {error.sender} ({_said(error)})"
-            hint = "shopctl store set email_sender changes the address."
-        elif isinstance(error, smtplib.SMTPResponseException):
-            why = f"refuses ({_said(error)})"
-        elif isinstance(error, ssl.SSLError):
-            why = f"cannot be trusted: {getattr(error, 'verify_message', None) or error.reason or error}"
-        elif _is_late(error):
-            why = "does not answer"
-        else:
-            why = f"cannot be reached: {getattr(error, 'strerror', None) or error}"
-        return Unavailable(code, f"The mail server {self} {why}", hint=hint)
+            return Unavailable(
+                "smtp_login",
+                f"The mail server {self} refuses the login of {self.user} ({error.smtp_code})",
+                hint="Look at SHOPCTL_SMTP and SHOPCTL_SMTP_PASSWORD.",
+            )
+        if isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code != CLOSING:
+            return Unavailable(
+                "smtp_sender",
+                f"The mail server {self} does not take letters from {error.sender} ({_said(error)})",
+                hint="shopctl store set email_sender changes the address.",
+            )
+        return Unavailable("smtp_unavailable", f"The mail server {self} {_why(error)}")
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -145,6 +140,18 @@ class _Line:
                 self._client.quit()
             self._client.close()
             self._client = None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return f"cannot do it: {error}"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"refuses ({_said(error)})"
+    if isinstance(error, ssl.SSLError):
+        return f"cannot be trusted: {getattr(error, 'verify_message', None) or error.reason or error}"
+    if _is_late(error):
+        return "does not answer"
+    return f"cannot be reached: {getattr(error, 'strerror', None) or error}"
 
 
 def _is_late(error: Exception) -> bool:

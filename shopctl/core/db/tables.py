@@ -747,6 +747,9 @@ webhook_deliveries = _table(
 )
 _to_deliver = text("state = 'pending'")
 Index("ix_webhook_deliveries_due", webhook_deliveries.c.due_at, sqlite_where=_to_deliver)
+_given_up = text("state = 'dead'")
+Index("ix_webhook_deliveries_dead", webhook_deliveries.c.webhook_id, sqlite_where=_given_up)
+Index("ix_webhook_deliveries_fact_id", webhook_deliveries.c.fact_id)
 Index("ix_webhook_deliveries_created_at", webhook_deliveries.c.created_at, webhook_deliveries.c.id)
 
 # --- workers: core/workers/life.py. Who lives, by their heartbeats, and whose turn it is to do what one does at a time. ---

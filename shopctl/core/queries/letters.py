@@ -76,6 +76,12 @@ def _parcels(tx: UnitOfWork, order_ids: Sequence[str]) -> Mapping[str, Sequence[
     return found
 
 
+def states(tx: UnitOfWork, events: Sequence[str]) -> Mapping[str, str]:
+    """What became of the letters of these events; an event without one is not there."""
+    mine = sa.select(outbox.c.id, outbox.c.state).where(outbox.c.id.in_(events), outbox.c.topic.in_(LETTERS))
+    return {row.id: row.state for row in tx.rows(mine)}
+
+
 # --- what became of letters ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Sent:

@@ -45,7 +45,6 @@ class Overview:
     in_flight: int
     outbox_waiting: int
     outbox_dead: int
-    webhooks_failing: int
     webhooks_dead: int
     paused: Pause | None
 
@@ -107,7 +106,7 @@ def figures(tx: UnitOfWork) -> Overview:
             sa.func.count().filter(is_paid), sa.func.coalesce(sa.func.sum(orders.c.total).filter(is_paid), 0)
         ).where(orders.c.created_at >= midnight)
     )[0]
-    held, told = holds(tx), webhooks.trouble(tx)
+    held = holds(tx)
     return Overview(
         orders_by_minute=_by_minute(tx),
         orders_today=today[0],
@@ -121,8 +120,7 @@ def figures(tx: UnitOfWork) -> Overview:
         in_flight=in_flight(tx),
         outbox_waiting=_count(tx, outbox, WAITING),
         outbox_dead=lag.dead(tx),
-        webhooks_failing=told.failing,
-        webhooks_dead=told.dead,
+        webhooks_dead=webhooks.trouble(tx).dead,
         paused=pause.find(tx),
     )
 

@@ -56,8 +56,13 @@ class WebhookDetail(Webhook):
     deliveries: Sequence[Delivery]
 
 
+def _is(state: str) -> sa.ColumnElement[bool]:
+    """In this state, as a partial index says it."""
+    return d.state == sa.literal(state, literal_execute=True)
+
+
 def _count(state: str) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.count()).where(d.webhook_id == w.id, d.state == state).scalar_subquery()
+    return sa.select(sa.func.count()).where(d.webhook_id == w.id, _is(state)).scalar_subquery()
 
 
 def _hooks(_: UnitOfWork, rows: Sequence[Row]) -> list[Webhook]:
@@ -141,7 +146,15 @@ class Trouble:
     dead: int
 
 
+def of_events(tx: UnitOfWork, events: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """What became of the deliveries of these events: a state for each webhook that wants it."""
+    found: dict[str, list[str]] = {}
+    for row in tx.rows(sa.select(d.fact_id, d.state).where(d.fact_id.in_(events)).order_by(d.fact_id, d.id)):
+        found.setdefault(row.fact_id, []).append(row.state)
+    return found
+
+
 def trouble(tx: UnitOfWork) -> Trouble:
-    failing, dead = sa.and_(d.state == "pending", d.problem.is_not(None)), d.state == "dead"
-    row = tx.rows(sa.select(sa.func.count().filter(failing), sa.func.count().filter(dead)).where(sa.or_(failing, dead)))
-    return Trouble(*row[0])
+    failing = sa.select(sa.func.count()).where(_is("pending"), d.problem.is_not(None)).scalar_subquery()
+    dead = sa.select(sa.func.count()).where(_is("dead")).select_from(webhook_deliveries).scalar_subquery()
+    return Trouble(*tx.rows(sa.select(failing, dead))[0])

@@ -36,7 +36,7 @@ SECONDS = 20.0
 AT_ONCE = 8
 """Webhooks that are posted to at the same time, each its own deliveries one after the other."""
 FIRST_PAUSE, LONGEST_PAUSE, FACTOR = 10.0, 6 * 3600.0, 3
-MAX_ATTEMPTS = 11
+MAX_ATTEMPTS = 12
 """With these, a delivery is tried for a bit more than a day: after 10 s, 30 s, 90 s … 2 h, and then every 6 h."""
 GONE = 410
 d = webhook_deliveries.c

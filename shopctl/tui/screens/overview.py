@@ -165,8 +165,7 @@ def card_rows(figures: Overview) -> dict[str, list[Row]]:
         "outbox": [
             (Cell(_grouped(figures.outbox_waiting), "bold"), "waiting"),
             (_count(figures.outbox_dead, "error"), "✗ dead"),
-            (_count(figures.webhooks_failing, "warning"), "! webhooks late"),
-            (_count(figures.webhooks_dead, "error"), "✗ webhooks given up"),
+            (_count(figures.webhooks_dead, "error"), "✗ webhook deliveries"),
         ],
     }
 
