@@ -120,8 +120,9 @@ def _mail_server(text: str, password: Callable[[], str]) -> MailServer:
         raise _bad_smtp()
     local = url.hostname in ("localhost", "127.0.0.1", "::1")
     user = unquote(url.username or "")
+    secret = (unquote(url.password or "") or password()) if user else ""
     if url.scheme == "smtps":
-        return MailServer(url.hostname, port or 465, "tls", user, unquote(url.password or "") or password())
+        return MailServer(url.hostname, port or 465, "tls", user, secret)
     security: Literal["starttls", "none"] = (
         "none" if wanted == "none" or (local and "tls=" not in url.query) else "starttls"
     )
@@ -129,7 +130,6 @@ def _mail_server(text: str, password: Callable[[], str]) -> MailServer:
         raise BadInput(
             "bad_smtp_url", "A password is not sent to a mail server without TLS", hint="Leave out ?tls=none."
         )
-    secret = (unquote(url.password or "") or password()) if user else ""
     return MailServer(url.hostname, port or (25 if local or wanted == "none" else 587), security, user, secret)
 
 
