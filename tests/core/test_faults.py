@@ -15,9 +15,11 @@ import sqlalchemy as sa
 from shopctl.core import cart, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import orders, payments, refunds, reservations, stock_levels
+from shopctl.core.faults import HOWS
 from shopctl.core.shop import Shop
 from tests import shops
 from tests.cli import Cli
+from tests.matrix import RECOVERIES, Case, Matrix, cases_of
 
 CHECKOUT = (
     "statement",
@@ -170,3 +172,30 @@ def test_a_gateway_that_does_not_answer(cli: Cli, shop: Shop, token: str, status
         assert state(shop)["held"] == 1
         assert cli("store", "recover").status == 0
     assert state(shop) == (CONFIRMED if not status else UNDONE)
+
+
+# --- a small part of `python -m tests.matrix` -------------------------------------------------------------------------
+def some(directory: Path, *use_cases: str, every: int) -> Matrix:
+    shops.make(directory)
+    shops.close_all()  # every case is a fork of this process
+    found = Matrix(directory, seed=5)
+    for case in list(cases_of(found, use_cases, HOWS, RECOVERIES, every)):
+        found.run(case)
+    found.judge()
+    return found
+
+
+def test_struck_anywhere_and_recovered_anyhow(tmp_path: Path) -> None:
+    found = some(tmp_path, "place", "cancel", every=150)
+    assert found.problems == []
+    assert sum(found.reached.values()) > 10
+
+
+def test_the_matrix_sees_what_is_not_recovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Matrix, "_recover", lambda *_: None)
+    shops.make(tmp_path)
+    shops.close_all()
+    found = Matrix(tmp_path, seed=5)
+    found.run(Case("place", "gateway", 2, "kill", "recover"))
+    found.judge()
+    assert any("its order is pending" in problem for problem in found.problems)
