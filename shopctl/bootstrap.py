@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from shopctl.config import Settings
+from shopctl.core import faults as points
 from shopctl.core import settings as shop_settings
 from shopctl.core.adapters.cart_db import DatabaseCarts
 from shopctl.core.adapters.cart_redis import RedisCarts
@@ -34,11 +37,13 @@ def open_shop(
     schema.check(engine)
     facts = shop_settings.load(engine)
     home = home_of(settings, facts)
+    gateway = SandboxGateway(home / "gateway" / "sandbox-ledger.jsonl")
+    faults = _faults(settings, facts, engine)
     return Shop(
         engine=engine,
         facts=facts,
         home=home,
-        gateway=SandboxGateway(home / "gateway" / "sandbox-ledger.jsonl"),
+        gateway=faults.around(gateway) if faults else gateway,
         index=WhooshIndex(home / "index"),
         notifier=notifier(settings, facts, home),
         poster=HttpPoster(),
@@ -48,9 +53,17 @@ def open_shop(
         request_id=new_id(),
         read_only=read_only,
         dry_run=dry_run,
-        failpoint=settings.failpoint.value or None if facts.test_store else None,
+        faults=faults,
         narrate=narrate,
     )
+
+
+def _faults(settings: Settings, facts: Facts, engine: Engine) -> points.Faults | None:
+    if not settings.failpoint.value or not facts.test_store:
+        return None
+    found = points.parse(settings.failpoint.value)
+    found.watch(engine)
+    return found
 
 
 def hot_carts(settings: Settings, facts: Facts) -> HotCarts:

@@ -89,7 +89,7 @@ def test_what_a_dead_process_left_is_finished(shop: Shop, tmp_path: Path, store:
         "from pathlib import Path\nfrom tests import shops\n"
         f"shop = shops.reopen(Path({str(tmp_path)!r}))\nshops.buy(shop, 'c1', 'TEE')"
     )
-    killed = subprocess.run([sys.executable, "-c", code], check=False, env=armed("checkout.after_gateway"))
+    killed = subprocess.run([sys.executable, "-c", code], check=False, env=armed("gateway.authorize.after"))
     assert killed.returncode == -9
     with shop.work("test") as tx:
         tx.execute(sa.text("UPDATE orders SET updated_at = created_at"))
