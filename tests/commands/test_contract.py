@@ -157,6 +157,7 @@ def test_lists_are_filtered_sorted_and_cut_in_the_open(cli: Cli) -> None:
         (("orders", "cancel", "1001"), 2, "confirmation_needed"),
         (("orders", "fly", "1001"), 2, "usage"),
         (("--store", "mysql://x", "orders", "list"), 2, "bad_store_url"),
+        (("--store", "postgresql+psycopg://u:pw@host:port/x", "orders", "list"), 2, "bad_store_url"),
         (("--profile", "none", "orders", "list"), 2, "unknown_profile"),
         (("--read-only", "stock", "receive", "TEE-RED-M", "1"), 7, "read_only"),
     ],
