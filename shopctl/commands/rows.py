@@ -154,6 +154,8 @@ def parsed(line: bytes, needed: Sequence[str]) -> Mapping[str, Any]:
         raise BadInput("bad_row", "A row is a JSON object")
     if b"\\u" in line and not text.is_text(row):
         raise BadInput("bad_row", "The row is not valid Unicode text")
+    if b"\\u0000" in line and text.has_nul(row):
+        raise BadInput("bad_text", "A text cannot contain the character NUL")
     for name in needed:
         if row.get(name) is None:
             raise BadInput("bad_row", f"The row has no {name!r}", field=name)

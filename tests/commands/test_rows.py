@@ -145,6 +145,17 @@ def test_half_a_character_fails_its_row_alone(cli: Cli) -> None:
     assert on_hand(cli) == 16
 
 
+def test_nul_fails_its_row_alone_on_every_store(cli: Cli) -> None:
+    """SQLite would take it, and the shop could never move to Postgres."""
+    nul = '{"sku": "TEE", "quantity": 1, "reason": "a\\u0000b"}\n'
+    deep = '{"sku": "TEE", "quantity": 1, "reason": "count", "more": [{"\\u0000": 1}]}\n'
+    text = '{"sku": "TEE", "quantity": 1, "reason": "a\\\\u0000b"}\n'
+    said = cli("stock", "adjust", "-", stdin=nul + deep + text)
+    assert said.status == 9
+    assert [row["error"] and row["error"]["code"] for row in results(said.out)] == ["bad_text", "bad_text", None]
+    assert on_hand(cli) == 11
+
+
 def test_what_is_so_for_every_row_is_said_once(cli: Cli) -> None:
     place = {"email": "a@b.example", "payment": "pm_card_visa"}
     place["ship_to"] = {"name": "A", "line1": "1", "city": "B", "postal_code": "1", "country": "DE"}  # type: ignore[assignment]
