@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shopctl.commands.rows import Rows
 from shopctl.core import stock
-from shopctl.core.errors import BadInput
+from shopctl.core.errors import BadInput, Unavailable
+from shopctl.core.shop import Shop
 from tests import shops
 from tests.cli import Cli
 
@@ -168,3 +172,22 @@ def test_what_is_so_for_every_row_is_said_once(cli: Cli) -> None:
 def test_a_value_that_cannot_be_is_quoted_once(cli: Cli) -> None:
     said = cli("catalog", "edit", "-", stdin='{"sku": "TEE", "price": "x"}\n')
     assert results(said.out)[0]["error"]["message"].count("'x'") == 1
+
+
+def test_nobody_waits_for_a_store_that_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, asked = shops.make(tmp_path), []
+    reading, writing = os.pipe()
+    os.write(writing, rows(*range(1, 9)).encode())
+    os.close(writing)
+
+    def away(_shop: Shop, row: Mapping[str, Any]) -> object:
+        asked.append(row["quantity"])
+        if row["quantity"] in (1, 3):
+            return None
+        raise Unavailable("store_unavailable", "The store cannot be reached")
+
+    failed: list[int] = []
+    with os.fdopen(reading) as pipe, pytest.raises(Unavailable, match="behind line 5 was not tried"):
+        monkeypatch.setattr(sys, "stdin", pipe)
+        list(Rows(("sku",), away, alone=True).results(shop, failed))
+    assert (asked, failed) == ([1, 2, 3, 4, 5], [2, 4, 5])
