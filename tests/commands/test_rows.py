@@ -187,7 +187,8 @@ def test_nobody_waits_for_a_store_that_stays_away(tmp_path: Path, monkeypatch: p
         raise Unavailable("store_unavailable", "The store cannot be reached")
 
     failed: list[int] = []
-    with os.fdopen(reading) as pipe, pytest.raises(Unavailable, match="behind line 5 was not tried"):
-        monkeypatch.setattr(sys, "stdin", pipe)
+    pipe = os.fdopen(reading)
+    monkeypatch.setattr(sys, "stdin", pipe)
+    with pipe, pytest.raises(Unavailable, match="behind line 5 was not tried"):
         list(Rows(("sku",), away, alone=True).results(shop, failed))
     assert (asked, failed) == ([1, 2, 3, 4, 5], [2, 4, 5])
