@@ -8,21 +8,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from shopctl.config import Settings
+from shopctl.core import faults as points
 from shopctl.core import settings as shop_settings
 from shopctl.core.adapters.cart_db import DatabaseCarts
 from shopctl.core.adapters.cart_redis import RedisCarts
 from shopctl.core.adapters.notify_maildir import MaildirNotifier
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.adapters.payment_stripe import StripeGateway
-from shopctl.core.adapters.sandbox_faults import FaultySandbox, faults
+from shopctl.core.adapters.post_http import HttpPoster
+from shopctl.core.adapters.sandbox_faults import FaultySandbox
+from shopctl.core.adapters.sandbox_faults import faults as sandbox_faults
 from shopctl.core.adapters.search_whoosh import WhooshIndex
 from shopctl.core.db import engine as stores
 from shopctl.core.db import schema
 from shopctl.core.db.types import new_id
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import BadInput, Refused, Unavailable
-from shopctl.core.ports import Gateway, HotCarts
+from shopctl.core.ports import Gateway, HotCarts, Notifier
 from shopctl.core.shop import Shop
 
 
@@ -42,21 +47,23 @@ def open_shop(
     if settings.sandbox.value and not facts.test_store:
         narrate("This is no test store: what SHOPCTL_SANDBOX says is not done to its payments.")
     gateway, *others = gateways(settings, facts, home)
+    faults = _faults(settings, facts, engine)
     return Shop(
         engine=engine,
         facts=facts,
         home=home,
-        gateway=gateway,
+        gateway=faults.around(gateway) if faults else gateway,
         other_gateways=others,
         index=WhooshIndex(home / "index"),
-        notifier=MaildirNotifier(home / "maildir"),
+        notifier=notifier(settings, facts, home),
+        poster=HttpPoster(),
         carts=hot_carts(settings, facts),
         clock=stores.system_clock,
         actor=settings.actor.value,
         request_id=new_id(),
         read_only=read_only,
         dry_run=dry_run,
-        failpoint=settings.failpoint.value or None if facts.test_store else None,
+        faults=faults,
         narrate=narrate,
     )
 
@@ -65,7 +72,7 @@ def gateways(settings: Settings, facts: Facts, home: Path) -> list[Gateway]:
     """Who can be asked for payments, first who is asked for new ones. Stripe is there when it has a key, or is wanted."""
     ledger = home / "gateway" / "sandbox-ledger.jsonl"
     armed = settings.sandbox.value if facts.test_store else ""
-    sandbox = FaultySandbox(ledger, faults=faults(armed)) if armed else SandboxGateway(ledger)
+    sandbox = FaultySandbox(ledger, faults=sandbox_faults(armed)) if armed else SandboxGateway(ledger)
     chosen = settings.gateway_name
     has_key = "STRIPE_API_KEY" in os.environ or settings.stripe_key_file.value
     if chosen == sandbox.name and not has_key:
@@ -106,10 +113,28 @@ def _stripe_key(settings: Settings, facts: Facts) -> str:
     return key
 
 
+def _faults(settings: Settings, facts: Facts, engine: Engine) -> points.Faults | None:
+    if not settings.failpoint.value or not facts.test_store:
+        return None
+    found = points.parse(settings.failpoint.value)
+    found.watch(engine)
+    return found
+
+
 def hot_carts(settings: Settings, facts: Facts) -> HotCarts:
     """Where the shop's carts are kept while they change."""
     url = settings.redis_url
     return RedisCarts(url, facts.id, facts.cart_seconds) if url else DatabaseCarts()
+
+
+def notifier(settings: Settings, facts: Facts, home: Path) -> Notifier:
+    """Who takes the shop's letters. A test store (a demo) writes to nobody."""
+    server = settings.mail_server
+    if server is None or facts.test_store:
+        return MaildirNotifier(home / "maildir")
+    from shopctl.core.adapters.notify_smtp import SmtpNotifier
+
+    return SmtpNotifier(server.host, server.port, server.security, server.user, server.password)
 
 
 def home_of(settings: Settings, facts: Facts) -> Path:

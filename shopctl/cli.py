@@ -40,7 +40,7 @@ COMMANDS = {
     "orders": ("orders", "Orders: list, show, ship, deliver, cancel; notes, papers, watching."),
     "payments": ("payments", "What was charged and refunded."),
     "customers": ("customers", "Accounts, addresses, order history."),
-    "events": ("events", "What happened: the feed of events."),
+    "events": ("events", "What happened: the feed of events; letters and webhooks that tell of it."),
     "reports": ("reports", "Figures: sales, stock, the funnel from cart to parcel."),
     "store": ("store", "The store: settings, rates, recovery, copies, index."),
     "spec": ("spec", "The whole command line as data: commands, options, fields, errors."),

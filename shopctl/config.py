@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from shopctl.core.errors import BadInput
 
 ENVIRONMENT: Mapping[str, str] = {
     "SHOPCTL_PROFILE": "The profile of shopctl.toml; also --profile.",
+    "SHOPCTL_SMTP_PASSWORD": "The password at the mail server.",
     "SHOPCTL_COMPLETION_SECONDS": "How long TAB may look for names before it is silent. Default: 0.12.",
     "XDG_DATA_HOME": "The data directory of this user. Default: ~/.local/share.",
     "XDG_CONFIG_HOME": "Where the user file shopctl/shopctl.toml lies. Default: ~/.config.",
@@ -43,6 +44,8 @@ class Value:
 class Settings:
     store: Value
     redis: Value
+    smtp: Value
+    smtp_password_file: Value
     data_dir: Value
     lock_wait: Value
     actor: Value
@@ -58,6 +61,8 @@ class Settings:
     MEANINGS: ClassVar[Mapping[str, str]] = {
         "store": "The store, a URL; also --store. Default: an SQLite file in data_dir.",
         "redis": "Redis or Valkey for carts while they change: redis://host:6379/0. Default: none.",
+        "smtp": "The mail server for letters: smtp://user@host:587 or smtps://host:465. Default: none, a Maildir.",
+        "smtp_password_file": "A file of yours alone (0600) with the password at the mail server. Default: none.",
         "data_dir": "Where index, gateway ledger and Maildir lie. Default: shopctl in the XDG data directory.",
         "lock_wait": "Seconds that a writer waits for its turn. Default: 30.",
         "actor": "Who acts, in the ledger and the audit log. Default: the user's name.",
@@ -110,24 +115,83 @@ class Settings:
 
     def stripe_key(self) -> str:
         """The key for Stripe; empty when there is none."""
-        return _secret(os.environ.get("STRIPE_API_KEY"), self.stripe_key_file)
+        return _secret(os.environ.get("STRIPE_API_KEY"), self.stripe_key_file).strip()
 
     def stripe_webhook_secret(self) -> str:
-        return _secret(os.environ.get("STRIPE_WEBHOOK_SECRET"), self.stripe_webhook_secret_file)
+        return _secret(os.environ.get("STRIPE_WEBHOOK_SECRET"), self.stripe_webhook_secret_file).strip()
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The mail server; None where letters go to a Maildir. Its password reaches no message."""
+        url = self.smtp.value.strip()
+        return _mail_server(url, self._smtp_password) if url else None
+
+    def _smtp_password(self) -> str:
+        return _secret(os.environ.get("SHOPCTL_SMTP_PASSWORD"), self.smtp_password_file)
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """`security`: TLS from the first byte (tls), begun in plain text (starttls), or none."""
+
+    host: str
+    port: int
+    security: Literal["tls", "starttls", "none"]
+    user: str
+    password: str = field(repr=False)
+
+
+def _mail_server(text: str, password: Callable[[], str]) -> MailServer:
+    """smtp:// has STARTTLS, but for a server on this machine; ?tls=none for one that has no TLS. No password without it."""
+    try:
+        url = urlsplit(text)
+        port, options = url.port, parse_qs(url.query, strict_parsing=bool(url.query))
+    except ValueError:
+        raise _bad_smtp() from None
+    wanted = options.pop("tls", ["starttls"])[-1]
+    if url.scheme not in ("smtp", "smtps") or not url.hostname or port == 0 or url.path.strip("/") or url.fragment:
+        raise _bad_smtp()
+    if options or wanted not in ("starttls", "none") or not url.hostname.isascii():
+        raise _bad_smtp()
+    local = url.hostname in ("localhost", "127.0.0.1", "::1")
+    user = unquote(url.username or "")
+    secret = (unquote(url.password or "") or password()) if user else ""
+    if url.scheme == "smtps":
+        return MailServer(url.hostname, port or 465, "tls", user, secret)
+    security: Literal["starttls", "none"] = (
+        "none" if wanted == "none" or (local and "tls=" not in url.query) else "starttls"
+    )
+    if user and security == "none" and not local:
+        raise BadInput(
+            "bad_smtp_url", "A password is not sent to a mail server without TLS", hint="Leave out ?tls=none."
+        )
+    return MailServer(url.hostname, port or (25 if local or wanted == "none" else 587), security, user, secret)
+
+
+def _bad_smtp() -> BadInput:
+    return BadInput(
+        "bad_smtp_url", "smtp must be a URL: smtp://user@host:587, smtps://user@host:465 or smtp://host:25?tls=none"
+    )
 
 
 def _secret(given: str | None, file: Value) -> str:
-    """From the environment, or from a file that nobody else can read. It reaches no message."""
-    if given is not None or not file.value:
-        return (given or "").strip()
+    """What the environment says, or else a file; empty when neither does."""
+    if given is not None:
+        return given
+    return secret_file(Path(file.value)) if file.value else ""
+
+
+def secret_file(path: Path) -> str:
+    """The first line of a file that nobody else may read; BadInput otherwise."""
     try:
-        with open(file.value, encoding="ascii") as opened:
-            if os.fstat(opened.fileno()).st_mode & 0o077:
-                raise BadInput("secret_exposed", f"Others can read {file.value}", hint=f"chmod 600 {file.value}")
-            return opened.read().strip()
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & 0o077:
+                raise BadInput("open_secret", f"{path} can be read by others", hint=f"chmod 600 {path}")
+            return file.readline().strip()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a key"
-        raise BadInput("secret_unreadable", f"{file.value} cannot be read: {why}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise BadInput("bad_secret", f"{path} cannot be read: {why}") from None
 
 
 def _is_redis_url(text: str) -> bool:
@@ -177,6 +241,8 @@ def resolve(*, store: str | None = None, profile: str | None = None) -> Settings
     return Settings(
         store=find("store", f"sqlite:///{data_dir.value}/shop.db", store),
         redis=find("redis", ""),
+        smtp=find("smtp", ""),
+        smtp_password_file=find("smtp_password_file", ""),
         data_dir=data_dir,
         lock_wait=find("lock_wait", "30"),
         actor=find("actor", os.environ.get("USER") or os.environ.get("LOGNAME") or "operator"),

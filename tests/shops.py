@@ -76,6 +76,8 @@ def settings_for(directory: Path) -> config.Settings:
     return config.Settings(
         store=value(store_url(directory)),
         redis=value(os.environ.get("SHOPCTL_TEST_CARTS", "")),
+        smtp=value(os.environ.get("SHOPCTL_TEST_SMTP", "")),
+        smtp_password_file=value(""),
         data_dir=value(str(directory / "data")),
         lock_wait=value("30"),
         actor=value("tester"),

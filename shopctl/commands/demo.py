@@ -93,7 +93,7 @@ def _tell(me: Face, summary: Any, settings: Any, seconds: float) -> None:
         f"    {s.declined} cards declined, {s.recovered} unanswered payments resolved, {s.abandoned} carts abandoned",
         f"    {s.short_of_stock} times too little stock: refused before a charge; {s.holds_expired} holds expired",
         f"    {s.shipped} shipped, {s.delivered} delivered, {s.cancelled} cancelled and refunded",
-        f"    {s.confirmations_sent} confirmations in the Maildir",
+        f"    {s.letters_sent} letters in the Maildir",
         f"    now: {by_status}",
         "",
         f"  Made in {seconds:.1f} s. Look around:",

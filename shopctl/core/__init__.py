@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         erasure,
         housekeeping,
         imports,
+        letters,
         moving,
         notices,
         orders,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         stock,
         store,
         verify,
+        webhooks,
         workers,
     )
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
         "erasure",
         "housekeeping",
         "imports",
+        "letters",
         "moving",
         "notices",
         "orders",
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
         "stock",
         "store",
         "verify",
+        "webhooks",
         "workers",
     ]
 

@@ -22,6 +22,7 @@ from shopctl.core import (
     checkout,
     customers,
     housekeeping,
+    letters,
     orders,
     rates,
     reservations,
@@ -76,7 +77,7 @@ class Summary:
     cancelled: int = 0
     shipped: int = 0
     delivered: int = 0
-    confirmations_sent: int = 0
+    letters_sent: int = 0
     revenue: str = ""
     by_status: Mapping[str, int] = field(default_factory=dict)
 
@@ -122,7 +123,7 @@ def run_day(shop: Shop, clock: DayClock, summary: Summary, progress: Progress, *
     progress("Closing the day", 0.92)
     clock.move(3600)
     day.close()
-    summary.confirmations_sent = sum(iter(lambda: housekeeping.confirm(shop, 100), 0))
+    summary.letters_sent = sum(iter(lambda: letters.send(shop, 100), 0))
     search.reindex(shop)
     return _summed(shop, summary, day.counts, shoppers)
 

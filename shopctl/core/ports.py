@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
@@ -188,18 +189,37 @@ class Ledgered(Protocol):
 # --- notifications -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One e-mail. `id` is stable, so that a second delivery can be recognised."""
+    """One e-mail. `id` and `at` are stable, so that a second delivery can be recognised: "left@right" of its Message-ID."""
 
     id: str
+    at: datetime
+    sender_name: str
     sender: str
     recipient: str
     subject: str
     text: str
+    html: str
+
+
+class Undeliverable(Exception):
+    """This one letter was not taken, and others may be; `for_good`: nor will it ever be."""
+
+    def __init__(self, why: str, *, for_good: bool) -> None:
+        super().__init__(why)
+        self.for_good = for_good
+
+
+Send = Callable[[Message], None]
+"""Hand one message over. Raises Undeliverable, or Unavailable when nothing can be handed over now."""
 
 
 class Notifier(Protocol):
-    def send(self, message: Message) -> None:
-        """Hand the message over, at least once; raises Unavailable when that cannot be done now."""
+    def session(self) -> AbstractContextManager[Send]:
+        """For any number of messages, one after the other. Nobody is called before the first."""
+        ...
+
+    def check(self) -> str:
+        """Whether messages could be handed over now: where to, in words. Raises Unavailable."""
         ...
 
 
@@ -209,6 +229,19 @@ class Keeping(Protocol):
 
     def forget(self, recipients: Collection[str]) -> int:
         """Destroy the copies of what was sent to these addresses; how many. Raises Unavailable."""
+        ...
+
+
+# --- webhooks ------------------------------------------------------------------------------------------------------
+class NoReply(Exception):
+    """Whoever was posted to has not answered in time, or not in HTTP: whether it was received is unknown."""
+
+
+class Poster(Protocol):
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """POST to a http or https address; the status of the answer, whatever it is. No redirect is followed and no body read.
+        Raises NoReply, after a bounded time.
+        """
         ...
 
 

@@ -45,7 +45,6 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
     that comes in after the order was cancelled is refunded.
     """
     order, lines, status = _recorded(shop, order_id, outcome, give_up)
-    shop.fault("settle.after_commit")
     if status == "cancelled":
         _return_money(shop, order_id)
     return replace(built(order, lines), status=status)
@@ -70,7 +69,6 @@ def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> tup
                 orders.correct(tx, order.id, _late(order))
         elif order.in_flight:
             orders.leave(tx, order.id)
-        shop.fault("settle.before_commit")
         tx.commit()
     return order, lines, status
 
@@ -213,11 +211,9 @@ def cancel(shop: Shop, *, number: str) -> Order:
                 hint="Try again, or run `shopctl store recover`.",
                 number=str(order.number),
             )
-    shop.fault("refund.before_request")
     shown, elsewhere = _cancelled(shop, order.id, number, payment)
     if elsewhere:
         shop.narrate(f"Order {shown.number} {elsewhere}.")
-    shop.fault("refund.after_request")
     return shown if shop.dry_run else _refunded(shop, order.id)
 
 

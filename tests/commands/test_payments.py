@@ -110,7 +110,7 @@ def test_a_key_in_a_file_that_others_can_read_is_refused(cli: Cli, server: Stand
     stripe = on_stripe(server, SHOPCTL_STRIPE_KEY_FILE=str(file))
     del stripe["STRIPE_API_KEY"]
     file.chmod(0o640)
-    assert place(cli, "c1", **stripe).error["code"] == "secret_exposed"
+    assert place(cli, "c1", **stripe).error["code"] == "open_secret"
     file.chmod(0o600)
     assert place(cli, "c1", **stripe).json["status"] == "confirmed"
     assert len(server.intents) == 1

@@ -97,7 +97,7 @@ def live(directory: Path) -> None:
     settlement.cancel(shop, number="1005")
     import_orders(shop, json.dumps(_ELSEWHERE))
     with shop.work("outbox.delivered") as tx:
-        outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
+        outbox.done(tx, outbox.take(tx, [outbox.CATALOG_CHANGED], 100))
         tx.commit()
 
 
