@@ -27,7 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -172,6 +172,11 @@ class Leisurely:
     @property
     def name(self) -> str:
         return str(self.gateway.name)
+
+    @property
+    def memory(self) -> timedelta:
+        found: timedelta = self.gateway.memory
+        return found
 
     def authorize(self, request: ChargeRequest) -> Charge:
         time.sleep(self.seconds())

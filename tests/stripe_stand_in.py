@@ -58,7 +58,6 @@ class StandIn:
     multicapture: bool = True
     page: int = 100
     url: str = ""
-    _then: dict[str, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
