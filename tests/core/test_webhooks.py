@@ -231,7 +231,9 @@ def test_killed_before_it_was_recorded_it_is_posted_again_under_the_same_ids(sho
             f"webhooks.tell(shops.reopen(Path({str(tmp_path)!r})), 10)"
         )
         killed = subprocess.run(
-            [sys.executable, "-c", code], check=False, env={**os.environ, "SHOPCTL_FAILPOINT": "webhooks.after_post"}
+            [sys.executable, "-c", code],
+            check=False,
+            env={**os.environ, "SHOPCTL_FAILPOINT": "webhooks.told.before_commit"},
         )
         assert killed.returncode == -signal.SIGKILL
         assert webhooks.tell(shop, 10) == 0, "it is leased still"

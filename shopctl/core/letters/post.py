@@ -68,7 +68,6 @@ def _hand_over(
                 message = compose(shop.facts, fact, about[fact.subject], templates) if fact.subject in about else None
                 if message is not None:
                     hand_over(message)
-                    shop.fault("letters.after_send")
                     found.sent += 1
                 found.done.append(fact)
             except Unavailable as away:  # nothing can be handed over now

@@ -67,7 +67,6 @@ def tell(shop: Shop, limit: int, problems: list[str] | None = None) -> int:
     by_hook = [list(rows) for _, rows in groupby(taken, lambda row: row.webhook_id)]
     with ThreadPoolExecutor(min(AT_ONCE, len(by_hook))) as pool:
         told = [one for found in pool.map(lambda rows: list(_post(shop, rows, until)), by_hook) for one in found]
-    shop.fault("webhooks.after_post")
     _record(shop, taken, told)
     if problems is not None:
         problems += sorted({f"{one.delivery.url}: {one.problem}" for one in told if one.problem})
