@@ -62,7 +62,11 @@ class Worker:
         if begun and chance.random() < 0.5:
             self._do(shop, begun)
         for n in range(10**9):
-            intent = {"verb": chance.choice(_OFTEN), "name": f"{self.seed}-{n}", "token": chance.choice(TOKENS)}
+            intent: dict[str, Any] = {
+                "verb": chance.choice(_OFTEN),
+                "name": f"{self.seed}-{n}",
+                "token": chance.choice(TOKENS),
+            }
             intent |= {"lines": {chance.choice(SKUS): chance.randint(1, 3) for _ in range(chance.randint(1, 3))}}
             draft = self.directory / f"draft-{self.slot}"
             draft.write_text(json.dumps(intent))
