@@ -4,6 +4,7 @@
     python -m tests.races --buyers 8 --carts 5 --units 20 --store postgres      # 8 buyers, 40 carts, 20 units
     python -m tests.races --what cross --buyers 8 --units 5 --rounds 500        # carts A,B and B,A
     python -m tests.races --what lower --buyers 8 --units 20                    # an operator lowers the stock meanwhile
+    python -m tests.races --what key --buyers 64 --rounds 200                   # one cart, one key: one order, one charge
 
 Each round has a SKU of its own and each buyer carts of its own. The twins prove that the race is one: with the guard off
 (a decision made in Python from a stale read) the CHECK alone still never oversells and answers cleanly; with both off the
@@ -25,6 +26,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core import cart, checkout, stock, verify
+from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.db.tables import orders as order_table
 from shopctl.core.db.tables import stock_levels
 from shopctl.core.errors import ShopError
 from shopctl.core.queries.stock import free_levels
@@ -123,7 +126,8 @@ def _try(shop: Shop, race: Race, i: int, n: int, j: int) -> str:
             return "added"
         if race.what == "lower" and n == 0:
             return _lower(shop, f"SKU-{i}", 2 * race.units)
-        placed: Any = checkout.place(shop, shops.placement(f"c{i}-{n}-{j}", f"k{i}-{n}-{j}"))
+        who = "0-0" if race.what == "key" else f"{n}-{j}"
+        placed: Any = checkout.place(shop, shops.placement(f"c{i}-{who}", f"k{i}-{who}"))
         return "tried again" if shop.effort.retries else str(placed.status)
     except ShopError as error:
         return error.code
@@ -162,10 +166,20 @@ def oversold(shop: Shop) -> int:
         return len(tx.rows(short))
 
 
+def made(shop: Shop) -> tuple[int, int]:
+    """How many paid orders there are, and how many charges the gateway knows."""
+    with shop.read() as tx:
+        paid = tx.execute(sa.select(sa.func.count()).where(order_table.c.status == "confirmed")).scalar_one()
+    assert isinstance(shop.gateway, SandboxGateway)
+    return paid, sum(entry.verb == "charge" and entry.amount > 0 for entry in shop.gateway.entries())
+
+
 def exact(race: Race, told: Counter[str]) -> bool:
     """Whether everybody was told what is right: every unit sold, or given to the operator, and the rest refused."""
     asked = (race.buyers - (race.what == "lower")) * race.carts
     bought = told["confirmed"] + told["tried again"]
+    if race.what == "key":
+        return bought == asked
     if bought + told["insufficient_stock"] != asked:
         return False
     if race.what == "lower":
@@ -177,7 +191,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("buyers", 60), ("units", 25), ("rounds", 20), ("carts", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--what", choices=("place", "cross", "lower"), default="place")
+    parser.add_argument("--what", choices=("place", "cross", "lower", "key"), default="place")
     parser.add_argument("--buckets", type=int, default=1, help="the SKUs' levels in so many; the twins have whole ones")
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     wanted = parser.parse_args()
@@ -202,11 +216,16 @@ def _report(wanted: argparse.Namespace) -> int:
             right, short = sum(exact(race, told) for told in rounds), oversold(shop)
             violations = len(verify.verify(shop).violations)
             held = counters(shop)[1]
+            orders_made, charges = made(shop)
             print(
-                f"{title:16} exact {right}/{race.rounds}  oversold {short}  violations {violations}  still held {held}"
-                f"  {dict(sum(rounds, Counter()))}",
+                f"{title:16} exact {right}/{race.rounds}  oversold {short}  violations {violations}  still held {held}  orders {orders_made}"
+                f"  charges {charges}  {dict(sum(rounds, Counter()))}",
                 flush=True,
             )
+            failed |= orders_made != charges
+            if race.what == "key":
+                failed |= bool(right != race.rounds or orders_made != race.rounds or violations or held)
+                break  # no fence of the stock stands between them
             if how.get("check", True):
                 failed |= bool(short or violations or held or (right != race.rounds and how.get("guard", True)))
             else:

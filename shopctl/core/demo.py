@@ -88,6 +88,11 @@ def data_directory() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "data"
 
 
+def skus() -> list[str]:
+    """What the demo has stock of."""
+    return [row["sku"] for row in _rows("stock.csv")]
+
+
 # --- use cases ----------------------------------------------------------------------------------------------------------
 def furnish(shop: Shop, progress: Progress) -> Summary:
     """Fill an empty shop: catalogue, warehouses, stock, rates."""
@@ -112,7 +117,7 @@ def furnish(shop: Shop, progress: Progress) -> Summary:
 
 def run_day(shop: Shop, clock: DayClock, summary: Summary, progress: Progress, *, shoppers: int = SHOPPERS) -> Summary:
     """A day of shoppers and of the operator's work."""
-    day = _Day(shop, random.Random(SEED), [row["sku"] for row in _rows("stock.csv")], list(_rows("shoppers.csv")))
+    day = _Day(shop, random.Random(SEED), skus(), list(_rows("shoppers.csv")))
     pause = 78_000 / shoppers  # the last of them come well before now
     for number in range(shoppers):
         progress("A day of orders", 0.15 + 0.75 * number / shoppers)
@@ -130,7 +135,7 @@ def run_day(shop: Shop, clock: DayClock, summary: Summary, progress: Progress, *
 
 def keep_coming(shop: Shop, stop: threading.Event, *, seconds: float = 1.5) -> None:
     """Shoppers without end, for a console to watch."""
-    day = _Day(shop, random.Random(), [row["sku"] for row in _rows("stock.csv")], list(_rows("shoppers.csv")))
+    day = _Day(shop, random.Random(), skus(), list(_rows("shoppers.csv")))
     number = 0
     while not stop.wait(day.random.expovariate(1 / seconds)):
         number += 1

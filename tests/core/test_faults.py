@@ -17,7 +17,7 @@ from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import orders, payments, refunds, reservations, stock_levels
 from shopctl.core.faults import HOWS
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import kills, shops
 from tests.cli import Cli
 from tests.matrix import RECOVERIES, Case, Matrix, cases_of
 
@@ -199,3 +199,14 @@ def test_the_matrix_sees_what_is_not_recovered(tmp_path: Path, monkeypatch: pyte
     found.run(Case("place", "gateway", 2, "kill", "recover"))
     found.judge()
     assert any("its order is pending" in problem for problem in found.problems)
+
+
+# --- a small part of `python -m tests.kills` --------------------------------------------------------------------------
+def test_workers_are_killed_and_the_books_are_right(tmp_path: Path) -> None:
+    assert kills.killed(tmp_path, 20, 3, seed=4)["inside"] > 3
+    shop = shops.reopen(tmp_path)
+    assert list(kills.wrong(shop, tmp_path)) == []
+    assert isinstance(shop.gateway, SandboxGateway)
+    lines = shop.gateway.ledger.read_text().splitlines(keepends=True)
+    shop.gateway.ledger.write_text("".join(lines[1:]))
+    assert list(kills.wrong(shop, tmp_path)), "a charge that the gateway does not know is noticed"
