@@ -2,13 +2,16 @@
 
     python -m tests.chaos redis [--store sqlite|postgres] [--orders 1000]
     python -m tests.chaos postgres [--orders 500]
+    python -m tests.chaos gateway [--store sqlite|postgres] [--orders 5000]
 
 redis     killed, emptied, full (1 MB), evicting, slow, and back with an old snapshot, while carts are filled and bought.
           What is asked: each order confirmed, none with more than was asked for or less than had been persisted.
 postgres  stopped every three seconds, in turns in order (fast) and as if it had crashed (immediate), while checkouts are
           repeated with the same key until they have an answer. What is asked: one order and one charge a key.
+gateway   drops a tenth of its replies after committing, fails, is asked too often, repeats and reorders its notices
+          (chaos_gateway.py). What is asked: one charge for each order that stands, none for any other, to the cent.
 
-Prints a line of JSON with its seed, and leaves with 1 when something is not right; `verify` must be clean in both.
+Prints a line of JSON with its seed, and leaves with 1 when something is not right; `verify` must be clean in all.
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -38,7 +42,7 @@ from shopctl.core.errors import ShopError, StillPending, TimedOut, Unavailable
 from shopctl.core.ports import Charge, ChargeRequest
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
-from tests import servers, shops, storms
+from tests import chaos_gateway, servers, shops, storms
 from tests.benchmarks import frame
 
 SKUS = [f"SKU-{n}" for n in range(20)]
@@ -169,6 +173,11 @@ class Leisurely:
     def name(self) -> str:
         return str(self.gateway.name)
 
+    @property
+    def memory(self) -> timedelta:
+        found: timedelta = self.gateway.memory
+        return found
+
     def authorize(self, request: ChargeRequest) -> Charge:
         time.sleep(self.seconds())
         answer: Charge = self.gateway.authorize(request)
@@ -221,7 +230,26 @@ def _buy(run: Run, n: int) -> Callable[[int], Answered]:
     return step
 
 
-# --- what both have ------------------------------------------------------------------------------------------------
+# --- the gateway ---------------------------------------------------------------------------------------------------
+def gateway(run: Run) -> Result:
+    """Buy carts while the gateway misbehaves and its notices come in."""
+    with mock.patch.dict("os.environ", SHOPCTL_SANDBOX=f"{chaos_gateway.FAULTS},seed={run.seed}"):
+        shop = _shop(run.directory)
+        heard: Counter[str] = Counter()
+        answers, seconds = _together(run, _ask, chaos_gateway.told(shop, heard))
+        result = Result("gateway", run.seed, run.orders, round(seconds, 1), {})
+        result.problems += [one for one in answers if isinstance(one, str)]
+        sound = [one for one in answers if isinstance(one, chaos_gateway.Answer)]
+        result.problems += chaos_gateway.problems(shop, sound)
+        result.counted = chaos_gateway.counted(sound, heard)
+    return result
+
+
+def _ask(run: Run, n: int) -> Callable[[int], chaos_gateway.Answer]:
+    return chaos_gateway.buyer(shops.reopen(run.directory), run.seed, n)
+
+
+# --- what all have ------------------------------------------------------------------------------------------------
 def _shop(directory: Path) -> Shop:
     shop = shops.make(directory)
     for sku in SKUS:
@@ -233,7 +261,7 @@ def _share(run: Run, n: int) -> int:
     return run.orders // run.buyers + (n < run.orders % run.buyers)
 
 
-def _together(run: Run, prepare: Prepare, storm: storms.Storm) -> tuple[list[Any], float]:
+def _together(run: Run, prepare: Prepare, storm: AbstractContextManager[object]) -> tuple[list[Any], float]:
     """What the buyers, each a process, came back with: an answer for each order, or the words of a problem."""
     spawn = mp.get_context("spawn")
     barrier, answers = spawn.Barrier(run.buyers + 1), spawn.Queue()
@@ -279,10 +307,10 @@ def _books(shop: Shop, count: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("redis", "postgres"))
-    parser.add_argument("--orders", type=int, help="1000 for redis, 500 for postgres")
+    parser.add_argument("what", choices=("redis", "postgres", "gateway"))
+    parser.add_argument("--orders", type=int, help="1000 for redis, 500 for postgres, 5000 for gateway")
     parser.add_argument("--buyers", type=int, default=8)
-    parser.add_argument("--store", choices=frame.STORES, default="sqlite", help="under the carts, for redis")
+    parser.add_argument("--store", choices=frame.STORES, default="sqlite", help="under the shop, for redis and gateway")
     parser.add_argument("--period", type=float, help="seconds between two strikes: 0.3 for redis, 3 for postgres")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
@@ -290,6 +318,9 @@ def main() -> int:
     if asked.what == "redis":
         with frame.store(asked.store) as directory:
             result = redis(replace(run, directory=directory))
+    elif asked.what == "gateway":
+        with frame.store(asked.store) as directory:
+            result = gateway(replace(run, directory=directory, orders=asked.orders or 5000))
     else:
         server = servers.Postgres(**frame.DURABLE)  # never the one that others use
         os.environ["SHOPCTL_TEST_POSTGRES"] = server.url.render_as_string(hide_password=False)

@@ -76,11 +76,19 @@ def settings_for(directory: Path) -> config.Settings:
     return config.Settings(
         store=value(store_url(directory)),
         redis=value(os.environ.get("SHOPCTL_TEST_CARTS", "")),
+        smtp=value(os.environ.get("SHOPCTL_TEST_SMTP", "")),
+        smtp_password_file=value(""),
         data_dir=value(str(directory / "data")),
         lock_wait=value("30"),
         actor=value("tester"),
         log=value(""),
         failpoint=value(os.environ.get("SHOPCTL_FAILPOINT", "")),
+        gateway=value(os.environ.get("SHOPCTL_GATEWAY", "sandbox")),
+        sandbox=value(os.environ.get("SHOPCTL_SANDBOX", "")),
+        stripe_key_file=value(""),
+        stripe_webhook_secret_file=value(""),
+        stripe_return_url=value("https://shop.example/paid"),
+        stripe_api_base=value(os.environ.get("SHOPCTL_STRIPE_API_BASE", "http://127.0.0.1:1")),
     )
 
 

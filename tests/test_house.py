@@ -12,7 +12,7 @@ from shopctl.core.shop import Shop
 from tests import shops
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("sqlalchemy", "textual", "pydantic", "redis", "whoosh", "alembic", "psycopg", "rich")
+HEAVY = ("sqlalchemy", "textual", "pydantic", "redis", "whoosh", "alembic", "psycopg", "rich", "stripe")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +28,10 @@ app = noun("A shop to look around in.")
 def demo(
     ctx: typer.Context,
     dashboard: Annotated[bool, typer.Option("--dashboard", help="Open the console, with orders still coming.")] = False,
+    chaos: Annotated[
+        bool,
+        typer.Option("--chaos", help="Then kill commands, decline cards and silence the gateway; recover; and verify."),
+    ] = False,
     shoppers: Annotated[int, typer.Option(min=1, max=100_000, help="How many come in the day.")] = 420,
 ) -> None:
     """Build a demo shop in a store of its own, run a day of orders through it, and verify it."""
@@ -48,10 +52,13 @@ def demo(
         shop = me.open_shop(settings).but(clock=clock, actor="demo")
         summary = core.demo.furnish(shop, progress)
         core.demo.run_day(shop, clock, summary, progress, shoppers=shoppers)
+        struck = _chaos(me, settings, shop, shoppers) if chaos else []
         progress("Verifying", 0.97)
         report = core.verify.verify(shop)
         shop.engine.dispose()
-    _tell(me, summary, settings, time.monotonic() - started)
+    _tell(me, summary, settings, time.monotonic() - started, struck)
+    if struck and me.out.format == "table":
+        me.out.many(struck)
     if report.violations:
         me.out.many(report.violations)
         raise Refused(
@@ -62,6 +69,18 @@ def demo(
     me.out.say(f"shopctl verify: clean, {report.checks} checks.")
     if dashboard:
         _watch(me, settings)
+
+
+def _chaos(me: Face, settings: Any, shop: Any, shoppers: int) -> Sequence[Any]:
+    """A tenth as many again, who are struck."""
+    from shopctl.commands import demo_chaos
+
+    environment = {
+        "SHOPCTL_STORE": settings.store.value,
+        "SHOPCTL_DATA_DIR": settings.data_dir.value,
+        "SHOPCTL_REDIS": "",
+    }
+    return demo_chaos.run(shop.but(clock=core.db.engine.system_clock), environment, max(6, shoppers // 10), me.out.say)
 
 
 def _own_store(me: Face) -> Any:
@@ -77,10 +96,11 @@ def _own_store(me: Face) -> Any:
     return replace(settings, store=Value(f"sqlite:///{path}", "demo"))
 
 
-def _tell(me: Face, summary: Any, settings: Any, seconds: float) -> None:
+def _tell(me: Face, summary: Any, settings: Any, seconds: float, struck: Sequence[Any]) -> None:
     store = core.store.without_password(settings.store.value)
     if me.out.format != "table":
-        me.out.one({"store": store, "seconds": round(seconds, 1), **plain(summary)})
+        chaos = {"chaos": plain(struck)} if struck else {}
+        me.out.one({"store": store, "seconds": round(seconds, 1), **plain(summary), **chaos})
         return
     s = summary
     by_status = ", ".join(f"{count} {status}" for status, count in sorted(s.by_status.items()))
@@ -93,7 +113,7 @@ def _tell(me: Face, summary: Any, settings: Any, seconds: float) -> None:
         f"    {s.declined} cards declined, {s.recovered} unanswered payments resolved, {s.abandoned} carts abandoned",
         f"    {s.short_of_stock} times too little stock: refused before a charge; {s.holds_expired} holds expired",
         f"    {s.shipped} shipped, {s.delivered} delivered, {s.cancelled} cancelled and refunded",
-        f"    {s.confirmations_sent} confirmations in the Maildir",
+        f"    {s.letters_sent} letters in the Maildir",
         f"    now: {by_status}",
         "",
         f"  Made in {seconds:.1f} s. Look around:",

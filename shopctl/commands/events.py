@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from shopctl import core
-from shopctl.commands.face import Reading, face, noun
+from shopctl.commands import webhooks
+from shopctl.commands.face import Listed, Reading, Writing, face, noun
 from shopctl.commands.following import For, Interval, Max, Pace, Since, follow
 from shopctl.core.domain.times import moment
-from shopctl.core.errors import BadInput
+from shopctl.core.errors import BadInput, NotFound
 
-app = noun("What happened: the feed of events.")
+app = noun("What happened: the feed of events; letters and webhooks that tell of it.")
+app.add_typer(webhooks.app, name="webhooks")
 COLUMNS = {"at": 20, "topic": 22, "subject": 36, "actor": 12, "data": 0}
 LATEST = 50
 
@@ -48,3 +50,38 @@ def tail(
                 backlog, feed = events.latest(tx, limit, topics=topics, since=start), events.Feed.from_now(tx, topics)
 
         me.out.stream(follow(shop, feed, lambda _, found: found, pace, backlog), COLUMNS)
+
+
+@app.command(cls=Listed)
+def letters(ctx: typer.Context) -> None:
+    """Letters to customers: sent, waiting, or put aside, and why. Filters: state:dead topic:order.shipped at:today 1001."""
+    columns = ("id", "at", "topic", "order", "state", "attempts", "problem")
+    face(ctx).listed(core.queries.letters.LIST, columns)
+
+
+@app.command(cls=Listed)
+def deliveries(ctx: typer.Context) -> None:
+    """What webhooks were told, or are to be told. Filters: state:dead topic:order. webhook:ID status_code:>499 created_at:today."""
+    columns = ("id", "created_at", "topic", "url", "state", "attempts", "status_code", "problem")
+    face(ctx).listed(core.queries.webhooks.DELIVERIES, columns)
+
+
+@app.command(cls=Writing)
+def redeliver(
+    ctx: typer.Context,
+    delivery_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Of a delivery or a letter, or - to read rows from stdin.")
+    ],
+) -> None:
+    """Send a delivery or a letter once more, also one that was done. Rows of -: {"id"}.
+
+    It is due at once: a worker sends it, or without one this command, after it. The ids in it are those of the first time.
+    """
+
+    def one(shop: Any, row: Any) -> object:
+        try:
+            return core.webhooks.redeliver(shop, delivery_id=row["id"])
+        except NotFound:
+            return core.letters.again(shop, fact_id=row["id"])
+
+    face(ctx).each(delivery_id, ("id",), one, {"id": delivery_id})

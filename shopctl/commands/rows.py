@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from shopctl.commands.output import error_record
 from shopctl.core.domain import text
 from shopctl.core.domain.wire import plain
-from shopctl.core.errors import BadInput, NotFound, NotPermitted, Refused, ShopError
+from shopctl.core.errors import BadInput, NotFound, NotPermitted, Refused, ShopError, Unavailable
 from shopctl.core.shop import retried
 
 if TYPE_CHECKING:
@@ -92,8 +92,11 @@ class Rows:
     command: str = ""
 
     def results(self, shop: Shop, failed: list[int]) -> Iterator[Result]:
-        """A result for each line of stdin; the numbers of the lines that failed are added to `failed`."""
-        incoming = Incoming()
+        """A result for each line of stdin; the numbers of the lines that failed are added to `failed`.
+
+        Each of them waits a while for a store that is away. When it still is for the next ones, nobody waits for the rest.
+        """
+        incoming, away = Incoming(), 0
         while row := incoming.next(wait=True):
             for result in [self._alone(shop, *row)] if self.alone else self._together(shop, row, incoming):
                 if not result["ok"]:
@@ -101,6 +104,14 @@ class Rows:
                 yield result
             if sys.stdout is not None:
                 sys.stdout.flush()
+            away = away + 1 if _is_away(result) else 0
+            if away == _AWAY:
+                raise Unavailable(
+                    "store_unavailable",
+                    f"The store cannot be reached; what comes behind line {result['line']} was not tried",
+                    hint="Send it again, with the rows that failed, when the store is back.",
+                    line=result["line"],
+                )
 
     def _alone(self, shop: Shop, number: int, line: bytes) -> Result:
         try:
@@ -137,6 +148,13 @@ class Rows:
         return {"line": number, "ok": True, "result": plain(result), "error": None}
 
 
+_AWAY = 2
+
+
+def _is_away(result: Result) -> bool:
+    return not result["ok"] and result["error"]["code"] == "store_unavailable"
+
+
 def _failed(number: int, error: ShopError) -> Result:
     return {"line": number, "ok": False, "result": None, "error": error_record(error)}
 
@@ -154,6 +172,8 @@ def parsed(line: bytes, needed: Sequence[str]) -> Mapping[str, Any]:
         raise BadInput("bad_row", "A row is a JSON object")
     if b"\\u" in line and not text.is_text(row):
         raise BadInput("bad_row", "The row is not valid Unicode text")
+    if b"\\u0000" in line and text.has_nul(row):
+        raise BadInput("bad_text", "A text cannot contain the character NUL")
     for name in needed:
         if row.get(name) is None:
             raise BadInput("bad_row", f"The row has no {name!r}", field=name)

@@ -30,7 +30,8 @@ def info(ctx: typer.Context) -> None:
         facts = core.store.info(shop)
     mine = asdict(settings)
     mine["store"]["value"] = core.store.without_password(settings.store.value)
-    mine["redis"]["value"] = without_password(settings.redis.value)
+    for url in ("redis", "smtp"):
+        mine[url]["value"] = without_password(mine[url]["value"])
     where = [{"setting": name, **value, "since": None} for name, value in mine.items()]
     me.out.one({**facts, "settings": [*where, *facts["settings"]]})
 

@@ -28,22 +28,6 @@ from shopctl.core.reservations import Owner
 from shopctl.core.settlement import FREE, settle
 from shopctl.core.shop import Shop, retried
 
-FAILPOINTS = (
-    "checkout.before_reserve",
-    "checkout.before_reserve_commit",
-    "checkout.after_reserve",
-    "checkout.after_gateway",
-    "settle.before_commit",
-    "settle.after_commit",
-    "refund.before_request",
-    "refund.after_request",
-    "refund.before_gateway",
-    "refund.after_gateway",
-    "refund.before_record",
-    "refund.after_record",
-)
-"""Where a test store may be told to die, with SHOPCTL_FAILPOINT."""
-
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -103,14 +87,11 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     no_shipping_rate, shop_paused; StillPending when the gateway does not answer: repeat it with the same key, or recover.
     """
     _check(wanted)
-    shop.fault("checkout.before_reserve")
     begun = _begin(shop, wanted)
     if isinstance(begun, Quote):
         return begun
     if isinstance(begun, _Begun) and not begun.by_hand:
-        shop.fault("checkout.after_reserve")
         outcome = FREE if begun.request is None else payments.charge(shop, begun.request)
-        shop.fault("checkout.after_gateway")
         begun = settle(shop, order_id=begun.order_id, outcome=outcome)
     return _answer(shop, begun.order_id if isinstance(begun, _Begun) else begun)
 
@@ -177,7 +158,6 @@ def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> _Begun | Quote
             )
             if by_hand:
                 orders.leave(tx, order.id)
-        shop.fault("checkout.before_reserve_commit")
         tx.commit()
         return (
             _quote(tx, lines, totals, wanted.address, email)

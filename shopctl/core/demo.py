@@ -22,6 +22,7 @@ from shopctl.core import (
     checkout,
     customers,
     housekeeping,
+    letters,
     orders,
     rates,
     reservations,
@@ -76,7 +77,7 @@ class Summary:
     cancelled: int = 0
     shipped: int = 0
     delivered: int = 0
-    confirmations_sent: int = 0
+    letters_sent: int = 0
     revenue: str = ""
     by_status: Mapping[str, int] = field(default_factory=dict)
 
@@ -85,6 +86,11 @@ def data_directory() -> Path:
     """The demo's own data: inside the package when installed, beside it in a checkout."""
     packaged = Path(__file__).parents[1] / "_data"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "data"
+
+
+def skus() -> list[str]:
+    """What the demo has stock of."""
+    return [row["sku"] for row in _rows("stock.csv")]
 
 
 # --- use cases ----------------------------------------------------------------------------------------------------------
@@ -111,7 +117,7 @@ def furnish(shop: Shop, progress: Progress) -> Summary:
 
 def run_day(shop: Shop, clock: DayClock, summary: Summary, progress: Progress, *, shoppers: int = SHOPPERS) -> Summary:
     """A day of shoppers and of the operator's work."""
-    day = _Day(shop, random.Random(SEED), [row["sku"] for row in _rows("stock.csv")], list(_rows("shoppers.csv")))
+    day = _Day(shop, random.Random(SEED), skus(), list(_rows("shoppers.csv")))
     pause = 78_000 / shoppers  # the last of them come well before now
     for number in range(shoppers):
         progress("A day of orders", 0.15 + 0.75 * number / shoppers)
@@ -122,14 +128,14 @@ def run_day(shop: Shop, clock: DayClock, summary: Summary, progress: Progress, *
     progress("Closing the day", 0.92)
     clock.move(3600)
     day.close()
-    summary.confirmations_sent = sum(iter(lambda: housekeeping.confirm(shop, 100), 0))
+    summary.letters_sent = sum(iter(lambda: letters.send(shop, 100), 0))
     search.reindex(shop)
     return _summed(shop, summary, day.counts, shoppers)
 
 
 def keep_coming(shop: Shop, stop: threading.Event, *, seconds: float = 1.5) -> None:
     """Shoppers without end, for a console to watch."""
-    day = _Day(shop, random.Random(), [row["sku"] for row in _rows("stock.csv")], list(_rows("shoppers.csv")))
+    day = _Day(shop, random.Random(), skus(), list(_rows("shoppers.csv")))
     number = 0
     while not stop.wait(day.random.expovariate(1 / seconds)):
         number += 1

@@ -5,17 +5,18 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from shopctl import __version__
-from shopctl.core import outbox
+from shopctl.core import letters, outbox
 from shopctl.core.db import health, schema
 from shopctl.core.db.health import Check
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain.facts import LETTERS
 from shopctl.core.domain.times import about
-from shopctl.core.errors import ShopError
-from shopctl.core.ports import IndexBusy, IndexQuery, IndexUnusable
-from shopctl.core.queries import lag, pause, workers
+from shopctl.core.errors import ShopError, Unavailable
+from shopctl.core.ports import IndexBusy, IndexQuery, IndexUnusable, NoAnswer
+from shopctl.core.queries import lag, pause, webhooks, workers
 from shopctl.core.queries.lag import Lag
 from shopctl.core.shop import Shop
 
@@ -45,10 +46,14 @@ def examine(shop: Shop, limits: Limits) -> Iterator[Check]:
         yield clock(tx.now - shop.clock(), on_server=tx.connection.dialect.name == "postgresql")
         yield _workers(tx, limits)
         waiting = lag.by_topic(tx)
-        yield _lag("outbox", "letters are not sent", waiting.get(outbox.ORDER_CONFIRMED, Lag()), limits)
+        yield _lag("outbox", "letters are not sent", lag.of(waiting, LETTERS), limits)
         yield _dead(tx)
         yield _lag("index", "changes are not searchable", waiting.get(outbox.CATALOG_CHANGED, Lag()), limits)
+        yield _webhooks(tx)
         yield _checkouts(tx)
+    yield from _gateways(shop)
+    yield _mail(shop)
+    yield from _templates(shop)
     yield _index(shop)
     yield from _redis(shop, limits)
 
@@ -112,6 +117,29 @@ def _dead(tx: UnitOfWork) -> Check:
     )
 
 
+def _webhooks(tx: UnitOfWork) -> Check:
+    """Late is a warning, and given up a failure: what a webhook was not told, its system does not know."""
+    found = webhooks.trouble(tx)
+    if found.dead:
+        again = "shopctl events deliveries --filter state:dead -o jsonl | shopctl events redeliver -"
+        return Check("webhooks", "fail", f"{found.dead} deliveries were given up; {again}")
+    if found.failing:
+        return Check("webhooks", "warn", f"{found.failing} deliveries have failed and are tried again")
+    return Check("webhooks", "ok", "nothing has failed")
+
+
+def _mail(shop: Shop) -> Check:
+    try:
+        return Check("mail", "ok", shop.notifier.check())
+    except Unavailable as error:
+        return Check("mail", "fail", f"{error.message}. {error.hint}" if error.hint else error.message)
+
+
+def _templates(shop: Shop) -> Iterator[Check]:
+    for problem in letters.problems(shop.home):
+        yield Check("templates", "fail", problem)
+
+
 def _checkouts(tx: UnitOfWork) -> Check:
     paused = pause.find(tx)
     if paused is None:
@@ -119,6 +147,20 @@ def _checkouts(tx: UnitOfWork) -> Check:
     return Check(
         "checkouts", "warn", f"refused since {paused.since:%Y-%m-%d %H:%M} UTC by {paused.actor}: {paused.reason}"
     )
+
+
+def _gateways(shop: Shop) -> Iterator[Check]:
+    for gateway in (shop.gateway, *shop.other_gateways):
+        try:
+            gateway.find("doctor", since=datetime.now(UTC))
+            money = "real money moves" if gateway.live else "no money moves"
+        except NoAnswer:
+            yield Check("gateway", "fail", f"{gateway.name} does not answer")
+        except ShopError as error:
+            yield Check("gateway", "fail", f"{gateway.name}: {error.message}. {error.hint or ''}".rstrip())
+        else:
+            pretends = gateway is shop.gateway and not gateway.live and not shop.facts.test_store
+            yield Check("gateway", "warn" if pretends else "ok", f"{gateway.name} answers; {money}")
 
 
 def _index(shop: Shop) -> Check:

@@ -6,6 +6,7 @@ the shop's own books need stays without a person: amounts, tax, country and regi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ from shopctl.core.errors import Refused
 from shopctl.core.ports import Keeping
 from shopctl.core.queries.customers import customer_id
 from shopctl.core.shop import Shop
+
+CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def _erase(shop: Shop, email: str, hot: cart.Closed = cart.NOTHING) -> tuple[Era
         for refund in payments.pending_refunds(tx):
             if refund.order_id in theirs:
                 raise _owed(refund.number)
-        outbox.forget(tx, theirs)
+        outbox.forget(tx, [*theirs, *_payments(tx, theirs)])
         tx.commit()
     return Erased(account, len(theirs), 0), recipients
 
@@ -67,6 +70,13 @@ def _recipients(tx: UnitOfWork, account: str) -> frozenset[str]:
     ordered = sa.select(tables.orders.c.email).where(tables.orders.c.customer_id == account)
     own = sa.select(tables.customers.c.email).where(tables.customers.c.id == account)
     return frozenset(row.email for row in tx.rows(ordered.union(own)))
+
+
+def _payments(tx: UnitOfWork, orders: Sequence[str]) -> list[str]:
+    """The payments of these orders: letters are about them, too."""
+    p = tables.payments.c
+    chunks = (orders[i : i + CHUNK] for i in range(0, len(orders), CHUNK))
+    return [row.id for chunk in chunks for row in tx.rows(sa.select(p.id).where(p.order_id.in_(chunk)).order_by(p.id))]
 
 
 def _owed(number: int) -> Refused:

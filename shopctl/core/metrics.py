@@ -14,7 +14,8 @@ from shopctl.core.db import schema
 from shopctl.core.db.tables import carts, orders, payments, stock_levels
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import lifecycle
-from shopctl.core.queries import lag, overview, pause, workers
+from shopctl.core.domain.facts import LETTERS
+from shopctl.core.queries import lag, overview, pause, webhooks, workers
 from shopctl.core.queries.lag import Lag
 from shopctl.core.shop import Shop
 
@@ -70,10 +71,13 @@ def _business(tx: UnitOfWork) -> Iterator[Metric]:
 
 def _operations(tx: UnitOfWork) -> Iterator[Metric]:
     waiting = lag.by_topic(tx)
-    letters, changes = waiting.get(outbox.ORDER_CONFIRMED, Lag()), waiting.get(outbox.CATALOG_CHANGED, Lag())
+    letters, changes = lag.of(waiting, LETTERS), waiting.get(outbox.CATALOG_CHANGED, Lag())
     yield _one("outbox_pending", "Letters that are not sent yet.", letters.facts)
     yield _one("outbox_oldest_age_seconds", "Age of the oldest letter that is not sent yet.", letters.seconds)
     yield _one("outbox_dead", "Facts that were put aside as undeliverable.", lag.dead(tx))
+    hooks = webhooks.trouble(tx)
+    yield _one("webhooks_failing", "Deliveries to webhooks that have failed and are tried again.", hooks.failing)
+    yield _one("webhooks_dead", "Deliveries to webhooks that were given up.", hooks.dead)
     yield _one("index_pending", "Changes of the catalogue that are not searchable yet.", changes.facts)
     yield _one("index_oldest_age_seconds", "Age of the oldest change that is not searchable yet.", changes.seconds)
     alive = sum(found.alive for found in workers.known(tx))

@@ -8,7 +8,7 @@ order. All of them are a feed to listen to (queries/events.py) until `prune` rem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from shopctl.core.db.tables import outbox
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
-from shopctl.core.queries.due import WAITING
+from shopctl.core.domain.facts import LETTERS
+from shopctl.core.queries.due import FOR_WEBHOOKS, WAITING
 
 CATALOG_CHANGED = "catalog.changed"
 ORDER_CONFIRMED = "order.confirmed"
-DELIVERED_TOPICS = (CATALOG_CHANGED, ORDER_CONFIRMED)
+DELIVERED_TOPICS = (CATALOG_CHANGED, *LETTERS)
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 100
@@ -38,6 +39,10 @@ class Fact:
     subject: str
     payload: Mapping[str, Any]
     attempts: int
+    at: datetime
+
+
+_FACT = (outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.payload, outbox.c.attempts, outbox.c.created_at)
 
 
 def add(tx: UnitOfWork, topic: str, subject: str, **payload: object) -> None:
@@ -56,7 +61,7 @@ def add_all(tx: UnitOfWork, topic: str, found: Iterable[tuple[str, Mapping[str, 
     )
 
 
-def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
+def take(tx: UnitOfWork, topics: Collection[str], limit: int) -> Sequence[Fact]:
     """Lease up to `limit` facts that are due, oldest first; those whose lease ran out are due again.
 
     Many may take at once: on a server each passes over what others have locked. (A CTE is run once; a subquery that skips
@@ -64,7 +69,7 @@ def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
     """
     due = (
         sa.select(outbox.c.id)
-        .where(outbox.c.topic == topic, WAITING, outbox.c.due_at <= tx.now)
+        .where(outbox.c.topic.in_(topics), WAITING, outbox.c.due_at <= tx.now)
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -74,7 +79,7 @@ def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
         sa.update(outbox)
         .where(outbox.c.id.in_(sa.select(due.c.id)))
         .values(state="taken", attempts=outbox.c.attempts + 1, due_at=tx.now + LEASE)
-        .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.payload, outbox.c.attempts)
+        .returning(*_FACT)
     )
     return sorted((Fact(*row) for row in leased), key=lambda fact: fact.id)
 
@@ -82,10 +87,7 @@ def take(tx: UnitOfWork, topic: str, limit: int) -> Sequence[Fact]:
 def waiting(tx: UnitOfWork, topic: str, limit: int | None = None) -> Sequence[Fact]:
     """Facts that are not delivered yet, oldest first: due, leased, or put off after a failure."""
     rows = tx.rows(
-        sa.select(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.payload, outbox.c.attempts)
-        .where(outbox.c.topic == topic, WAITING)
-        .order_by(outbox.c.due_at, outbox.c.id)
-        .limit(limit)
+        sa.select(*_FACT).where(outbox.c.topic == topic, WAITING).order_by(outbox.c.due_at, outbox.c.id).limit(limit)
     )
     return [Fact(*row) for row in rows]
 
@@ -110,9 +112,16 @@ def done_ids(tx: UnitOfWork, ids: Sequence[str]) -> None:
     tx.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(state="done", done_at=tx.now, problem=None))
 
 
-def failed(tx: UnitOfWork, fact: Fact, problem: str) -> None:
-    """Try again later, each time twice as late up to an hour; after MAX_ATTEMPTS the fact is put aside as dead."""
-    dead = fact.attempts >= MAX_ATTEMPTS
+def release(tx: UnitOfWork, facts: Iterable[Fact]) -> None:
+    """Give back what was taken and not tried: it is due at once, and no try is counted."""
+    ids = [fact.id for fact in facts]
+    back = {"state": "pending", "attempts": outbox.c.attempts - 1, "due_at": tx.now}
+    tx.execute(sa.update(outbox).where(outbox.c.id.in_(ids), outbox.c.state == "taken").values(back))
+
+
+def failed(tx: UnitOfWork, fact: Fact, problem: str, *, for_good: bool = False) -> None:
+    """Try again later, each time twice as late up to an hour; after MAX_ATTEMPTS, or `for_good`, it is put aside as dead."""
+    dead = for_good or fact.attempts >= MAX_ATTEMPTS
     tx.execute(
         sa.update(outbox)
         .where(outbox.c.id == fact.id)
@@ -129,7 +138,7 @@ def forget(tx: UnitOfWork, subjects: Sequence[str]) -> None:
     for i in range(0, len(subjects), _CHUNK):
         about = outbox.c.subject.in_(subjects[i : i + _CHUNK])
         tx.execute(sa.update(outbox).where(about).values(problem=None))
-        unsent = sa.and_(about, outbox.c.topic == ORDER_CONFIRMED, outbox.c.state != "done")
+        unsent = sa.and_(about, outbox.c.topic.in_(LETTERS), outbox.c.state != "done")
         tx.execute(sa.update(outbox).where(unsent).values(state="done", done_at=tx.now))
 
 
@@ -139,11 +148,32 @@ def revive(tx: UnitOfWork) -> int:
     return tx.execute(again).rowcount
 
 
+def again(tx: UnitOfWork, fact_id: str) -> bool:
+    """Send the letter of a fact once more, whatever became of it before; False when it has none."""
+    found = sa.update(outbox).where(outbox.c.id == fact_id, outbox.c.topic.in_(LETTERS))
+    revived = {"state": "pending", "attempts": 0, "due_at": tx.now, "done_at": None, "problem": None}
+    return bool(tx.execute(found.values(revived)).rowcount)
+
+
+def take_for_webhooks(tx: UnitOfWork, limit: int) -> Sequence[Fact]:
+    """Up to `limit` facts that webhooks may want, oldest first, each once: they are theirs when this transaction commits."""
+    told = (
+        sa.select(outbox.c.id)
+        .where(FOR_WEBHOOKS)
+        .order_by(outbox.c.created_at, outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("told")
+    )
+    taken = sa.update(outbox).where(outbox.c.id.in_(sa.select(told.c.id))).values(for_webhooks=False).returning(*_FACT)
+    return sorted((Fact(*row) for row in tx.rows(taken)), key=lambda fact: (fact.at, fact.id))
+
+
 def prune(tx: UnitOfWork, before: datetime, limit: int) -> int:
     """Remove up to `limit` of the facts from before that nobody waits for any more, oldest first; how many."""
     old = (
         sa.select(outbox.c.id)
-        .where(outbox.c.created_at < before, outbox.c.state == "done")
+        .where(outbox.c.created_at < before, outbox.c.state == "done", sa.not_(FOR_WEBHOOKS))
         .order_by(outbox.c.created_at, outbox.c.id)
         .limit(limit)
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
@@ -54,7 +55,8 @@ class Charge:
 class ChargeRequest:
     """What is asked of the gateway; the key makes the same request safe to repeat.
 
-    `at` is when it was written down, before it was asked. `capture`: at once, or later in parts.
+    `at` is when it was written down, before it was asked; `gateway` is the name of who is asked. `capture`: at once, or later
+    in parts.
     """
 
     key: str
@@ -63,6 +65,7 @@ class ChargeRequest:
     token: str
     order_id: str
     at: datetime
+    gateway: str
     capture: bool = True
 
 
@@ -84,6 +87,11 @@ class Gateway(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def live(self) -> bool:
+        """Whether real money moves; not with a sandbox, or with a test key."""
+        ...
 
     @property
     def memory(self) -> timedelta:
@@ -128,8 +136,22 @@ class Notice:
 
 
 @runtime_checkable
+class Rehearsing(Protocol):
+    """A gateway that lets anybody play the shopper: a sandbox."""
+
+    def confirm(self, *, reference: str, succeed: bool = True) -> Charge:
+        """Confirm a charge that requires it, or fail to. Rejected when it does not."""
+        ...
+
+
+@runtime_checkable
 class Notifying(Protocol):
     """A gateway that sends notices (webhooks). Not every gateway does."""
+
+    @property
+    def signature_header(self) -> str:
+        """Which header of a notice has its signature."""
+        ...
 
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
         """Read a notice, once its signature is verified; None for one that is about no charge. NotPermitted for a wrong or
@@ -167,18 +189,37 @@ class Ledgered(Protocol):
 # --- notifications -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One e-mail. `id` is stable, so that a second delivery can be recognised."""
+    """One e-mail. `id` and `at` are stable, so that a second delivery can be recognised: "left@right" of its Message-ID."""
 
     id: str
+    at: datetime
+    sender_name: str
     sender: str
     recipient: str
     subject: str
     text: str
+    html: str
+
+
+class Undeliverable(Exception):
+    """This one letter was not taken, and others may be; `for_good`: nor will it ever be."""
+
+    def __init__(self, why: str, *, for_good: bool) -> None:
+        super().__init__(why)
+        self.for_good = for_good
+
+
+Send = Callable[[Message], None]
+"""Hand one message over. Raises Undeliverable, or Unavailable when nothing can be handed over now."""
 
 
 class Notifier(Protocol):
-    def send(self, message: Message) -> None:
-        """Hand the message over, at least once; raises Unavailable when that cannot be done now."""
+    def session(self) -> AbstractContextManager[Send]:
+        """For any number of messages, one after the other. Nobody is called before the first."""
+        ...
+
+    def check(self) -> str:
+        """Whether messages could be handed over now: where to, in words. Raises Unavailable."""
         ...
 
 
@@ -188,6 +229,19 @@ class Keeping(Protocol):
 
     def forget(self, recipients: Collection[str]) -> int:
         """Destroy the copies of what was sent to these addresses; how many. Raises Unavailable."""
+        ...
+
+
+# --- webhooks ------------------------------------------------------------------------------------------------------
+class NoReply(Exception):
+    """Whoever was posted to has not answered in time, or not in HTTP: whether it was received is unknown."""
+
+
+class Poster(Protocol):
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """POST to a http or https address; the status of the answer, whatever it is. No redirect is followed and no body read.
+        Raises NoReply, after a bounded time.
+        """
         ...
 
 

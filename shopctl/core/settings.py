@@ -15,7 +15,7 @@ from shopctl.core.db import dialects, failures
 from shopctl.core.db.tables import MAX_QUANTITY, settings
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
-from shopctl.core.domain.facts import Facts
+from shopctl.core.domain.facts import LETTERS, Facts
 from shopctl.core.domain.near import did_you_mean
 from shopctl.core.errors import BadInput
 from shopctl.core.shop import Shop, retried
@@ -71,6 +71,18 @@ def email_sender(value: str) -> str:
     return value.strip()
 
 
+def letters(value: str) -> str:
+    """Which letters customers get: some of them in their own order, all or none."""
+    named = {word.strip() for word in value.split(",")}
+    if named in ({"all"}, {"none"}):
+        return named.pop()
+    names = [*dict.fromkeys(LETTERS.values())]
+    for word in sorted(named - {*names}):
+        hint = did_you_mean(word, names) or f"There are {', '.join(names)}; or all, or none."
+        raise BadInput("bad_setting", f"There is no letter {word!r}", hint=hint, value=value)
+    return ",".join(name for name in names if name in named)
+
+
 def low_stock(value: str) -> int | None:
     """The shop's own threshold; None for none."""
     if value.strip().casefold() == "none":
@@ -91,6 +103,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "cart_persist_seconds": _seconds,
     "events_days": _days,
     "email_sender": email_sender,
+    "letters": letters,
     "low_stock": low_stock,
 }
 """What `store set` changes; currency and id are the shop's for good."""

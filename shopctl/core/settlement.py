@@ -46,7 +46,6 @@ def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False
     that comes in after the order was cancelled is refunded.
     """
     settled = _recorded(shop, order_id, outcome, give_up)
-    shop.fault("settle.after_commit")
     if settled.status == "cancelled":
         _return_money(shop, order_id)
     return settled
@@ -70,7 +69,6 @@ def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> Ord
                 orders.correct(tx, order.id, _late(order))
         elif order.in_flight:
             orders.leave(tx, order.id)
-        shop.fault("settle.before_commit")
         tx.commit()
     return replace(built(order, lines, None if payment is None else state), status=status)
 
@@ -220,11 +218,9 @@ def cancel(shop: Shop, *, number: str, lines: Units | None = None) -> Order:
                 number=str(order.number),
             )
     orders.finish(shop, number)
-    shop.fault("refund.before_request")
     shown, elsewhere = _cancelled(shop, order.id, number, payment, lines)
     if elsewhere:
         shop.narrate(f"Order {shown.number} {elsewhere}.")
-    shop.fault("refund.after_request")
     return shown if shop.dry_run else orders.money_back(shop, order.id)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -20,8 +18,9 @@ from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
+from shopctl.core.faults import Faults
 from shopctl.core.log import Effort, Log
-from shopctl.core.ports import Gateway, HotCarts, Notifier, SearchIndex
+from shopctl.core.ports import Gateway, HotCarts, Notifier, Poster, SearchIndex
 
 Narrator = Callable[[str], None]
 P = ParamSpec("P")
@@ -67,21 +66,23 @@ class Together:
 
 @dataclass(frozen=True)
 class Shop:
-    """A store with everything a use case needs around it. `failpoint` is armed on marked test stores only."""
+    """A store with everything a use case needs around it. `faults` are a test store's only."""
 
     engine: sa.Engine
     facts: Facts
     home: Path
-    gateway: Gateway
+    gateway: Gateway  # of new payments
     index: SearchIndex
     notifier: Notifier
+    poster: Poster
     carts: HotCarts
     clock: Clock
     actor: str
     request_id: str
+    other_gateways: Sequence[Gateway] = ()  # older payments were made with
     read_only: bool = False
     dry_run: bool = False
-    failpoint: str | None = None
+    faults: Faults | None = None
     narrate: Narrator = lambda _: None
     group: Group | None = None
     effort: Effort = field(default_factory=Effort)
@@ -109,15 +110,17 @@ class Shop:
             patience=patience,
             group=self.group,
             note=self.effort.note,
+            faults=self.faults,
         )
 
     @contextmanager
     def together(self) -> Iterator[Together]:
         """A shop whose units of work share one transaction, durable at `commit()`. For use cases that call nobody outside."""
         self._must_write("a change")
-        with Group(self.engine) as group:
-            carts = _OutOfReach() if self.carts.kept else self.carts
-            inside = self.but(group=group, gateway=_OutOfReach(), notifier=_OutOfReach(), carts=carts)
+        with Group(self.engine, self.faults) as group:
+            away = _OutOfReach()
+            carts = away if self.carts.kept else self.carts
+            inside = self.but(group=group, gateway=away, other_gateways=(), notifier=away, poster=away, carts=carts)
             yield Together(inside, group.commit)
 
     @contextmanager
@@ -134,8 +137,3 @@ class Shop:
     def but(self, **changes: object) -> Shop:
         """The same shop in other circumstances."""
         return replace(self, **changes)  # type: ignore[arg-type]
-
-    def fault(self, name: str) -> None:
-        """A place where a test may kill the process."""
-        if name == self.failpoint:
-            os.kill(os.getpid(), signal.SIGKILL)

@@ -21,10 +21,12 @@ from shopctl.core.queries import carts as cart_reads
 from shopctl.core.queries import catalog as catalog_reads
 from shopctl.core.queries import customers as customer_reads
 from shopctl.core.queries import events as event_reads
+from shopctl.core.queries import letters as letter_reads
 from shopctl.core.queries import naming, overview, subjects
 from shopctl.core.queries import orders as order_reads
 from shopctl.core.queries import reservations as hold_reads
 from shopctl.core.queries import stock as stock_reads
+from shopctl.core.queries import webhooks as webhook_reads
 from shopctl.core.queries.carts import CartSummary, CartView
 from shopctl.core.queries.catalog import Product, VariantRow
 from shopctl.core.queries.customers import Customer, CustomerDetail
@@ -104,10 +106,11 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event, and what it is about."""
+    """An event, what it is about, and what became of telling it: the states of its letter and of its deliveries."""
 
     event: Event
     about: Subject
+    told: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,10 @@ class Reads:
         with self.shop.read(self.patience) as tx:
             page = _page(tx, event_reads.LIST, place, lambda row: (row.at, row.id))
             about = subjects.subjects(tx, page.rows)
-            return Page([Happened(*pair) for pair in zip(page.rows, about, strict=True)], page.next)
+            ids = [event.id for event in page.rows]
+            letters, hooks = letter_reads.states(tx, ids), webhook_reads.of_events(tx, ids)
+            told = [[*filter(None, [letters.get(id_)]), *hooks.get(id_, ())] for id_ in ids]
+            return Page([Happened(*row) for row in zip(page.rows, about, told, strict=True)], page.next)
 
     def named(self, typed: str) -> list[Named]:
         """What has a name that begins like that."""

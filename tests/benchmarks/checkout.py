@@ -123,7 +123,7 @@ class Timed:
     """The gateway, with a clock."""
 
     def __init__(self, gateway: Any) -> None:
-        self.gateway, self.name, self.seconds = gateway, gateway.name, 0.0
+        self.gateway, self.name, self.memory, self.seconds = gateway, gateway.name, gateway.memory, 0.0
 
     def authorize(self, request: ChargeRequest) -> Charge:
         started = time.perf_counter()

@@ -210,7 +210,17 @@ def test_without_redis_where_there_should_be_one_it_is_said_once(cli_: Cli) -> N
 
 
 def test_the_setting(cli_: Cli) -> None:
-    for wrong in ("localhost", f"http://:{SECRET}@host", "redis://", f"redis://:{SECRET}@host:port/0", "redis://h/x"):
+    options = [
+        f"redis://:{SECRET}@h/0?{wrong}" for wrong in ("colour=red", "db=x", "socket_timeout=x", "ssl_keyfile=a")
+    ]
+    for wrong in (
+        "localhost",
+        f"http://:{SECRET}@host",
+        "redis://",
+        f"redis://:{SECRET}@host:port/0",
+        "redis://h/x",
+        *options,
+    ):
         said = cli_("cart", "list", "-o", "json", SHOPCTL_REDIS=wrong)
         assert (said.status, said.error["code"]) == (2, "bad_redis_url")
         assert SECRET not in said.out + said.err

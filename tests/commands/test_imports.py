@@ -100,7 +100,7 @@ def test_killed_and_done_again(cli: Cli, piped: bool) -> None:
     file = write(cli, 1200)
     content = (cli.directory / file).read_text()
     words, stdin = ("catalog", "import", "-" if piped else file), content if piped else ""
-    assert cli(*words, stdin=stdin, SHOPCTL_FAILPOINT="import.after_commit").status == -signal.SIGKILL
+    assert cli(*words, stdin=stdin, SHOPCTL_FAILPOINT="catalog.import.after_commit").status == -signal.SIGKILL
     said = cli(*words, "-o", "json", stdin=stdin)
     assert "Goes on behind line 500" in said.err
     assert (said.status, said.json["rows"], said.json["products_created"]) == (0, 1200, 1200)

@@ -101,7 +101,7 @@ def test_once_is_for_cron(cli: Cli) -> None:
 def test_once_tells_what_failed(cli: Cli) -> None:
     cli("store", "worker", "--once")
     cli("cart", "add", "c1", "TEE", 1)
-    code = "import os, sys; os.environ.update(SHOPCTL_FAILPOINT='settle.after_commit'); from shopctl.cli import main; main()"
+    code = "import os, sys; os.environ.update(SHOPCTL_FAILPOINT='checkout.settle.after_commit'); from shopctl.cli import main; main()"
     words = ["checkout", "place", "c1", *PLACE, "--key", "k1"]
     killed = subprocess.run([sys.executable, "-c", code, *words], cwd=cli.directory, env=cli.environment(), check=False)
     assert killed.returncode == -9

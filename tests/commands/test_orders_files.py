@@ -74,12 +74,12 @@ def test_what_cannot_be_meant(cli: Cli, words: tuple[str, ...], code: str, statu
     assert (done.status, done.error["code"], done.out) == (status, code, "")
 
 
-@pytest.mark.parametrize("point", ["import.before_commit", "import.after_commit"])
+@pytest.mark.parametrize("point", ["before_commit", "after_commit"])
 def test_a_killed_import_is_completed_by_the_same_command(cli: Cli, point: str) -> None:
     file = jsonl(*(order(f"R{n}", status="delivered") for n in range(250)))
-    assert cli("orders", "import", "-", stdin=file, SHOPCTL_FAILPOINT=point).status == -9
+    assert cli("orders", "import", "-", stdin=file, SHOPCTL_FAILPOINT=f"orders.import.{point}").status == -9
     done = cli("orders", "import", "-", "-o", "json", stdin=file).json
-    gone_in = 200 if point == "import.after_commit" else 0
+    gone_in = 200 if point == "after_commit" else 0
     assert (done["orders_created"], done["orders_unchanged"]) == (250 - gone_in, gone_in)
     assert cli("verify", "-q").status == 0
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shopctl.commands.rows import Rows
 from shopctl.core import stock
-from shopctl.core.errors import BadInput
+from shopctl.core.errors import BadInput, Unavailable
+from shopctl.core.shop import Shop
 from tests import shops
 from tests.cli import Cli
 
@@ -146,6 +150,17 @@ def test_half_a_character_fails_its_row_alone(cli: Cli) -> None:
     assert on_hand(cli) == 16
 
 
+def test_nul_fails_its_row_alone_on_every_store(cli: Cli) -> None:
+    """SQLite would take it, and the shop could never move to Postgres."""
+    nul = '{"sku": "TEE", "quantity": 1, "reason": "a\\u0000b"}\n'
+    deep = '{"sku": "TEE", "quantity": 1, "reason": "count", "more": [{"\\u0000": 1}]}\n'
+    text = '{"sku": "TEE", "quantity": 1, "reason": "a\\\\u0000b"}\n'
+    said = cli("stock", "adjust", "-", stdin=nul + deep + text)
+    assert said.status == 9
+    assert [row["error"] and row["error"]["code"] for row in results(said.out)] == ["bad_text", "bad_text", None]
+    assert on_hand(cli) == 11
+
+
 def test_what_is_so_for_every_row_is_said_once(cli: Cli) -> None:
     place = {"email": "a@b.example", "payment": "pm_card_visa"}
     place["ship_to"] = {"name": "A", "line1": "1", "city": "B", "postal_code": "1", "country": "DE"}  # type: ignore[assignment]
@@ -158,3 +173,23 @@ def test_what_is_so_for_every_row_is_said_once(cli: Cli) -> None:
 def test_a_value_that_cannot_be_is_quoted_once(cli: Cli) -> None:
     said = cli("catalog", "edit", "-", stdin='{"sku": "TEE", "price": "x"}\n')
     assert results(said.out)[0]["error"]["message"].count("'x'") == 1
+
+
+def test_nobody_waits_for_a_store_that_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, asked = shops.make(tmp_path), []
+    reading, writing = os.pipe()
+    os.write(writing, rows(*range(1, 9)).encode())
+    os.close(writing)
+
+    def away(_shop: Shop, row: Mapping[str, Any]) -> object:
+        asked.append(row["quantity"])
+        if row["quantity"] in (1, 3):
+            return None
+        raise Unavailable("store_unavailable", "The store cannot be reached")
+
+    failed: list[int] = []
+    pipe = os.fdopen(reading)
+    monkeypatch.setattr(sys, "stdin", pipe)
+    with pipe, pytest.raises(Unavailable, match="behind line 5 was not tried"):
+        list(Rows(("sku",), away, alone=True).results(shop, failed))
+    assert (asked, failed) == ([1, 2, 3, 4, 5], [2, 4, 5])

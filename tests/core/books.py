@@ -109,7 +109,7 @@ def live(directory: Path) -> None:
     for _ in ("cancelled", "returned"):
         payments.refunded(shop, name="1010")
     with shop.work("outbox.delivered") as tx:
-        outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
+        outbox.done(tx, outbox.take(tx, [outbox.CATALOG_CHANGED], 100))
         tx.commit()
 
 

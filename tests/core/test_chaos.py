@@ -1,4 +1,4 @@
-"""A small version of `python -m tests.chaos redis`; that of `postgres` is in db/test_server_stops.py."""
+"""Small versions of `python -m tests.chaos redis` and `gateway`; that of `postgres` is in db/test_server_stops.py."""
 
 from __future__ import annotations
 
@@ -27,3 +27,11 @@ def test_checkouts_are_right_while_redis_is_killed_emptied_and_full(store: str) 
     found = chaos("redis", "--store", store, "--orders", "24", "--buyers", "2", "--period", "0.15", "--seed", "3")
     assert found["right"]
     assert found["counted"]["met_it"], "Redis failed where nobody noticed: nothing is shown"
+
+
+def test_checkouts_are_exact_while_the_gateway_drops_fails_and_repeats(store: str) -> None:
+    found = chaos("gateway", "--store", store, "--orders", "60", "--buyers", "2", "--seed", "5")
+    assert found["right"]
+    assert found["counted"]["asked_again"] > 3, "the gateway failed where nobody noticed: nothing is shown"
+    assert found["counted"]["declined"]
+    assert found["counted"]["confirmed_by_shoppers"]

@@ -260,7 +260,12 @@ def test_a_shipped_order_leaves_the_stock_and_walks_its_path_only(shop: Shop) ->
     orders.deliver(shop, number=order.number)
     with shop.read() as tx:
         shown = orders_read.detail(tx, order.number)
-    assert [event.to_status for event in shown.timeline] == ["pending", "confirmed", "shipped", "delivered"]
+    assert [event.to_status for event in shown.timeline if event.to_status] == [
+        "pending",
+        "confirmed",
+        "shipped",
+        "delivered",
+    ]
     assert (shown.shipments[0].tracking, shown.shipments[0].lines) == ("1Z999", [{"sku": "TEE", "quantity": 3}])
 
 

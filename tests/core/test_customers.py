@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, customers, erasure, housekeeping, orders, settlement, verify
+from shopctl.core import cart, customers, erasure, orders, settlement, verify
+from shopctl.core import letters as post
 from shopctl.core.db.tables import metadata, outbox
 from shopctl.core.db.tables import orders as order_rows
 from shopctl.core.domain.wire import encoded, plain
@@ -103,7 +104,7 @@ def lived(shop: Shop) -> Shop:
     settlement.cancel(shop, number="1002")
     cart.login(shop, handle="bens", email=BEN)
     shops.buy(shop, "bens", "TEE", email="ANA@example.COM")
-    housekeeping.confirm(shop, 100)
+    post.send(shop, 100)
     cart.login(shop, handle="tablet", email=ANA)
     cart.add(shop, handle="tablet", sku="TEE", quantity=1)
     with shop.work("test") as tx:
@@ -138,9 +139,9 @@ def test_a_customer_is_told_all_that_is_known(lived: Shop) -> None:
 def test_nothing_of_an_erased_customer_is_left_but_the_books(lived: Shop) -> None:
     before, mail = said(lived), letters(lived)
     assert [word for word in PERSONAL if word not in before] == []
-    assert len(mail) == 3
+    assert len(mail) == 6
     account = show(lived, ANA).id
-    assert erasure.erase(lived, email="ana@example.com") == erasure.Erased(account, 3, 3)
+    assert erasure.erase(lived, email="ana@example.com") == erasure.Erased(account, 3, 6)
     assert [word for word in PERSONAL if word in said(lived)] == []
     assert letters(lived) == []
     with lived.read() as tx:
@@ -188,5 +189,5 @@ def test_who_is_owed_something_is_not_erased(lived: Shop) -> None:
     with lived.read() as tx:  # the confirmation of the last order was not sent yet: it never will be
         waiting = sa.select(sa.func.count()).where(outbox.c.topic == "order.confirmed", outbox.c.state != "done")
         assert tx.execute(waiting).scalar() == 0
-    assert housekeeping.confirm(lived, 100) == 0
+    assert post.send(lived, 100) == 0
     assert [word for word in PERSONAL if word in said(lived)] == []

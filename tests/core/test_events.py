@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, housekeeping, orders, outbox, rates, settings, settlement, stock, verify
+from shopctl.core import (
+    cart,
+    checkout,
+    housekeeping,
+    letters,
+    orders,
+    outbox,
+    rates,
+    settings,
+    settlement,
+    stock,
+    verify,
+)
 from shopctl.core.db.tables import outbox as table
 from shopctl.core.errors import BadInput, Refused, StillPending
 from shopctl.core.queries import events
@@ -184,7 +196,7 @@ def test_old_events_are_forgotten_and_verify_does_not_miss_them(shop: Shop, tmp_
     product(shop, "TEE", units=5)
     buy(shop, "c1", "TEE")
     with shop.work("test.delivered") as tx:
-        outbox.done(tx, outbox.take(tx, outbox.CATALOG_CHANGED, 100))
+        outbox.done(tx, outbox.take(tx, [outbox.CATALOG_CHANGED], 100))
         tx.commit()
     later = shops.rule(shop, tmp_path, events_days="30")
     before = len(everything(later))
@@ -194,7 +206,7 @@ def test_old_events_are_forgotten_and_verify_does_not_miss_them(shop: Shop, tmp_
     assert len(everything(later)) == before
     assert housekeeping.forget_events(later, batch=2) == before - 1
     assert [event.topic for event in everything(later)] == ["order.confirmed"]  # its letter was not sent yet
-    housekeeping.confirm(later, 10)
+    letters.send(later, 10)
     assert housekeeping.forget_events(later) == 1
     assert {violation.check for violation in verify.verify(later).violations} <= {27}  # no index was built here
     buy(later, "c2", "TEE")

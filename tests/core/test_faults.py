@@ -14,14 +14,31 @@ import sqlalchemy as sa
 
 from shopctl.core import cart, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
-from shopctl.core.checkout import FAILPOINTS
 from shopctl.core.db.tables import orders, payments, refunds, reservations, stock_levels
+from shopctl.core.faults import HOWS
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import kills, shops
 from tests.cli import Cli
+from tests.matrix import RECOVERIES, Case, Matrix, cases_of
 
-CHECKOUT = [name for name in FAILPOINTS if not name.startswith("refund.")]
-REFUND = [name for name in FAILPOINTS if name.startswith("refund.")]
+CHECKOUT = (
+    "statement",
+    "checkout.reserve.before_commit",
+    "checkout.reserve.after_commit",
+    "gateway.authorize.before",
+    "gateway.authorize.after",
+    "checkout.settle.before_commit",
+    "checkout.settle.after_commit",
+)
+REFUND = (
+    "statement",
+    "orders.cancel.before_commit",
+    "orders.cancel.after_commit",
+    "gateway.refund.before",
+    "gateway.refund.after",
+    "payments.refunded.before_commit",
+    "payments.refunded.after_commit",
+)
 
 
 def place(cli: Cli, *more: str, **extra: str) -> Any:
@@ -93,14 +110,14 @@ def test_the_same_command_again_finishes_the_same_order(cli: Cli, shop: Shop, na
 def test_recover_finishes_or_undoes_what_was_begun(cli: Cli, shop: Shop, name: str) -> None:
     assert place(cli, SHOPCTL_FAILPOINT=name).status == -signal.SIGKILL
     assert cli("store", "recover").status == 0
-    charged = name in ("checkout.after_gateway", "settle.before_commit", "settle.after_commit")
-    begun = charged or name == "checkout.after_reserve"
+    charged = name in CHECKOUT[CHECKOUT.index("gateway.authorize.after") :]
+    begun = charged or name in CHECKOUT[CHECKOUT.index("checkout.reserve.after_commit") :]
     assert state(shop) == (CONFIRMED if charged else UNDONE if begun else UNTOUCHED)
     assert clean(shop)
 
 
 def test_a_dry_run_of_what_was_begun_asks_nobody(cli: Cli, shop: Shop) -> None:
-    assert place(cli, SHOPCTL_FAILPOINT="checkout.after_reserve").status == -signal.SIGKILL
+    assert place(cli, SHOPCTL_FAILPOINT="gateway.authorize.before").status == -signal.SIGKILL
     assert place(cli, "--dry-run").status == 8
     assert state(shop)["charged"] == 0
     assert place(cli).status == 0
@@ -112,7 +129,7 @@ def test_a_cancellation_killed_anywhere_refunds_once(cli: Cli, shop: Shop, name:
     assert place(cli).status == 0
     assert cli("orders", "cancel", "1001", "--yes", SHOPCTL_FAILPOINT=name).status == -signal.SIGKILL
     assert cli("store", "recover").status == 0
-    if name == "refund.before_request":
+    if name in REFUND[:2]:  # nothing had begun
         assert cli("orders", "cancel", "1001", "--yes").status == 0
     assert state(shop) == CANCELLED
     assert clean(shop)
@@ -124,15 +141,15 @@ def test_a_killed_cancellation_is_finished_by_the_same_command(cli: Cli, shop: S
     assert cli("orders", "cancel", "1001", "--yes", SHOPCTL_FAILPOINT=name).status == -signal.SIGKILL
     rehearsed = cli("orders", "cancel", "1001", "--dry-run")
     again = cli("orders", "cancel", "1001", "--yes")
-    assert again.status == (6 if name == "refund.after_record" else 0)  # 6: it had all been done
+    assert again.status == (6 if name == REFUND[-1] else 0)  # 6: it had all been done
     assert rehearsed.status == again.status
     assert state(shop) == CANCELLED
 
 
 def test_killed_again_during_recovery(cli: Cli, shop: Shop) -> None:
-    assert place(cli, SHOPCTL_FAILPOINT="checkout.after_gateway").status == -signal.SIGKILL
-    assert cli("store", "recover", SHOPCTL_FAILPOINT="settle.before_commit").status == -signal.SIGKILL
-    assert cli("store", "recover", SHOPCTL_FAILPOINT="settle.after_commit").status == -signal.SIGKILL
+    assert place(cli, SHOPCTL_FAILPOINT="gateway.authorize.after").status == -signal.SIGKILL
+    assert cli("store", "recover", SHOPCTL_FAILPOINT="checkout.settle.before_commit").status == -signal.SIGKILL
+    assert cli("store", "recover", SHOPCTL_FAILPOINT="checkout.settle.after_commit").status == -signal.SIGKILL
     assert cli("store", "recover").status == 0
     assert state(shop) == CONFIRMED
 
@@ -141,7 +158,7 @@ def test_a_real_shop_cannot_be_armed(tmp_path: Path) -> None:
     shop = shops.make(tmp_path, test_store=False)
     shops.product(shop, "TEE", units=5)
     cart.add(shop, handle="c1", sku="TEE", quantity=2)
-    assert place(Cli(tmp_path), SHOPCTL_FAILPOINT="checkout.before_reserve").status == 0
+    assert place(Cli(tmp_path), SHOPCTL_FAILPOINT="statement").status == 0
 
 
 @pytest.mark.parametrize(("token", "status"), [("pm_card_lostReply", 0), ("pm_card_timeout", 8)])
@@ -155,3 +172,41 @@ def test_a_gateway_that_does_not_answer(cli: Cli, shop: Shop, token: str, status
         assert state(shop)["held"] == 1
         assert cli("store", "recover").status == 0
     assert state(shop) == (CONFIRMED if not status else UNDONE)
+
+
+# --- a small part of `python -m tests.matrix` -------------------------------------------------------------------------
+def some(directory: Path, *use_cases: str, every: int) -> Matrix:
+    shops.make(directory)
+    shops.close_all()  # every case is a fork of this process
+    found = Matrix(directory, seed=5)
+    for case in list(cases_of(found, use_cases, HOWS, RECOVERIES, every)):
+        found.run(case)
+    found.judge()
+    return found
+
+
+def test_struck_anywhere_and_recovered_anyhow(tmp_path: Path) -> None:
+    found = some(tmp_path, "place", "cancel", every=150)
+    assert found.problems == []
+    assert sum(found.reached.values()) > 10
+
+
+def test_the_matrix_sees_what_is_not_recovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Matrix, "_recover", lambda *_: None)
+    shops.make(tmp_path)
+    shops.close_all()
+    found = Matrix(tmp_path, seed=5)
+    found.run(Case("place", "gateway", 2, "kill", "recover"))
+    found.judge()
+    assert any("its order is pending" in problem for problem in found.problems)
+
+
+# --- a small part of `python -m tests.kills` --------------------------------------------------------------------------
+def test_workers_are_killed_and_the_books_are_right(tmp_path: Path) -> None:
+    assert kills.killed(tmp_path, 20, 3, seed=4)["inside"] > 3
+    shop = shops.reopen(tmp_path)
+    assert list(kills.wrong(shop, tmp_path)) == []
+    assert isinstance(shop.gateway, SandboxGateway)
+    lines = shop.gateway.ledger.read_text().splitlines(keepends=True)
+    shop.gateway.ledger.write_text("".join(lines[1:]))
+    assert list(kills.wrong(shop, tmp_path)), "a charge that the gateway does not know is noticed"

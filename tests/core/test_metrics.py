@@ -24,7 +24,7 @@ def values(shop: Shop) -> dict[str, int]:
 def test_figures(tmp_path: Path) -> None:
     shop = shops.rule(shops.make(tmp_path), tmp_path, hold_at="cart")
     before = values(shop)
-    assert {name: value for name, value in before.items() if value} == {"schema_version": 3}
+    assert {name: value for name, value in before.items() if value} == {"schema_version": 4}
     shops.product(shop, "TEE", units=10)
     for handle in ("c1", "c2", "c3"):
         shops.buy(shop, handle, "TEE")
@@ -36,7 +36,7 @@ def test_figures(tmp_path: Path) -> None:
     after = values(shop)
     assert after.keys() == before.keys(), "a series must not come and go"
     assert {name: value for name, value in after.items() if value and "age" not in name} == {
-        "schema_version": 3,
+        "schema_version": 4,
         "paused": 1,
         "orders{shipped}": 1,
         "orders{confirmed}": 1,
@@ -47,7 +47,7 @@ def test_figures(tmp_path: Path) -> None:
         "stock_units{reserved}": 3,
         "stock_units{committed}": 1,
         "holds_live": 1,
-        "outbox_pending": 3,
+        "outbox_pending": 6,
         "index_pending": 1,
         "workers_alive": 1,
     }

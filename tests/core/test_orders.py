@@ -45,6 +45,7 @@ def test_a_note_stays_in_the_history_whatever_the_status(shop: Shop) -> None:
     told = [(event.verb, event.to_status, event.note) for event in shown(shop).timeline]
     assert told == [
         ("place", "pending", None),
+        ("capture", None, "captured by sandbox"),
         ("confirm", "confirmed", None),
         ("note", "confirmed", "call first\nplease"),
         ("ship", "shipped", None),
@@ -59,7 +60,7 @@ def test_what_is_no_note(shop: Shop, note: str) -> None:
     buy(shop, "c1", "TEE")
     with pytest.raises(BadInput):
         orders.note(shop, number="1001", note=note)
-    assert len(shown(shop).timeline) == 2
+    assert [event.verb for event in shown(shop).timeline] == ["place", "capture", "confirm"]
 
 
 def test_verify_sees_a_remark_that_moves_an_order(shop: Shop) -> None:
@@ -84,7 +85,7 @@ def test_another_address_in_the_same_place_keeps_the_old_one_in_the_history(shop
     assert (entry.verb, entry.from_status, entry.to_status) == ("address", "confirmed", "confirmed")
     assert entry.note == 'line1: "1 Road" → "2 \\"Side\\" → St"; city: "Berlin" → "Hamburg"'
     orders.readdress(shop, number="1001", address=moved)
-    assert len(shown(shop).timeline) == 3  # the same address is no change
+    assert len(shown(shop).timeline) == 4  # the same address is no change
     assert verify.verify(shop).violations == []
 
 

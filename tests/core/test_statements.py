@@ -88,11 +88,12 @@ def test_the_answer_is_what_the_order_is(shelves: Shop) -> None:
 
 
 def test_no_statement_of_a_checkout_reads_a_whole_table(shelves: Shop) -> None:
+    """But those of which a shop has a few."""
     said = placed(shelves, "c1", 3) + placed(shelves, "c2", 3, email="c1@example.com")
     plan = _sqlite_plan if shelves.engine.dialect.name == "sqlite" else _postgres_plan
     with shelves.engine.connect() as connection, connection.begin():
         for statement, parameters in said:
-            assert not set(plan(connection, statement, parameters)) - {"warehouses"}, statement
+            assert not set(plan(connection, statement, parameters)) - {"warehouses", "webhooks"}, statement
 
 
 def test_a_statement_without_an_index_would_be_found(shelves: Shop) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from shopctl.core.db.tables import outbox as facts
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.tables import workers as table
 from shopctl.core.errors import Unavailable
-from shopctl.core.ports import Message
+from shopctl.core.ports import Message, Send
 from shopctl.core.queries import workers as reads
 from shopctl.core.shop import Shop
 from shopctl.core.workers import Rounds, life
@@ -47,7 +48,11 @@ def alive(shop: Shop) -> list[reads.Worker]:
 class Refusing:
     """A notifier that hands nothing over."""
 
-    def send(self, message: Message) -> None:
+    @contextmanager
+    def session(self) -> Iterator[Send]:
+        yield self._send
+
+    def _send(self, message: Message) -> None:
         raise Unavailable("mail_away", "The mail server is away")
 
 
@@ -84,7 +89,7 @@ def test_what_a_dead_process_left_is_finished(shop: Shop, tmp_path: Path, store:
         "from pathlib import Path\nfrom tests import shops\n"
         f"shop = shops.reopen(Path({str(tmp_path)!r}))\nshops.buy(shop, 'c1', 'TEE')"
     )
-    killed = subprocess.run([sys.executable, "-c", code], check=False, env=armed("checkout.after_gateway"))
+    killed = subprocess.run([sys.executable, "-c", code], check=False, env=armed("gateway.authorize.after"))
     assert killed.returncode == -9
     with shop.work("test") as tx:
         tx.execute(sa.text("UPDATE orders SET updated_at = created_at"))
@@ -108,9 +113,9 @@ def test_many_share_the_letters_and_none_is_sent_twice(shop: Shop, tmp_path: Pat
     for i in range(30):
         shops.buy(shop, f"c{i}", "TEE")
     code = (
-        "from pathlib import Path\nfrom shopctl.core import housekeeping\nfrom tests import shops\n"
+        "from pathlib import Path\nfrom shopctl.core import letters\nfrom tests import shops\n"
         f"shop = shops.reopen(Path({str(tmp_path)!r}))\n"
-        "input()\nprint(sum(iter(lambda: housekeeping.confirm(shop, 3), 0)))"
+        "input()\nprint(sum(iter(lambda: letters.send(shop, 3), 0)))"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -9,8 +9,9 @@ import typer
 
 from shopctl import cli
 from shopctl.commands.spec import walk
-from shopctl.core import demo, imports, search, workers
+from shopctl.core import demo, imports, reconcile, search, workers
 from shopctl.core.db import health
+from shopctl.core.payments import contract
 from shopctl.core.queries import events, rates
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.reports.sales import CategorySales, CustomerSales, DaySales, ProductSales
@@ -36,6 +37,8 @@ TOLD: dict[str, list[Any]] = {
     "events tail": [events.Event],
     "store worker": [workers.Round, workers.Planned],
     "doctor": [health.Check],
+    "payments reconcile": [reconcile.Drift],
+    "payments selftest": [contract.Shown],
     "search": [search.Hit, search.Results],
 }
 """What cannot be read from the source of a command, or says less than is there."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from shopctl.core import cart, erasure, orders, settings, stock
+from shopctl.core import cart, erasure, letters, orders, settings, stock, webhooks
+from shopctl.core.db.tables import webhook_deliveries
 from shopctl.core.queries import events
 from shopctl.core.shop import Shop
 from shopctl.tui import bridge
@@ -128,3 +130,25 @@ async def test_pages_follow_by_key_though_many_events_are_of_one_moment(
         assert len(seen) == len(set(seen))
         with shop.read() as tx:
             assert seen == [event.id for event in events.LIST.rows(tx)]
+
+
+async def test_it_shows_whether_they_were_told(shop: Shop) -> None:
+    webhooks.add(shop, url="http://127.0.0.1:9/", topics=["stock.*"])
+    orders.ship(shop, number="1006")
+    stock.receive(shop, sku="TEE-M", quantity=4)
+    async with console(shop, size=(120, 30)) as it:
+        await it.go("9", rows=20)
+
+        def told() -> list[str]:
+            return [cells(it, row)["told"] for row in (0, 1)]
+
+        assert told() == ["·", "…"], "the webhook's delivery is not made yet, the letter waits"
+        letters.send(shop, 100)
+        webhooks.tell(shop, 100)
+        await it.until(lambda: told() == ["…", "✓"])
+        with shop.work("test") as tx:
+            tx.execute(sa.update(webhook_deliveries).values(state="dead"))
+            tx.commit()
+        await it.until(lambda: told() == ["✗", "✓"])
+        await it.press("1")
+        await it.until(lambda: "1 deliveries given up" in it.note())

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from shopctl.core.adapters.cart_redis_scripts import SCRIPTS
 from shopctl.core.db.tables import MAX_QUANTITY
+from shopctl.core.errors import BadInput
 from shopctl.core.ports import CartChange, CartStamp, HotCart, HotCartsAway, HotHealth, HotLine
 
 CONNECT_SECONDS = 0.25
@@ -50,6 +51,10 @@ class RedisCarts:
     _away_until: float = field(default=0.0, init=False)
     _told: bool = field(default=False, init=False)
     _idle: deque[tuple[float, Any]] = field(default_factory=deque, init=False)
+
+    def __post_init__(self) -> None:
+        if "?" in self.url:
+            _must_be_known(self.url)
 
     # --- one cart -------------------------------------------------------------------------------------------------
     def load(self, cart_id: str, stamp: CartStamp, copy: HotCart) -> None:
@@ -223,6 +228,21 @@ def _cart(answer: Any) -> HotCart | None:
         return HotCart(hash_["g"], int(hash_["r"]), int(hash_["v"]), _moment(hash_["u"]), lines)
     except (KeyError, ValueError, OverflowError):
         return None
+
+
+def _must_be_known(url: str) -> None:
+    """Refuse options that the client does not have, or not with these values, before anything is done; nothing is connected."""
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        Redis.from_url(url).connection_pool.make_connection()
+    except (TypeError, ValueError, RedisError):
+        raise BadInput(
+            "bad_redis_url",
+            "redis has an option that there is not, or a value that it cannot have",
+            hint="After the ? it takes the connection parameters of redis-py.",
+        ) from None
 
 
 def _said(connection: Any, *words: object) -> Any:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import mailbox
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.policy import SMTP
 from pathlib import Path
 
+from shopctl.core.adapters.notify_mime import mail_of
 from shopctl.core.domain.text import fold
 from shopctl.core.errors import Unavailable
-from shopctl.core.ports import Message
+from shopctl.core.ports import Message, Send
 
 
 @dataclass(frozen=True, slots=True)
 class MaildirNotifier:
     path: Path
 
-    def send(self, message: Message) -> None:
-        mail = EmailMessage(policy=SMTP)
-        mail["Message-ID"] = f"<{message.id}@shopctl>"
-        mail["From"] = message.sender
-        mail["To"] = message.recipient
-        mail["Subject"] = message.subject
-        mail.set_content(message.text)
+    @contextmanager
+    def session(self) -> Iterator[Send]:
+        yield self._send
+
+    def check(self) -> str:
+        nearest = next(place for place in (self.path, *self.path.parents) if place.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise Unavailable("maildir_unavailable", f"The Maildir cannot be used: {nearest} cannot be written")
+        return f"letters go to the Maildir {self.path}"
+
+    def _send(self, message: Message) -> None:
+        mail = mail_of(message)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             mailbox.Maildir(self.path, create=True).add(mailbox.MaildirMessage(mail))

@@ -1,36 +1,35 @@
-"""The sandbox gateway: test tokens with Stripe's names, and a ledger of its own that no rollback of ours can touch.
+"""The sandbox gateway: test tokens with Stripe's names, and a ledger of its own (sandbox_ledger.py). No money moves.
 
-The ledger is a file of JSON lines, appended under a lock and fsynced before any answer: after a crash it is the judge of
-what was charged. It knows nothing of orders but the id in each line.
+It knows nothing of orders but the id in each line. How it can be made to misbehave is in sandbox_faults.py.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-import mmap
 import os
+import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from shopctl.core.db.types import new_id
-from shopctl.core.errors import Unavailable
-from shopctl.core.ports import Charge, ChargeRequest, Entry, NoAnswer, Rejected, Repaid
-
-try:
-    import fcntl
-except ImportError:  # no flock on this platform: one process at a time
-    fcntl = None  # type: ignore[assignment]
+from shopctl.core.adapters.sandbox_ledger import Append, Ledger, Line
+from shopctl.core.errors import NotPermitted
+from shopctl.core.ports import Charge, ChargeRequest, Entry, NoAnswer, Notice, Rejected, Repaid
 
 DECLINES = {
     "pm_card_chargeDeclined": "generic_decline",
     "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
+    "pm_card_chargeDeclinedLostCard": "lost_card",
+    "pm_card_chargeDeclinedExpiredCard": "expired_card",
 }
-TOKENS = ("pm_card_visa", "pm_card_slow", "pm_card_lostReply", "pm_card_timeout", *DECLINES)
+CHALLENGED = "pm_card_authenticationRequired"
+TOKENS = ("pm_card_visa", "pm_card_mastercard", "pm_card_slow", "pm_card_lostReply", "pm_card_timeout", CHALLENGED)
+NOTICE_AGE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,208 +39,213 @@ class SandboxGateway:
     ledger: Path
     name: str = "sandbox"
     memory: timedelta = timedelta(days=1)
+    authorized_for: timedelta = timedelta(days=7)
+    live: bool = False
+    signature_header: str = "Sandbox-Signature"
 
+    @property
+    def book(self) -> Ledger:
+        return Ledger(self.ledger)
+
+    # --- charges ---------------------------------------------------------------------------------------------------
     def authorize(self, request: ChargeRequest) -> Charge:
         if request.token == "pm_card_timeout":
             raise NoAnswer
         if request.token == "pm_card_slow":
             time.sleep(1)
-        decline = DECLINES.get(request.token, None if request.token in TOKENS else "unknown_token")
         asked = {"amount": request.amount, "currency": request.currency, "token": request.token}
-        with self._appending() as file:
-            line = self._line(request.key) or _append(
-                file,
+        decline = DECLINES.get(request.token, None if request.token in TOKENS else "unknown_token")
+        taken = "captured" if request.capture else "authorized"
+        status = "declined" if decline else "requires_action" if request.token == CHALLENGED else taken
+        with self.book.appending() as append:
+            line = self._remembered(request.key, asked) or append(
                 verb="charge",
                 key=request.key,
-                status="declined" if decline else "captured" if request.capture else "authorized",
+                status=status,
                 **asked,
                 decline_code=decline,
                 order_id=request.order_id,
+                then=taken,
             )
-        _must_be_the_same(line, asked)
         if request.token == "pm_card_lostReply":
             raise NoAnswer
         return self._charge(line)
 
-    def find(self, key: str, *, since: datetime) -> Charge | None:  # noqa: ARG002 — it forgets nothing
-        line = self._line(key)
-        return self._charge(line) if line else None
+    def find(self, key: str, *, since: datetime) -> Charge | None:  # noqa: ARG002 — its ledger has everything
+        line = self.book.under(key)
+        return self._now(line) if line else None
 
     def capture(self, *, key: str, reference: str, amount: int, final: bool) -> Charge:
         asked = {"charge": reference, "amount": amount, "final": final}
-        with self._appending() as file:
+        with self.book.appending() as append:
             charge = self._known(reference)
-            line = self._line(key)
-            if line is None:
-                if charge.status not in ("authorized", "captured") or self._open(reference) < amount:
-                    raise Rejected("amount_too_large", f"Only {self._open(reference)} of {reference} can be captured")
-                line = _append(file, verb="capture", key=key, **asked)
-        _must_be_the_same(line, asked)
+            if self._remembered(key, asked) is None:
+                if amount > self._open(charge):
+                    raise Rejected("amount_too_large", f"Only {self._open(charge)} of {reference} can be captured")
+                append(verb="capture", key=key, **asked)
         return self._known(reference)
 
     def void(self, *, key: str, reference: str) -> Charge:
-        with self._appending() as file:
+        with self.book.appending() as append:
             charge = self._known(reference)
-            if self._line(key) is None:
-                if charge.status not in ("authorized", "requires_action"):
-                    raise Rejected("charge_not_open", f"The charge {reference} is {charge.status}")
-                _append(file, verb="void", key=key, charge=reference)
+            if self._remembered(key, {"charge": reference}) is None:
+                _must_be(charge, "authorized", "requires_action")
+                append(verb="void", key=key, charge=reference)
         return self._known(reference)
 
+    def confirm(self, *, reference: str, succeed: bool = True) -> Charge:
+        """Play the shopper, who confirms a charge that requires it, or fails to."""
+        with self.book.appending() as append:
+            _must_be(self._known(reference), "requires_action")
+            append(verb="confirm", key=None, charge=reference, succeed=succeed)
+        return self._known(reference)
+
+    # --- refunds ---------------------------------------------------------------------------------------------------
     def refund(self, *, key: str, reference: str, amount: int) -> Repaid:
         asked = {"charge": reference, "amount": amount}
-        with self._appending() as file:
-            line = self._line(key)
-            if line is None:
-                left = self._known(reference).captured - sum(
-                    one["amount"] for one in self._about(reference) if one["verb"] == "refund"
-                )
-                if amount > left:
-                    raise Rejected("amount_too_large", f"Only {left} of {reference} can be refunded")
-                line = _append(file, verb="refund", key=key, **asked)
-        _must_be_the_same(line, asked)
+        with self.book.appending() as append:
+            line = self._remembered(key, asked) or self._refunded(append, key, asked)
         return _repaid(line)
 
-    def find_refund(self, key: str, *, reference: str) -> Repaid | None:  # noqa: ARG002 — it has one list of keys
-        line = self._line(key)
-        return _repaid(line) if line else None
+    def _refunded(self, append: Append, key: str, asked: Mapping[str, Any]) -> Line:
+        reference = asked["charge"]
+        given = sum(line["amount"] for line in self.book.about(reference) if line["verb"] == "refund")
+        left = self._known(reference).captured - given
+        if asked["amount"] > left:
+            raise Rejected("amount_too_large", f"Only {left} of {reference} can be refunded")
+        return append(verb="refund", key=key, **asked)
 
+    def find_refund(self, key: str, *, reference: str) -> Repaid | None:
+        found = (line for line in self.book.all_under(key) if line.get("charge") == reference)
+        return next((_repaid(line) for line in found), None)
+
+    # --- what it tells ---------------------------------------------------------------------------------------------
     def entries(self, since: datetime | None = None) -> Iterator[Entry]:
         """Charges as they are now, and refunds, in the order of the ledger."""
-        for line in self._lines():
+        for line in self.book.lines():
             at = datetime.fromisoformat(line["at"])
-            if line["verb"] not in ("charge", "refund") or (since and at < since):
-                continue
-            if line["verb"] == "refund":
-                made = self._line_of(line["charge"])
-                currency = made["currency"] if made else ""
-                yield Entry(
-                    "refund",
-                    line["key"],
-                    line["reference"],
-                    line["amount"],
-                    currency,
-                    "succeeded",
-                    charge=line["charge"],
-                    at=at,
-                )
-                continue
-            charge = self._charge(line)
-            yield Entry(
-                "charge",
-                line["key"],
-                charge.reference,
-                charge.captured,
-                charge.currency,
-                charge.status,
-                order_id=line["order_id"],
-                at=at,
-            )
+            if since is None or at >= since:
+                if line["verb"] == "charge":
+                    yield self._charged(line, at)
+                elif line["verb"] == "refund":
+                    yield self._given_back(line, at)
 
-    # --- the ledger ------------------------------------------------------------------------------------------------
-    def _charge(self, line: Mapping[str, Any]) -> Charge:
-        """A charge as everything that happened to it has left it."""
-        status, captured = line["status"], line["amount"] if line["status"] == "captured" else 0
-        if status in ("authorized", "requires_action"):
-            for later in self._about(line["reference"]):
-                if later["verb"] == "void":
+    def _charged(self, line: Line, at: datetime) -> Entry:
+        now = self._now(line)
+        words = (line["key"], now.reference, now.captured, now.currency, now.status)
+        return Entry("charge", *words, order_id=line["order_id"], at=at)
+
+    def _given_back(self, line: Line, at: datetime) -> Entry:
+        made = self.book.named(line["charge"])
+        words = (line["key"], line["reference"], line["amount"], made["currency"] if made else "", "succeeded")
+        return Entry("refund", *words, charge=line["charge"], at=at)
+
+    def notices(self) -> Iterator[tuple[bytes, Mapping[str, str]]]:
+        """What it would send of everything that happened, body and headers, signed now. Nobody sends them: a test does."""
+        for line in self.book.lines():
+            about = self.book.named(line["charge"]) if "charge" in line else line
+            about = about or {"key": None, "reference": None}
+            told = {"key": about["key"], "reference": about["reference"], "kind": f"charge.{line['verb']}"}
+            body = json.dumps({"id": f"evt_{line['reference']}", **told}).encode()
+            yield body, {self.signature_header: _signed(self._secret(), body, int(time.time()))}
+
+    def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
+        given = {name.lower(): value for name, value in headers.items()}.get(self.signature_header.lower(), "")
+        moment = given.partition("t=")[2].partition(",")[0]
+        if not moment.isdigit() or not hmac.compare_digest(given, _signed(self._secret(), body, int(moment))):
+            raise NotPermitted("bad_signature", "The notice is not signed by the sandbox gateway")
+        if datetime.now(UTC).timestamp() - int(moment) > NOTICE_AGE.total_seconds():
+            raise NotPermitted("bad_signature", "The notice was signed too long ago")
+        return Notice(**json.loads(body))
+
+    def _secret(self) -> bytes:
+        """What it signs with, made when it is first needed."""
+        path = self.ledger.with_name("sandbox-secret")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft = path.with_name(f"{path.name}.{os.getpid()}")
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+            try:
+                os.link(draft, path)  # the first one stays
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_bytes()
+
+    # --- a charge, as everything that happened to it has left it ------------------------------------------------------
+    def _now(self, line: Line) -> Charge:
+        status, captured, decline = line["status"], self._charge(line).captured, line["decline_code"]
+        for later in self.book.about(line["reference"]) if status in ("authorized", "requires_action") else ():
+            match later["verb"]:
+                case "void":
                     status = "voided"
-                elif later["verb"] == "capture":
+                case "capture":
                     status, captured = "captured", captured + later["amount"]
+                case "confirm" if later["succeed"]:
+                    status = line["then"]
+                    captured = line["amount"] if status == "captured" else 0
+                case "confirm":
+                    status, decline = "declined", "authentication_failed"
+        if status == "authorized" and self._has_lapsed(line):
+            status = "voided"
+        return self._charge({**line, "status": status, "decline_code": decline}, captured)
+
+    def _has_lapsed(self, line: Line) -> bool:
+        return datetime.now(UTC) > datetime.fromisoformat(line["at"]) + self.authorized_for
+
+    def _charge(self, line: Line, captured: int | None = None) -> Charge:
+        """A charge as it was made; or, with what was captured of it since, as the line says that it is now."""
+        status, reference = line["status"], line["reference"]
+        if captured is None:
+            captured = line["amount"] if status == "captured" else 0
         return Charge(
-            status, line["reference"], line["amount"], line["currency"], captured, decline_code=line["decline_code"]
+            status,
+            reference,
+            line["amount"],
+            line["currency"],
+            captured,
+            decline_code=line["decline_code"],
+            action_url=f"https://sandbox.invalid/confirm/{reference}" if status == "requires_action" else None,
+            expires_at=datetime.fromisoformat(line["at"]) + self.authorized_for if status == "authorized" else None,
         )
 
-    def _open(self, reference: str) -> int:
+    def _open(self, charge: Charge) -> int:
         """What can still be captured of a charge."""
-        charge = self._known(reference)
-        let_go = any(line.get("final") for line in self._about(reference))
-        return 0 if let_go or charge.status not in ("authorized", "captured") else charge.amount - charge.captured
+        if charge.status not in ("authorized", "captured") or any(
+            line.get("final") for line in self.book.about(charge.reference)
+        ):
+            return 0
+        made = self.book.named(charge.reference)
+        return charge.amount - charge.captured if made and not self._has_lapsed(made) else 0
 
     def _known(self, reference: str) -> Charge:
-        line = self._line_of(reference)
-        if line is None:
+        line = self.book.named(reference)
+        if line is None or line["verb"] != "charge":
             raise Rejected("resource_missing", f"No such charge: {reference}")
-        return self._charge(line)
+        return self._now(line)
 
-    def _line_of(self, reference: str) -> dict[str, Any] | None:
-        return next(self._found("reference", reference), None)
-
-    def _about(self, reference: str) -> Iterator[dict[str, Any]]:
-        """What happened to a charge later, in order."""
-        return self._found("charge", reference)
-
-    def _line(self, key: str) -> dict[str, Any] | None:
-        return next(self._found("key", key), None)
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        if self.ledger.exists():
-            with self.ledger.open(encoding="utf-8") as file:
-                yield from (json.loads(line) for line in file if line.endswith("\n"))
-
-    def _found(self, field: str, value: str) -> Iterator[dict[str, Any]]:
-        """The lines with a value. A scan of the mapped file: a gigabyte a second, and no index that could disagree."""
-        sought = json.dumps({field: value})[1:-1].encode()
-        try:
-            with self.ledger.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-                found = text.find(sought)
-                while found >= 0:
-                    start, end = text.rfind(b"\n", 0, found) + 1, text.find(b"\n", found)
-                    if end < 0:
-                        return
-                    yield json.loads(text[start:end])
-                    found = text.find(sought, end)
-        except (FileNotFoundError, ValueError):  # no ledger yet, or an empty one
-            return
-        except OSError as error:
-            raise _away(error) from None
-
-    @contextmanager
-    def _appending(self) -> Iterator[Any]:
-        """The ledger, locked; a line that a crash left unfinished is cut off first."""
-        try:
-            self.ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with open(os.open(self.ledger, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX)
-                _cut_torn_line(file)
-                yield file
-        except OSError as error:
-            raise _away(error) from None
+    def _remembered(self, key: str, asked: Mapping[str, object]) -> Line | None:
+        """The line that was written under this key, while the gateway remembers it. A key stands for one request."""
+        oldest = datetime.now(UTC) - self.memory
+        for line in self.book.all_under(key):
+            if datetime.fromisoformat(line["at"]) >= oldest:
+                if any(line.get(field) != value for field, value in asked.items()):
+                    raise Rejected("idempotency_error", f"The key {key!r} was used for another request")
+                return line
+        return None
 
 
-def _away(error: OSError) -> Unavailable:
-    return Unavailable("gateway_unavailable", f"The sandbox gateway's ledger cannot be used: {error.strerror}")
+def _must_be(charge: Charge, *states: str) -> None:
+    if charge.status not in states:
+        raise Rejected("charge_not_open", f"The charge {charge.reference} is {charge.status}")
 
 
-def _append(file: Any, **facts: object) -> dict[str, Any]:
-    line = {"at": datetime.now(UTC).isoformat(), "reference": f"sb_{new_id()}", **facts}
-    file.write(json.dumps(line).encode() + b"\n")
-    file.flush()
-    os.fsync(file.fileno())
-    return line
-
-
-def _cut_torn_line(file: Any) -> None:
-    size = file.seek(0, os.SEEK_END)
-    while size:
-        file.seek(max(0, size - 4096))
-        block = file.read(min(4096, size))
-        newline = block.rfind(b"\n")
-        if newline >= 0:
-            file.truncate(size - len(block) + newline + 1)
-            break
-        size -= len(block)
-    else:
-        file.truncate(0)
-    file.seek(0, os.SEEK_END)
-
-
-def _must_be_the_same(line: Mapping[str, Any], asked: Mapping[str, object]) -> None:
-    """A key stands for one request."""
-    if any(line[field] != value for field, value in asked.items()):
-        raise Rejected("idempotency_key_in_use", f"The key {line['key']!r} was used for another request")
-
-
-def _repaid(line: Mapping[str, Any]) -> Repaid:
+def _repaid(line: Line) -> Repaid:
     return Repaid("succeeded", line["reference"], line["amount"])
+
+
+def _signed(secret: bytes, body: bytes, moment: int) -> str:
+    """As Stripe signs: the time and the body, HMAC-SHA256."""
+    return f"t={moment},v1={hmac.new(secret, f'{moment}.'.encode() + body, hashlib.sha256).hexdigest()}"

@@ -29,7 +29,7 @@ def parse_url(text: str) -> sa.URL:
     """A store URL, or BadInput. Passwords never reach the message."""
     try:
         url = sa.make_url(re.sub("^postgres(ql)?://", "postgresql+psycopg://", text))
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):  # a port that is no number is the latter
         url = None
     if url is None or url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise BadInput(
@@ -103,7 +103,12 @@ def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
         pool_timeout=lock_wait,
         pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
         pool_recycle=3600,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "shopctl", **_KEEPALIVES},
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "shopctl",
+            "client_encoding": "utf8",  # whatever PGCLIENTENCODING or the database says
+            **_KEEPALIVES,
+        },
     )
 
     @sa.event.listens_for(engine, "connect")

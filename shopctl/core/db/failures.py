@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import exc
 
 from shopctl.core.errors import BadInput, Refused, ShopError, StoreUnusable, TimedOut, Unavailable
@@ -43,6 +45,8 @@ _POSTGRES: dict[str, tuple[type[ShopError], str, str]] = {
     "42501": (StoreUnusable, "store_unreadable", "This user may not do that in the store's database"),
     "25006": (StoreUnusable, "store_read_only", "The store is read-only"),
     "XX": (StoreUnusable, "store_damaged", "The store's data is damaged"),
+    "22003": (BadInput, "out_of_range", "A number or a time is out of range"),
+    "22008": (BadInput, "out_of_range", "A number or a time is out of range"),
     "22021": (BadInput, "bad_text", "The store takes no such characters in a text"),
     "22P05": (BadInput, "bad_text", "The store takes no such characters in a text"),
 }
@@ -103,9 +107,22 @@ def _of_postgres(error: exc.SQLAlchemyError, original: object) -> ShopError | No
         return BadInput("bad_text", "A text cannot contain the character NUL")
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return Lost("store_unavailable", "The connection to the store was lost", hint="A retry is safe.")
+    if not state and _BAD_OPTION.search(str(original)):
+        return BadInput(
+            "bad_store_url",
+            "The store's URL has an option that there is not, or a value that it cannot have",
+            hint="After the ? it takes libpq's connection parameters.",
+        )
     if isinstance(error, exc.OperationalError | exc.InterfaceError) and not state:
         return _unreachable(str(original))
     return None
+
+
+_BAD_OPTION = re.compile(
+    "invalid connection option|invalid URI query parameter|bad value for|invalid [a-z_]+ value: |invalid port number"
+    "|invalid integer value|invalid value for parameter|unrecognized configuration parameter"
+)
+"""How libpq says that it was asked for a connection that cannot be; the server was not, or refused the session's settings."""
 
 
 def _unreachable(said: str) -> ShopError:

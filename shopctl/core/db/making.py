@@ -68,18 +68,28 @@ def must_be_possible(url: sa.URL) -> None:
 
 def _must_be_empty(connection: sa.Connection) -> None:
     """Refuse a database that holds a shop, or anything of somebody else. Our tables alone are no shop yet."""
-    found = set(sa.inspect(connection).get_table_names())
-    if settings.name in found and connection.execute(sa.select(settings.c.key).limit(1)).first():
+    found = sa.inspect(connection).get_multi_columns()
+    columns = {table: {column["name"] for column in has} for (_, table), has in found.items()}
+    ours = {
+        name for name, has in columns.items() if name in metadata.tables and has >= {*metadata.tables[name].c.keys()}
+    }
+    if settings.name in ours and connection.execute(sa.select(settings.c.key).limit(1)).first():
         raise StoreUnusable(
             "store_exists", "The database already holds a shop", hint="Use the shop that is there, or another --store."
         )
-    others = sorted(found - {*metadata.tables, "alembic_version"})
+    others = sorted(columns.keys() - ours - {"alembic_version"})
     if others:
         some = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         raise StoreUnusable(
             "database_not_empty",
             f"The database holds tables that are not a shop's: {some}",
             hint="A shop wants a database of its own: make an empty one with createdb, and name it with --store.",
+        )
+    if not upkeep.takes_all_text(connection):
+        raise StoreUnusable(
+            "bad_encoding",
+            "The database cannot hold every text: its encoding is not UTF8",
+            hint="Make it with `createdb --template=template0 --encoding=UTF8`.",
         )
 
 

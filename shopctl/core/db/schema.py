@@ -7,6 +7,7 @@ as its `compatible_since`; one that shuts out the release that the store was mad
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ NEEDS = "0004"
 """The oldest schema that this release works on: HEAD, or what comes before the contractions at the end."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+_OURS = re.compile("[0-9]{4}")
+"""What a version of ours looks like."""
 _compatible = sa.table("alembic_version", sa.column("version_num"))
 _STATE: sa.Select[Any] = sa.select(schema_version.c.version, _compatible.c.version_num).join_from(
     _compatible, schema_version, sa.true()
@@ -66,7 +69,7 @@ def check(engine: sa.Engine) -> None:
 def version(engine: sa.Engine) -> str | None:
     """The store's schema version; None when it has none. StoreUnusable(newer_schema) when this release cannot use it."""
     found = _state(engine, _STATE) or _state(engine, _BEFORE_0003)
-    if found is None:
+    if found is None or not all(_OURS.fullmatch(str(one)) for one in found):  # others keep their version there, too
         return None
     current, compatible_since = found
     if compatible_since > HEAD:

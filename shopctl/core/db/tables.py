@@ -18,6 +18,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    false,
+    literal_column,
     text,
 )
 
@@ -696,6 +698,14 @@ outbox = _table(
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     Column("problem", Word),
+    # Webhooks are to be told of it. The store itself says so, in the INSERT, wherever there are any.
+    Column(
+        "for_webhooks",
+        Flag,
+        nullable=False,
+        default=literal_column("EXISTS (SELECT 1 FROM webhooks WHERE active)", Flag),
+        server_default=false(),
+    ),
     _one_of("state", ("pending", "taken", "done", "dead")),
 )
 _waiting = text("state IN ('pending', 'taken')")
@@ -704,6 +714,8 @@ Index("ix_outbox_subject", outbox.c.subject, outbox.c.topic)
 Index("ix_outbox_created_at", outbox.c.created_at, outbox.c.id)
 _dead = text("state = 'dead'")
 Index("ix_outbox_dead", outbox.c.created_at, sqlite_where=_dead)
+_for_webhooks = text("for_webhooks")
+Index("ix_outbox_for_webhooks", outbox.c.created_at, outbox.c.id, sqlite_where=_for_webhooks)
 
 # --- webhooks: core/webhooks.py. Who is told of which facts, and what became of telling them. -----------------------
 webhooks = _table(
@@ -736,6 +748,9 @@ webhook_deliveries = _table(
 )
 _to_deliver = text("state = 'pending'")
 Index("ix_webhook_deliveries_due", webhook_deliveries.c.due_at, sqlite_where=_to_deliver)
+_given_up = text("state = 'dead'")
+Index("ix_webhook_deliveries_dead", webhook_deliveries.c.webhook_id, sqlite_where=_given_up)
+Index("ix_webhook_deliveries_fact_id", webhook_deliveries.c.fact_id)
 Index("ix_webhook_deliveries_created_at", webhook_deliveries.c.created_at, webhook_deliveries.c.id)
 
 # --- workers: core/workers/life.py. Who lives, by their heartbeats, and whose turn it is to do what one does at a time. ---

@@ -26,6 +26,7 @@ from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import audit_log
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import Unavailable
+from shopctl.core.faults import Faults
 
 _LATEST = sa.select(audit_log.c.at).order_by(audit_log.c.seq.desc()).limit(1)
 _AUDIT = sa.insert(audit_log)
@@ -40,8 +41,8 @@ Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 class Group:
     """One writing transaction that many units of work share. Leaving it without `commit()` rolls all of them back."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, faults: Faults | None = None) -> None:
+        self._engine, self._faults = engine, faults
         self.receipt: commits.Receipt | None = None
 
     def __enter__(self) -> Self:
@@ -65,7 +66,8 @@ class Group:
                 raise error
 
     def commit(self) -> None:
-        commits.commit(self._engine, self._transaction, self.receipt)
+        with _between(self._faults, "together"):
+            commits.commit(self._engine, self._transaction, self.receipt)
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class UnitOfWork:
     patience: stores.Patience | None = None
     group: Group | None = None
     note: Callable[[str, str], None] = lambda _action, _target: None  # who did what to what, however it ends
+    faults: Faults | None = None
     connection: sa.Connection = field(init=False)
     now: datetime = field(init=False)
     _at_commit: dict[sa.Table, list[Mapping[str, Any]]] = field(init=False, default_factory=dict)
@@ -175,7 +178,8 @@ class UnitOfWork:
             self.group.receipt = receipt
             self._transaction.commit()
         else:
-            commits.commit(self.engine, self._transaction, receipt)
+            with _between(self.faults, self.action):
+                commits.commit(self.engine, self._transaction, receipt)
 
     def _audit(self) -> commits.Receipt | None:
         entry = {
@@ -192,6 +196,16 @@ class UnitOfWork:
 def _into(table: sa.Table) -> sa.Insert:
     """The INSERT of a table, made once; nobody wants the number that a row is given."""
     return sa.insert(table).inline()
+
+
+@contextmanager
+def _between(faults: Faults | None, action: str) -> Iterator[None]:
+    """A commit is where a test store may be struck, before and after."""
+    if faults:
+        faults.point("commit", f"{action}.before_commit")
+    yield
+    if faults:
+        faults.point("commit", f"{action}.after_commit")
 
 
 class _translated:

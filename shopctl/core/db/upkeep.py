@@ -38,6 +38,13 @@ def create_file(url: sa.URL) -> None:
         raise StoreUnusable("store_unwritable", f"Cannot make a store at {path}: {error}") from None
 
 
+def takes_all_text(connection: sa.Connection) -> bool:
+    """Whether every text can be kept, and its characters counted: a database on a server has an encoding of its own."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.exec_driver_sql("SHOW server_encoding").scalar() == "UTF8")
+
+
 def use_log(path: Path) -> None:
     """Put an SQLite file in WAL mode, in which readers and the writer do not wait for each other."""
     with closing(sqlite3.connect(path)) as connection:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
 DEFAULT_SENDER = "shop@localhost"
+
+LETTERS: Mapping[str, str] = {
+    "order.confirmed": "confirmed",
+    "order.partially_shipped": "shipped",
+    "order.shipped": "shipped",
+    "order.cancelled": "cancelled",
+    "payment.refunded": "refunded",
+    "payment.action_required": "action",
+}
+"""Topics of which the customer is told, and what the letter is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,7 @@ class Facts:
     cart_persist_seconds: int = 30
     events_days: int = 90
     email_sender: str = DEFAULT_SENDER
+    letters: str = "all"
     low_stock: int | None = None
     test_store: bool = False
 
@@ -35,6 +47,10 @@ class Facts:
     @property
     def cart_ttl(self) -> timedelta:
         return timedelta(seconds=self.cart_seconds)
+
+    def sends(self, letter: str) -> bool:
+        """Whether customers get this letter."""
+        return self.letters == "all" or letter in self.letters.split(",")
 
     @property
     def events_ttl(self) -> timedelta:

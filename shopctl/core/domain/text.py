@@ -46,6 +46,13 @@ def is_text(value: object) -> bool:
     return True
 
 
+def has_nul(value: object) -> bool:
+    """Whether any text in what a JSON document says holds the one character that Postgres cannot store."""
+    if isinstance(value, dict):
+        return any(has_nul(one) for pair in value.items() for one in pair)
+    return any(map(has_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\x00" in value
+
+
 def sku(value: str) -> str:
     """A SKU as given, or ValueError: 1 to 128 characters, none invisible, no space around it, no leading dash."""
     if not value or len(value) > 128:

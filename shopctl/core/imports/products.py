@@ -132,7 +132,6 @@ def _imported(shop: Shop, file: BinaryIO, how: How) -> Report:
             error.details["imported"] = 0 if job.one_unit else report.products_created + report.products_updated
             raise
         if job.one_unit:
-            shop.fault("import.before_commit")
             job.one_unit.commit()
         return job.report
 
@@ -185,11 +184,9 @@ def _import_batch(job: _Job, products: Sequence[Checked]) -> None:
         with job.shop.work(ACTION, job.how.target) as tx:
             _tell(job, products, [*refusals, *_put(tx, job, products)])
             _record(tx, job)
-            job.shop.fault("import.before_commit")
             tx.commit()
         if job.refused:
             job.refused.settle()
-        job.shop.fault("import.after_commit")
     else:
         _tell(job, products, refusals)
 

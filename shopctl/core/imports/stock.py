@@ -165,9 +165,7 @@ class _Job:
         else:
             with self.shop.work(ACTION, self.how.target) as tx:
                 self._tell(rows, self._book(tx, rows))
-                self.shop.fault("import.before_commit")
                 tx.commit()
-            self.shop.fault("import.after_commit")
         self.note()
 
     def note(self) -> None:

@@ -1,6 +1,6 @@
 """A backup as text: a line of JSON that says what it is, one for each row under its table's name, and one that ends it.
 
-    {"backup":1,"shop":"…","name":"…","schema":"0004","release":"0.1.0","taken_at":"…","rows":{"settings":9, …}}
+    {"backup":1,"shop":"…","name":"…","schema":"0004","release":"0.3.0","taken_at":"…","rows":{"settings":9, …}}
     {"settings":{"key":"id","value":"…","updated_at":"2026-11-22T10:00:00.000000+00:00"}}
     {"end":{"rows":41234,"sha256":"… of all lines before"}}
 

@@ -40,9 +40,7 @@ def refund(
     if restock and not lines:
         raise BadInput("usage", "Only units can be restocked", hint="--line SKU=QTY --restock")
     finish(shop, number)
-    shop.fault("refund.before_request")
     shown = _credited(shop, number, why, amount, lines, shipping, restock)
-    shop.fault("refund.after_request")
     return shown if shop.dry_run else money_back(shop, shown.id)
 
 

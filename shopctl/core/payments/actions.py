@@ -13,14 +13,22 @@ from shopctl.core.domain import lifecycle
 from shopctl.core.domain.lifecycle import UNASKED
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import Refused, StillPending
-from shopctl.core.payments.asking import act
+from shopctl.core.payments.asking import act, still_open
 from shopctl.core.payments.record import attempted, locked, tell
 from shopctl.core.ports import Rejected
 from shopctl.core.shop import Shop, retried
 
 a, p = payment_actions.c, payments.c
 _PENDING = (
-    sa.select(payment_actions, p.reference, p.gateway, orders.c.number)
+    sa.select(
+        payment_actions,
+        p.reference,
+        p.gateway,
+        p.gateway_key.label("payment_key"),
+        p.created_at.label("payment_made_at"),
+        p.captured.label("captured_before"),
+        orders.c.number,
+    )
     .join(payments, p.id == a.payment_id)
     .join(orders, orders.c.id == a.order_id)
     .where(a.state == "pending")
@@ -105,8 +113,10 @@ def finish_actions(shop: Shop, *, order_id: str | None = None) -> list[tuple[Row
         try:
             charge = act(shop, action)
         except Rejected as rejected:
-            _failed(shop, action, rejected)
-            undone.append((action, rejected))
+            left = still_open(shop, action)
+            if left is not None:
+                _failed(shop, action, rejected, left)
+            undone.append((action, None if left is None else rejected))
             continue
         if charge is None:
             undone.append((action, None))
@@ -158,12 +168,12 @@ def _done(shop: Shop, action: Row) -> None:
 
 
 @retried
-def _failed(shop: Shop, action: Row, why: Rejected) -> None:
-    """The gateway will not do it: what was authorized is not there any more, so nothing of it is open."""
+def _failed(shop: Shop, action: Row, why: Rejected, left: int) -> None:
+    """The gateway will not do it: mostly because what was authorized is not there any more. `left` of it still is."""
     with shop.work(f"payments.{action.verb}_failed", str(action.number)) as tx:
         payment = locked(tx, action.payment_id)
         if _resolved(tx, action, "failed", f"{why.code}: {why}"):
-            tx.execute(sa.update(payments).where(p.id == payment.id).values(open=0, updated_at=tx.now))
+            tx.execute(sa.update(payments).where(p.id == payment.id).values(open=left, updated_at=tx.now))
             attempted(tx, payment.id, action.verb, "rejected")
             tell(tx, f"{action.verb}_failed", payment.id, action)
         tx.commit()

@@ -32,7 +32,14 @@ def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amo
     """Write what is about to be asked, with the key that it will be asked under; the question."""
     capture = tx.facts.capture
     asked = ChargeRequest(
-        f"order-{order_id}", amount, tx.facts.currency, token, order_id, at=tx.now, capture=capture == "order"
+        f"order-{order_id}",
+        amount,
+        tx.facts.currency,
+        token,
+        order_id,
+        at=tx.now,
+        gateway=gateway,
+        capture=capture == "order",
     )
     row = {
         "id": new_id(),
@@ -64,6 +71,7 @@ def request_for(payment: Row) -> ChargeRequest:
         payment.token,
         payment.order_id,
         at=payment.created_at,
+        gateway=payment.gateway,
         capture=payment.capture == "order",
     )
 
@@ -79,7 +87,7 @@ def record(tx: UnitOfWork, payment: Row, outcome: Outcome, *, give_up: bool = Fa
     found = outcome.charge if verb != "lose" else None
     answer = {
         "state": state,
-        "reference": found.reference if found else payment.reference,
+        "reference": (found and found.reference) or payment.reference,
         "captured": found.captured if found and state == "captured" else 0,
         "open": found.amount if found and state == "authorized" else 0,
         "expires_at": found.expires_at if found and state == "authorized" else None,

@@ -70,16 +70,13 @@ def finish_refunds(shop: Shop, *, order_id: str | None = None) -> int:
         waiting = [(refund, tx.now - refund.created_at) for refund in pending_refunds(tx, order_id)]
     confirmed = 0
     for refund, age in waiting:
-        shop.fault("refund.before_gateway")
         try:
             answer = give_back(shop, refund, old=age * 2 > gateway_of(shop, refund.gateway).memory)
         except Rejected as rejected:
             answer = Repaid("failed", "", refund.amount, str(rejected))
-        shop.fault("refund.after_gateway")
         if answer is None or answer.status == "pending":
             continue
         _record(shop, refund, answer)
-        shop.fault("refund.after_record")
         confirmed += answer.status == "succeeded"
     return confirmed
 
@@ -88,7 +85,6 @@ def finish_refunds(shop: Shop, *, order_id: str | None = None) -> int:
 def _record(shop: Shop, refund: Row, answer: Repaid) -> None:
     with shop.work("payments.refunded", refund.order_id) as tx:
         record_refund(tx, refund, answer.status, answer.reference or None)
-        shop.fault("refund.before_record")
         tx.commit()
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         catalog,
         customers,
         events,
+        letters,
         listing,
         orders,
         overview,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         sourcing,
         stock,
         warehouses,
+        webhooks,
     )
 
     __all__ = [
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         "catalog",
         "customers",
         "events",
+        "letters",
         "listing",
         "orders",
         "overview",
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
         "sourcing",
         "stock",
         "warehouses",
+        "webhooks",
     ]
 
 

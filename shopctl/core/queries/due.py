@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import carts, orders, outbox, payment_actions, payments, refunds, reservations
+from shopctl.core.db.tables import (
+    carts,
+    orders,
+    outbox,
+    payment_actions,
+    payments,
+    refunds,
+    reservations,
+    webhook_deliveries,
+)
+from shopctl.core.db.tables import webhooks as hooks
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.lifecycle import MANUAL
 
@@ -20,6 +30,8 @@ WAITS_FOR_PEOPLE = sa.exists().where(payments.c.order_id == orders.c.id, payment
 WAITING = outbox.c.state.in_(
     sa.bindparam("waiting", ("pending", "taken"), expanding=True, literal_execute=True)  # the words of a partial index
 )
+ACTIVE_HOOKS = sa.select(hooks.c.id).where(hooks.c.active)
+FOR_WEBHOOKS: sa.ColumnElement[bool] = sa.literal_column("outbox.for_webhooks")
 
 
 def topics(tx: UnitOfWork) -> set[str]:
@@ -48,9 +60,17 @@ def unfinished(tx: UnitOfWork) -> bool:
     )
 
 
+def webhooks(tx: UnitOfWork) -> bool:
+    """Facts that webhooks may want, and deliveries whose time has come."""
+    d = webhook_deliveries.c
+    waiting = sa.select(d.id).where(d.state == _word("pending"), d.due_at <= tx.now, d.webhook_id.in_(ACTIVE_HOOKS))
+    return _any(tx, sa.select(outbox.c.id).where(FOR_WEBHOOKS)) or _any(tx, waiting)
+
+
 def old_events(tx: UnitOfWork) -> bool:
     """Facts that are older than the shop keeps them."""
-    oldest = sa.select(outbox.c.id).where(outbox.c.created_at < tx.now - tx.facts.events_ttl, outbox.c.state == "done")
+    old = outbox.c.created_at < tx.now - tx.facts.events_ttl
+    oldest = sa.select(outbox.c.id).where(old, outbox.c.state == "done", sa.not_(FOR_WEBHOOKS))
     return _any(tx, oldest)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -27,6 +27,12 @@ def by_topic(tx: UnitOfWork) -> Mapping[str, Lag]:
     oldest = seconds_between(sa.func.min(outbox.c.created_at), sa.literal(tx.now, Instant()))
     rows = tx.rows(sa.select(outbox.c.topic, sa.func.count(), oldest).where(WAITING).group_by(outbox.c.topic))
     return {topic: Lag(count, max(int(seconds), 0)) for topic, count, seconds in rows}
+
+
+def of(waiting: Mapping[str, Lag], topics: Iterable[str]) -> Lag:
+    """What waits of these topics together."""
+    found = [waiting[topic] for topic in topics if topic in waiting]
+    return Lag(sum(lag.facts for lag in found), max((lag.seconds for lag in found), default=0))
 
 
 def dead(tx: UnitOfWork) -> int:

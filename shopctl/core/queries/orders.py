@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db.tables import (
+    idempotency_keys,
     order_lines,
     orders,
     payments,
@@ -358,6 +359,21 @@ _refunded = (
     .where(refunds.c.payment_id == payments.c.id, refunds.c.state == "succeeded")
     .scalar_subquery()
 )
+
+
+def ends_by_key(tx: UnitOfWork, keys: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """What became of checkouts, by key: the order's status, and what is captured and not given back (minor units)."""
+    kept = sa.func.coalesce(sa.func.sum(payments.c.captured - _refunded), 0)
+    found = (
+        sa.select(idempotency_keys.c.key, orders.c.status, kept.label("kept"))
+        .join(orders, orders.c.id == idempotency_keys.c.order_id)
+        .join(payments, payments.c.order_id == orders.c.id, isouter=True)
+        .where(idempotency_keys.c.key.in_(keys))
+        .group_by(idempotency_keys.c.key, orders.c.status)
+    )
+    return {row.key: (row.status, int(row.kept)) for row in tx.rows(found)}
+
+
 PAYMENTS: Listing[PaymentRow] = Listing(
     sa.select(payments, orders.c.number, _refunded.label("refunded")).join(orders, orders.c.id == payments.c.order_id),
     {

@@ -24,7 +24,7 @@ from shopctl.core.db.tables import (
 )
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.money import Money
-from shopctl.core.queries import lag, pause, stock
+from shopctl.core.queries import lag, pause, stock, webhooks
 from shopctl.core.queries.due import WAITING
 from shopctl.core.queries.pause import Pause
 
@@ -45,6 +45,7 @@ class Overview:
     in_flight: int
     outbox_waiting: int
     outbox_dead: int
+    webhooks_dead: int
     paused: Pause | None
 
 
@@ -119,6 +120,7 @@ def figures(tx: UnitOfWork) -> Overview:
         in_flight=in_flight(tx),
         outbox_waiting=_count(tx, outbox, WAITING),
         outbox_dead=lag.dead(tx),
+        webhooks_dead=webhooks.trouble(tx).dead,
         paused=pause.find(tx),
     )
 

@@ -35,7 +35,7 @@ def index_changes(shop: Shop, limit: int = SMALL_BACKLOG) -> int:
     if shop.dry_run:
         return 0
     with shop.work("search.index") as tx:
-        facts = outbox.take(tx, outbox.CATALOG_CHANGED, limit)
+        facts = outbox.take(tx, [outbox.CATALOG_CHANGED], limit)
         if not facts:
             return 0
         tx.commit()

@@ -20,7 +20,7 @@ from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
-from shopctl.core.verify import across, carts, credits, invoices, money, orders, schema, stock, waiting
+from shopctl.core.verify import carts, credits, index, invoices, ledger, money, orders, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.mends import Mend, repair
 
@@ -30,7 +30,7 @@ RULES: tuple[Rule, ...] = tuple(
     sorted((*stock.RULES, *money.RULES, *credits.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
 )
 STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE, invoices.CHECK})
-CHECKS = STORE_CHECKS + len({across.LEDGER, carts.HOT, across.INDEX})
+CHECKS = STORE_CHECKS + len({ledger.LEDGER, carts.HOT, index.INDEX})
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -68,7 +68,7 @@ def find(shop: Shop) -> Iterator[Finding]:
     with shop.read() as tx:
         stores.take_time(tx.connection)
         yield from waiting.notes(tx)
-        beside = ((across.LEDGER, across.gateway(shop, tx)), (across.INDEX, across.index(shop, tx)))
+        beside = ((ledger.LEDGER, ledger.gateways(shop, tx)), (index.INDEX, index.index(shop, tx)))
         for check, found in chain(_checks(tx), beside):
             yield from capped(_judged(tx, check, found))
     yield from capped(carts.hot(shop))

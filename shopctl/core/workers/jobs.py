@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shopctl.core import cart, housekeeping, outbox, reservations, search, settlement
+from shopctl.core import cart, housekeeping, letters, outbox, reservations, search, settlement, webhooks
 from shopctl.core.db.unit_of_work import UnitOfWork
-from shopctl.core.domain.facts import Facts
+from shopctl.core.domain.facts import LETTERS, Facts
 from shopctl.core.errors import StillPending, Unavailable
 from shopctl.core.queries import due
 from shopctl.core.shop import Shop
@@ -29,12 +29,20 @@ class Job:
     every: Callable[[Facts], float] = lambda _: 0
 
 
-def _deliver(shop: Shop, _tick: Tick) -> int:
+def _deliver(shop: Shop, tick: Tick) -> int:
     problems: list[str] = []
-    sent = housekeeping.confirm(shop, housekeeping.BATCH, problems)
+    sent = letters.send(shop, housekeeping.BATCH, problems, tick)
     if problems and not sent:
         raise Unavailable("not_delivered", f"{len(problems)} letters could not be sent: {problems[0]}")
     return sent
+
+
+def _tell(shop: Shop, _tick: Tick) -> int:
+    problems: list[str] = []
+    told = webhooks.tell(shop, housekeeping.BATCH, problems)
+    if problems and not told:
+        raise Unavailable("not_told", f"{len(problems)} webhooks could not be told: {problems[0]}")
+    return told
 
 
 def _index(shop: Shop, tick: Tick) -> int:
@@ -66,7 +74,8 @@ def _persist(shop: Shop, _tick: Tick) -> int:
 MOST_CARTS = 10_000
 """Carts that are persisted at a time."""
 JOBS = (
-    Job("deliver", lambda _, tx: outbox.ORDER_CONFIRMED in due.topics(tx), _deliver, shared=True),
+    Job("deliver", lambda _, tx: not due.topics(tx).isdisjoint(LETTERS), _deliver, shared=True),
+    Job("tell webhooks", lambda _, tx: due.webhooks(tx), _tell, shared=True),
     Job(
         "persist carts",
         lambda shop, _: shop.carts.kept,

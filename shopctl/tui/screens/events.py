@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shopctl.core.queries.subjects import Subject
 from shopctl.tui.asking import Question
 from shopctl.tui.bridge import Happened
@@ -21,6 +23,7 @@ class EventsScreen(ListScreen[Happened]):
         Column("topic", "TOPIC", 18),
         Column("about", "SUBJECT", 13, grow=True),
         Column("actor", "BY", 8),
+        Column("told", "TOLD", 4, rank=1),
         Column("again", "AGAIN: SHOPCTL …", 16, grow=True),
     )
 
@@ -43,6 +46,7 @@ class EventsScreen(ListScreen[Happened]):
                 "topic": cell(event.topic, "bold"),
                 "about": _subject(row.about),
                 "actor": cell(event.actor, "dim"),
+                "told": _told(row.told),
                 "again": cell(event.command.removeprefix("shopctl ")) if event.command else Cell("·", "dim"),
             },
         )
@@ -68,6 +72,15 @@ def _subject(about: Subject) -> Cell:
     if about.name is None:
         return Cell("∅ erased" if about.kind == "customer" else "∅ gone", "dim")
     return cell(f"{about.kind} {about.name}" if about.kind in ("order", "cart") else about.name)
+
+
+def _told(states: Sequence[str]) -> Cell:
+    """Whether the customer and the webhooks know: one that was given up counts before one that waits."""
+    if "dead" in states:
+        return Cell("✗", "error")
+    if {"pending", "taken"} & {*states}:
+        return Cell("…", "warning")
+    return Cell("✓", "success") if states else Cell("·", "dim")
 
 
 def _why_not(about: Subject) -> str:

@@ -165,6 +165,7 @@ def card_rows(figures: Overview) -> dict[str, list[Row]]:
         "outbox": [
             (Cell(_grouped(figures.outbox_waiting), "bold"), "waiting"),
             (_count(figures.outbox_dead, "error"), "✗ dead"),
+            (_count(figures.webhooks_dead, "error"), "✗ webhook deliveries"),
         ],
     }
 
@@ -172,7 +173,8 @@ def card_rows(figures: Overview) -> dict[str, list[Row]]:
 def worries_of(figures: Overview) -> list[str]:
     found = [
         (figures.overdue_holds, "overdue holds: shopctl reservations sweep"),
-        (figures.outbox_dead, "dead messages in the outbox"),
+        (figures.outbox_dead, "dead letters: shopctl events letters --filter state:dead"),
+        (figures.webhooks_dead, "deliveries given up: shopctl events deliveries --filter state:dead"),
         (figures.skus_out_of_stock, "SKUs out of stock"),
     ]
     return [f"{_grouped(count)} {words}" for count, words in found if count]

@@ -23,7 +23,7 @@ def test_taking_passes_over_what_another_takes(tmp_path: Path) -> None:
     for i in range(4):
         shops.buy(shop, f"c{i}", "TEE")
     with shop.work("one") as one, shop.work("other") as other:
-        mine = outbox.take(one, outbox.ORDER_CONFIRMED, 3)
-        theirs = outbox.take(other, outbox.ORDER_CONFIRMED, 3)
+        mine = outbox.take(one, [outbox.ORDER_CONFIRMED], 3)
+        theirs = outbox.take(other, [outbox.ORDER_CONFIRMED], 3)
     assert (len(mine), len(theirs)) == (3, 1)
     assert not {fact.id for fact in mine} & {fact.id for fact in theirs}

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from shopctl import bootstrap, config
 from shopctl.core import cart, checkout, stock, verify
-from shopctl.core.db import commits, failures, schema
+from shopctl.core.db import commits, failures, making, schema
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import audit_log
 from shopctl.core.errors import BadInput, StillPending, StoreUnusable, TimedOut, Unavailable
@@ -207,6 +207,9 @@ def test_what_is_wrong_with_a_server_is_said_in_one_sentence(tmp_path: Path) -> 
         (good.set(username="nobody"), StoreUnusable, "store_refused"),
         (good.set(host="127.0.0.1", port=1, query={}), Unavailable, "store_unavailable"),
         (good.set(database="template1"), StoreUnusable, "not_initialised"),
+        (good.update_query_dict({"colour": "red"}), BadInput, "bad_store_url"),
+        (good.update_query_dict({"sslmode": "never"}), BadInput, "bad_store_url"),
+        (good.update_query_dict({"options": "-ccolour=red"}), BadInput, "bad_store_url"),
     ):
         with pytest.raises(kind) as told:
             opened(url)
@@ -228,6 +231,68 @@ def test_a_text_with_nul_is_bad_input(shop: Shop) -> None:
     with shop.read() as tx, pytest.raises(sa.exc.SQLAlchemyError) as told:
         tx.execute(sa.text("SELECT CAST(:a AS text)"), {"a": "a\0b"})
     assert isinstance(failures.translate(told.value), BadInput)
+
+
+def test_a_number_beyond_the_stores_is_bad_input_as_on_sqlite(shop: Shop) -> None:
+    with shop.read() as tx, pytest.raises(sa.exc.SQLAlchemyError) as told:
+        tx.execute(sa.select(audit_log.c.seq).limit(10**20)).all()
+    meaning = failures.translate(told.value)
+    assert isinstance(meaning, BadInput)
+    assert meaning.code == "out_of_range"
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        ("CREATE TABLE orders (a integer)", "database_not_empty"),
+        ("CREATE TABLE settings (id integer)", "database_not_empty"),
+        ("CREATE TABLE theirs (id integer)", "database_not_empty"),
+        (None, "store_exists"),
+    ],
+)
+def test_where_a_shop_cannot_be_made(tmp_path: Path, made: str | None, code: str) -> None:
+    """Somebody else's table may have the name of one of ours."""
+    if made is None:
+        shops.make(tmp_path)
+    else:
+        servers.create_database(tmp_path)
+        with _admin(tmp_path).begin() as connection:
+            connection.exec_driver_sql(made)
+    with pytest.raises(StoreUnusable) as told:
+        making.must_be_possible(servers.database(tmp_path))
+    assert told.value.code == code
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_shop_wants_a_database_that_takes_every_text(tmp_path: Path, encoding: str) -> None:
+    name = f"{servers.database(tmp_path).database}_{encoding.lower()}"
+    server = sa.create_engine(servers.postgres(), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    try:
+        with pytest.raises(StoreUnusable) as told:
+            making.must_be_possible(servers.postgres().set(database=name))
+        assert told.value.code == "bad_encoding"
+        with pytest.raises(StoreUnusable) as told:
+            opened(servers.postgres().set(database=name))
+        assert told.value.code == "not_initialised"
+    finally:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def test_the_encoding_of_the_users_environment_does_not_matter(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    other = bootstrap.open_shop(shops.settings_for(tmp_path))
+    with other.read() as tx:
+        assert tx.execute(sa.text("SELECT CAST(:a AS text)"), {"a": "日本"}).scalar() == "日本"
+    other.engine.dispose()
+
+
+def _admin(directory: Path) -> sa.Engine:
+    return sa.create_engine(servers.database(directory), poolclass=sa.NullPool)
 
 
 def test_urls_of_every_spelling_name_one_driver() -> None:

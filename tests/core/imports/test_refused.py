@@ -142,7 +142,7 @@ def bad(count: int) -> str:
     return lines(*products)
 
 
-@pytest.mark.parametrize("point", ["import.before_commit", "import.after_commit"])
+@pytest.mark.parametrize("point", ["before_commit", "after_commit"])
 def test_an_import_that_was_killed_goes_on_with_the_same_file(
     new_shop: NewShop, tmp_path: Path, file: Path, point: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,24 +27,16 @@ import sys
 from pathlib import Path
 from shopctl.core.imports.products import import_products
 from tests import shops
-shop = shops.reopen(Path(sys.argv[1])).but(failpoint=sys.argv[2])
-batches = 0
-fault = type(shop).fault
-def third(self, name):
-    global batches
-    batches += name == self.failpoint
-    if batches == 3:
-        fault(self, name)
-type(shop).fault = third
-refused = sys.argv[4] if len(sys.argv) > 4 else None
-import_products(shop, open(sys.argv[3], "rb"), batch=10, refused=refused)
+refused = sys.argv[3] if len(sys.argv) > 3 else None
+import_products(shops.reopen(Path(sys.argv[1])), open(sys.argv[2], "rb"), batch=10, refused=refused)
 """
 
 
-def kill(file: Path, point: str = "import.after_commit", *refused: Path) -> None:
+def kill(file: Path, point: str = "after_commit", *refused: Path) -> None:
     """Import a file into the first shop beside it, until SIGKILL in the third batch of ten."""
-    child = [sys.executable, "-c", _CHILD, str(file.parent / "shop0"), point, str(file), *map(str, refused)]
-    assert subprocess.run(child, check=False).returncode == -9
+    child = [sys.executable, "-c", _CHILD, str(file.parent / "shop0"), str(file), *map(str, refused)]
+    armed = {**os.environ, "SHOPCTL_FAILPOINT": f"catalog.import.{point}:3"}
+    assert subprocess.run(child, check=False, env=armed).returncode == -9
 
 
 class Cut(Exception):
@@ -93,7 +86,7 @@ def csv(products: list[dict[str, Any]]) -> str:
     return text
 
 
-@pytest.mark.parametrize(("point", "in_store"), [("import.before_commit", 20), ("import.after_commit", 30)])
+@pytest.mark.parametrize(("point", "in_store"), [("before_commit", 20), ("after_commit", 30)])
 def test_killed_half_way_and_done_again(new_shop: NewShop, tmp_path: Path, point: str, in_store: int) -> None:
     shop, other = new_shop(), new_shop()
     file = tmp_path / "shirts.jsonl"

@@ -88,7 +88,6 @@ def import_orders(shop: Shop, source: Readable, how: How | None = None) -> Repor
             error.details["imported"] = 0 if job.one_unit else job.report.orders_created
             raise
         if job.one_unit:
-            shop.fault("import.before_commit")
             job.one_unit.commit()
         job.report.note()
         return job.report
@@ -126,9 +125,7 @@ def _import_batch(job: _Job, batch: Sequence[Checked]) -> None:
     elif any(one.draft for one in batch):
         with job.shop.work(ACTION, job.how.target) as tx:
             refusals = _put(tx, job, batch)
-            job.shop.fault("import.before_commit")
             tx.commit()
-        job.shop.fault("import.after_commit")
         _tell(job, batch, refusals)
     else:
         _tell(job, batch, [list(one.refusals) for one in batch])

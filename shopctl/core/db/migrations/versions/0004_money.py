@@ -277,5 +277,9 @@ def _webhooks() -> None:
         _check("webhook_deliveries", "state_word", "state IN ('pending', 'done', 'dead')"),
         sqlite_strict=True,
     )
+    _column("outbox", "for_webhooks", types.Flag(), nullable=False, server_default=sa.false())
+    _index("ix_outbox_for_webhooks", "outbox", ["created_at", "id"], "for_webhooks")
     _index("ix_webhook_deliveries_due", "webhook_deliveries", ["due_at"], "state = 'pending'")
+    _index("ix_webhook_deliveries_dead", "webhook_deliveries", ["webhook_id"], "state = 'dead'")
+    _index("ix_webhook_deliveries_fact_id", "webhook_deliveries", ["fact_id"])
     _index("ix_webhook_deliveries_created_at", "webhook_deliveries", ["created_at", "id"])

@@ -1,0 +1,339 @@
+"""The matrix of faults: each use case is struck at each of its statements, commits, gateway calls and file writes.
+
+    python -m tests.matrix [--store sqlite|postgres] [--use-case place …] [--how kill …] [--every 1] [--seed S]
+    python -m tests.matrix --use-case place --only statement:17:kill:recover --seed 7        # one case again
+
+The points are counted in a run that nothing strikes, not chosen. Every case is a process of its own with a cart and a SKU of
+its own; struck there, it is recovered by the same key, by `recover`, or by the sweeper and then `recover`, and the recovery is
+killed once, too, at a statement that the seed draws. In the end: one order and one charge, or none, for each of them; stock and money
+add up; `verify` is clean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from shopctl.cli import _terminated
+from shopctl.core import cart, checkout, housekeeping, orders, reservations, settlement, verify
+from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.db.tables import idempotency_keys, payments, refunds, stock_levels
+from shopctl.core.db.tables import orders as order_table
+from shopctl.core.db.tables import reservations as holds
+from shopctl.core.errors import ShopError
+from shopctl.core.faults import HOWS, KINDS, Injected
+from shopctl.core.shop import Shop
+from tests import shops
+from tests.benchmarks import frame
+
+RECOVERIES = ("key", "recover", "sweep")
+UNITS, WANTED = 5, 2
+Step = Callable[[Shop, str], object]
+Level = tuple[int, int, int]
+FREE, HELD, SOLD, GONE = (UNITS, 0, 0), (UNITS, WANTED, 0), (UNITS, 0, WANTED), (UNITS - WANTED, 0, 0)
+
+
+# --- use cases: what has happened before, and what is struck ----------------------------------------------------------
+def _placement(name: str, **wanted: Any) -> checkout.Placement:
+    return shops.placement(f"c-{name}", f"k-{name}", **wanted)
+
+
+def _filled(shop: Shop, name: str) -> None:
+    shops.product(shop, f"S-{name}", units=UNITS)
+    cart.add(shop, handle=f"c-{name}", sku=f"S-{name}", quantity=WANTED)
+
+
+def _bought(shop: Shop, name: str) -> None:
+    _filled(shop, name)
+    checkout.place(shop, _placement(name))
+
+
+def _promised(shop: Shop, name: str) -> None:
+    _filled(shop, name)
+    checkout.place(shop, _placement(name, token="manual"))
+
+
+def _forgotten(shop: Shop, name: str) -> None:
+    """A cart that held its units, until its time was over."""
+    shops.product(shop, f"S-{name}", units=UNITS, hold_at="cart")
+    cart.add(shop, handle=f"c-{name}", sku=f"S-{name}", quantity=WANTED)
+    with shop.work("test") as tx:
+        held = holds.c.sku == f"S-{name}"
+        tx.execute(sa.update(holds).where(held).values(expires_at=tx.now, created_at=tx.now))
+        tx.commit()
+
+
+def _place(shop: Shop, name: str, **wanted: Any) -> None:
+    checkout.place(shop, _placement(name, **wanted))
+    housekeeping.after_command(shop)
+
+
+def _number(shop: Shop, name: str) -> str:
+    with shop.read() as tx:
+        key = sa.select(idempotency_keys.c.order_id).where(idempotency_keys.c.key == f"k-{name}").scalar_subquery()
+        return str(tx.execute(sa.select(order_table.c.number).where(order_table.c.id == key)).scalar_one())
+
+
+def _on_order(use_case: Callable[..., object]) -> Step:
+    def step(shop: Shop, name: str) -> None:
+        use_case(shop, number=_number(shop, name))
+        housekeeping.after_command(shop)
+
+    return step
+
+
+@dataclass(frozen=True)
+class UseCase:
+    before: Step
+    struck: Step
+    ends: Mapping[str, Level]
+    """In what an order may end (none: no order), and the level of its SKU then: quantity, reserved, committed."""
+
+
+USE_CASES: Mapping[str, UseCase] = {
+    "place": UseCase(_filled, _place, {"confirmed": SOLD, "cancelled": FREE, "none": FREE}),
+    "decline": UseCase(
+        _filled,
+        lambda shop, name: _place(shop, name, token="pm_card_chargeDeclined"),
+        {"cancelled": FREE, "none": FREE},
+    ),
+    "lost reply": UseCase(
+        _filled,
+        lambda shop, name: _place(shop, name, token="pm_card_lostReply"),
+        {"confirmed": SOLD, "cancelled": FREE, "none": FREE},
+    ),
+    "pay": UseCase(_promised, _on_order(settlement.pay), {"confirmed": SOLD, "pending": HELD}),
+    "cancel": UseCase(_bought, _on_order(settlement.cancel), {"confirmed": SOLD, "cancelled": FREE}),
+    "ship": UseCase(_bought, _on_order(orders.ship), {"confirmed": SOLD, "shipped": GONE}),
+    "sweep": UseCase(_forgotten, lambda shop, _: reservations.sweep(shop), {"none": FREE}),
+}
+
+
+# --- one case ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Case:
+    use_case: str
+    kind: str
+    number: int
+    how: str
+    recovery: str
+
+    @property
+    def name(self) -> str:
+        return "-".join(str(part) for part in (self.use_case, self.kind, self.number, self.how, self.recovery)).replace(
+            " ", "_"
+        )
+
+
+@dataclass
+class Matrix:
+    """A shop, and what became of the cases in it."""
+
+    directory: Path
+    seed: int
+    cases: list[Case] = field(default_factory=list)
+    reached: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    def points(self, use_case: str) -> Counter[str]:
+        """How many points of each kind a use case has, counted in a run of its own."""
+        report = self.directory / "points.json"
+        for number in (0, 1):  # the second one finds everything as the cases will
+            case = Case(use_case, "none", number, "kill", "key")
+
+            def counted(shop: Shop, case: Case = case) -> None:
+                with suppress(ShopError):
+                    USE_CASES[use_case].struck(shop, case.name)
+                assert shop.faults
+                counts = dict(shop.faults.counts)
+                report.write_text(json.dumps(counts))
+
+            self._child(lambda shop, case=case: USE_CASES[use_case].before(shop, case.name))  # type: ignore[misc]
+            self._child(counted, "nowhere")
+            self._finish(case)
+            self.cases.append(case)
+        return Counter({kind: json.loads(report.read_text()).get(kind, 0) for kind in KINDS})
+
+    def run(self, case: Case) -> None:
+        """Strike, recover, be killed while recovering, recover."""
+        use_case = USE_CASES[case.use_case]
+        self._child(lambda shop: use_case.before(shop, case.name))
+        status = self._child(lambda shop: use_case.struck(shop, case.name), f"{case.kind}:{case.number}:{case.how}")
+        struck = {"kill": status == -signal.SIGKILL, "term": status == 143, "raise": status == 70}[case.how]
+        self.reached[f"{case.use_case} {case.kind}"] += struck
+        again = random.Random(f"{self.seed} {case.name}").randint(1, 40)
+        self._child(lambda shop: self._recover(shop, case), f"statement:{again}")
+        self._finish(case)
+        self.cases.append(case)
+
+    def _finish(self, case: Case) -> None:
+        status = self._child(lambda shop: self._recover(shop, case))
+        if status not in (0, 6):
+            self.problems.append(f"{case.name}: its recovery left with {status}")
+
+    def _recover(self, shop: Shop, case: Case) -> None:
+        if case.recovery == "key":
+            USE_CASES[case.use_case].struck(shop, case.name)
+            return
+        if case.recovery == "sweep" or case.use_case == "sweep":
+            reservations.sweep(shop)
+        undone = [one for one in settlement.recover(shop) if not one.ok]
+        assert not undone, undone
+        housekeeping.after_command(shop)
+
+    def _child(self, deed: Callable[[Shop], object], failpoint: str = "") -> int:
+        """Do something in a process of its own; its exit status, or minus its signal. An error of the shop is 6, an injected one 70."""
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                status = self._inside(deed, failpoint)
+            except SystemExit as left:
+                status = left.code if isinstance(left.code, int) else 1
+            except BaseException as error:
+                print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            finally:
+                os._exit(status)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def _inside(self, deed: Callable[[Shop], object], failpoint: str) -> int:
+
+        signal.signal(signal.SIGTERM, _terminated)
+        os.environ["SHOPCTL_FAILPOINT"] = failpoint
+        shop = shops.reopen(self.directory)
+        try:
+            deed(shop)
+        except Injected:
+            return 70
+        except ShopError:
+            return 6
+        return 0
+
+    # --- what is true in the end -----------------------------------------------------------------------------------
+    def judge(self) -> None:
+        """One order and one charge, or none, for each case; and the books."""
+        shop = shops.reopen(self.directory)
+        assert isinstance(shop.gateway, SandboxGateway)
+        money: Counter[str] = Counter()
+        charges: Counter[str] = Counter()
+        for entry in shop.gateway.entries():
+            money[entry.charge or entry.reference] += entry.amount if entry.verb == "charge" else -entry.amount
+            charges[entry.order_id or ""] += entry.verb == "charge" and entry.amount > 0
+        with shop.read() as tx:
+            found = {row.key: row for row in tx.rows(_ORDERS)}
+            levels = {row.sku: (row.quantity, row.reserved, row.committed) for row in tx.rows(sa.select(stock_levels))}
+        for case in self.cases:
+            row = found.get(f"k-{case.name}")
+            self.problems += [
+                f"{case.name}: {problem}" for problem in _wrong(case, row, levels[f"S-{case.name}"], money, charges)
+            ]
+        self.problems += [f"verify: {violation.message}" for violation in verify.verify(shop).violations]
+        shops.close_all()
+
+
+_GIVEN = sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0)).where(refunds.c.order_id == order_table.c.id)
+_ORDERS = (
+    sa.select(
+        idempotency_keys.c.key,
+        order_table.c.id,
+        order_table.c.status,
+        order_table.c.total,
+        payments.c.gateway,
+        payments.c.captured,
+        payments.c.reference,
+        _GIVEN.scalar_subquery().label("given"),
+    )
+    .join(order_table, order_table.c.id == idempotency_keys.c.order_id)
+    .join(payments, payments.c.order_id == order_table.c.id, isouter=True)
+)
+
+
+def _wrong(case: Case, row: Any, level: Level, money: Mapping[str, int], charges: Mapping[str, int]) -> Iterator[str]:
+    status = row.status if row else "none"
+    ends = USE_CASES[case.use_case].ends
+    if status not in ends:
+        yield f"its order is {status}"
+        return
+    if level != ends[status]:
+        yield f"its order is {status}, its stock {level}"
+    if row is None:
+        return
+    paid = row.total if status in ("confirmed", "shipped") else 0
+    if (row.captured or 0) - row.given != paid:
+        yield f"its order is {status}; captured {row.captured}, given back {row.given}"
+    if row.gateway == "sandbox" and (money.get(row.reference, 0) != paid or charges.get(row.id, 0) > 1):
+        yield f"its order is {status}; the gateway has {money.get(row.reference, 0)} in {charges.get(row.id, 0)} charges"
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+def cases_of(
+    matrix: Matrix, names: Sequence[str], hows: Sequence[str], recoveries: Sequence[str], every: int
+) -> Iterator[Case]:
+    """Every point, or every n-th of them from one that the seed draws, with every way to strike and to recover."""
+    for name in names:
+        chance = random.Random(f"{matrix.seed} {name}")
+        for kind, count in matrix.points(name).items():
+            for how in hows:
+                for recovery in recoveries:
+                    for number in range(1 + chance.randrange(every), count + 1, every):
+                        yield Case(name, kind, number, how, recovery)
+
+
+def table(matrix: Matrix) -> Iterator[str]:
+    wrong = Counter(problem.split(":")[0] for problem in matrix.problems)
+    yield f"{'use case':12} {'points of':10} {'cases':>6} {'struck':>7} {'right':>6}"
+    by: dict[tuple[str, str], list[Case]] = {}
+    for case in matrix.cases:
+        by.setdefault((case.use_case, case.kind), []).append(case)
+    for (name, kind), cases in by.items():
+        if kind != "none":
+            right = sum(not wrong[case.name] for case in cases)
+            yield f"{name:12} {kind:10} {len(cases):6} {matrix.reached[f'{name} {kind}']:7} {right:6}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", choices=frame.STORES, default="sqlite")
+    parser.add_argument("--use-case", choices=list(USE_CASES), action="append", help="all unless named")
+    parser.add_argument("--how", choices=HOWS, action="append", help="all unless named")
+    parser.add_argument("--recovery", choices=RECOVERIES, action="append", help="all unless named")
+    parser.add_argument("--every", type=int, default=1, help="only every n-th point")
+    parser.add_argument("--only", default="", metavar="KIND:N:HOW:RECOVERY", help="one case")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    asked = parser.parse_args()
+    print(f"replay: python -m tests.matrix --store {asked.store} --every {asked.every} --seed {asked.seed}", flush=True)
+    began = time.monotonic()
+    with frame.store(asked.store) as directory:
+        shops.make(directory)
+        shops.close_all()
+        matrix = Matrix(directory, asked.seed)
+        names = asked.use_case or list(USE_CASES)
+        if asked.only:
+            kind, number, how, recovery = asked.only.split(":")
+            cases: Iterator[Case] = iter([Case(name, kind, int(number), how, recovery) for name in names])
+        else:
+            cases = cases_of(matrix, names, asked.how or HOWS, asked.recovery or RECOVERIES, asked.every)
+        for case in cases:
+            matrix.run(case)
+        matrix.judge()
+    print("\n".join(table(matrix)))
+    print(f"{len(matrix.cases)} cases in {time.monotonic() - began:.0f} s, {len(matrix.problems)} problems")
+    print("\n".join(matrix.problems[:20]))
+    return int(bool(matrix.problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
