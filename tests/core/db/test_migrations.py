@@ -112,7 +112,7 @@ def test_a_migrated_shop_goes_on(old: Path, tmp_path: Path) -> None:
     assert rows(old, told) == rows(tmp_path / "today.db", told)
     assert rows(old, "SELECT DISTINCT source, reference, extra FROM orders") == [("checkout", None, None)]
     assert rows(old, "SELECT DISTINCT safety_stock FROM stock_levels") == [(0,)]
-    for table in metadata.tables:
+    for table in metadata.tables.keys() - {"credits", "credit_lines"}:  # an older shopctl cancelled without
         count = f"SELECT count(*) FROM {table}"
         assert rows(old, count) == rows(tmp_path / "today.db", count), table
 
