@@ -73,6 +73,34 @@ async def test_ship_with_tracking_then_deliver(shop: Shop) -> None:
         await it.until(lambda: "shopctl orders deliver 1006" in it.text())
 
 
+async def test_an_order_goes_out_in_parts_and_comes_back(shop: Shop) -> None:
+    with shop.read() as tx:
+        line = order_reads.detail(tx, "1006").lines[0]
+    async with console(shop) as it:
+        await it.go("2", rows=8)
+        await it.select("1006")
+        for key, typed, command in (
+            ("s", ("1Z", f"{line.sku}=1"), f"shopctl orders ship 1006 --line {line.sku}=1 --tracking 1Z"),
+            ("d", ("1",), "shopctl orders deliver 1006 --shipment 1"),
+            ("b", (f"{line.sku}=1", "torn"), f"shopctl orders return 1006 --line {line.sku}=1 --reason torn"),
+            ("R", ("1.50", "", "no", "late", "1006"), "shopctl orders refund 1006 --amount 1.50 --reason late --yes"),
+        ):
+            done = len(it.app.deeds_done)
+            dialog = await ask(it, key)
+            for field, text in zip(dialog.query(Input), typed, strict=False):
+                field.value = text
+            await it.decide()
+            await it.until(lambda done=done: len(it.app.deeds_done) > done)  # type: ignore[misc]
+            assert it.app.deeds_done[-1].command == command
+        await it.press("enter")
+        await it.until(lambda: "1006-R1 requested" in it.text())
+        assert "1.50 refund" in it.text()
+    with shop.read() as tx:
+        shown = order_reads.detail(tx, "1006")
+    assert [str(credit.total) for credit in shown.credits] == ["1.50"]
+    assert [parcel.delivered_at is not None for parcel in shown.shipments] == [True]
+
+
 async def test_checkouts_are_refused_and_taken_again(shop: Shop) -> None:
     async with console(shop) as it:
         assert "Refuse checkouts" in it.text()
