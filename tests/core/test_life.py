@@ -363,6 +363,17 @@ def test_a_return_goes_its_way(sold: Shop) -> None:
     assert clean(sold)
 
 
+def test_units_on_their_way_back_are_refunded_by_their_return(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+    orders.returns.request(sold, number="1001", lines={"TEE": 2}, reason="small")
+    with refused("not_owed"):
+        orders.refund(sold, number="1001", lines={"TEE": 2}, restock=True, reason="here")
+    orders.refund(sold, number="1001", lines={"TEE": 1}, restock=True, reason="here")
+    orders.returns.receive(sold, number="1001-R1")
+    assert str(orders.returns.resolve(sold, number="1001-R1").credited) == "47.60"
+    assert clean(sold)
+
+
 def test_a_return_may_be_rejected_or_kept_without_money(sold: Shop) -> None:
     orders.ship(sold, number="1001")
     orders.returns.request(sold, number="1001", lines={"TEE": 3}, reason="x")

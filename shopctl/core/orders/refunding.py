@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shopctl.core.db.unit_of_work import Row
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import PAID_ORDERS
 from shopctl.core.domain.money import parse_amount
 from shopctl.core.domain.worth import Worth
@@ -59,7 +59,7 @@ def _credited(
                 status=order.status,
             )
         books = credits.account(tx, order)
-        units = _units(order, books, lines) if lines else {}
+        units = _units(tx, order, books, lines) if lines else {}
         if amount is not None:
             asked = parse_amount(amount, order.currency)
             credits.check_refundable(tx, books, asked)
@@ -76,10 +76,12 @@ def _credited(
     return shown
 
 
-def _units(order: Row, books: credits.Account, lines: Units) -> dict[str, int]:
-    """Of the units that were shipped, and neither returned nor refunded yet."""
+def _units(tx: UnitOfWork, order: Row, books: credits.Account, lines: Units) -> dict[str, int]:
+    """Of the units that were shipped, and neither returned nor refunded yet; those on their way back have a return for that."""
+    coming = returns.coming(tx, order.id)
 
     def there(line: Row) -> int:
-        return int(line.shipped - max(line.returned, books.credited.get(line.id, 0) - line.cancelled))
+        gone = max(line.returned + coming.get(line.id, 0), books.credited.get(line.id, 0) - line.cancelled)
+        return int(line.shipped - gone)
 
-    return u.in_lines(order, books.lines, lines, there, "that were shipped and not refunded yet")
+    return u.in_lines(order, books.lines, lines, there, "that were shipped and are not returned or refunded")

@@ -40,10 +40,10 @@ def request(shop: Shop, *, number: str, lines: Units, reason: str) -> Return:
     with shop.work("orders.return", number) as tx:
         order = lock(tx, row_by_number(tx, number).id)
         sold = lines_of(tx, order.id)
-        coming = _coming(tx, order.id)
+        on_the_way = coming(tx, order.id)
 
         def there(one: Row) -> int:
-            return int(one.shipped - one.returned - coming.get(one.id, 0))
+            return int(one.shipped - one.returned - on_the_way.get(one.id, 0))
 
         units = in_lines(order, sold, lines, there, "that were shipped and do not come back already")
         name, _ = _write(tx, order, units, why, "requested")
@@ -110,6 +110,17 @@ def take_back(tx: UnitOfWork, order: Row, lines: Sequence[Row], units: Mapping[s
     _put(tx, order, name, return_id, lines, units, {}, None)
     remark(tx, order, "return_resolve", "return_resolved", f"{name}: {told(lines, units)} restocked ({reason})")
     return return_id
+
+
+def coming(tx: UnitOfWork, order_id: str) -> dict[str, int]:
+    """Units by line that were announced and have not arrived."""
+    announced = (
+        sa.select(rl.order_line_id, sa.func.sum(rl.quantity).label("units"))
+        .join(returns, r.id == rl.return_id)
+        .where(r.order_id == order_id, r.state == "requested")
+        .group_by(rl.order_line_id)
+    )
+    return {row.order_line_id: int(row.units) for row in tx.rows(announced)}
 
 
 def forget(tx: UnitOfWork, order_ids: Sequence[str]) -> None:
@@ -180,17 +191,6 @@ def _write(tx: UnitOfWork, order: Row, units: Mapping[str, int], reason: str, st
 def _take(tx: UnitOfWork, units: Mapping[str, int]) -> None:
     for line_id, count in units.items():
         tx.execute(sa.update(order_lines).where(line.id == line_id).values(returned=line.returned + count))
-
-
-def _coming(tx: UnitOfWork, order_id: str) -> dict[str, int]:
-    """Units by line that were announced and have not arrived."""
-    announced = (
-        sa.select(rl.order_line_id, sa.func.sum(rl.quantity).label("units"))
-        .join(returns, r.id == rl.return_id)
-        .where(r.order_id == order_id, r.state == "requested")
-        .group_by(rl.order_line_id)
-    )
-    return {row.order_line_id: int(row.units) for row in tx.rows(announced)}
 
 
 def _shared_out(
