@@ -195,12 +195,17 @@ def broken(shop: Shop, **how: Exception) -> Shop:
 
 @pytest.mark.parametrize("capture", ["shipment"], indirect=True)
 def test_nothing_leaves_without_its_money(sold: Shop) -> None:
+    reference = paid(sold).reference
+    assert reference
     with refused("capture_failed"):
-        orders.ship(broken(sold, capture=Rejected("charge_expired_for_capture", "it lapsed")), number="1001")
+        orders.ship(broken(sold, capture=Rejected("processing_error", "not now")), number="1001")
+    assert clean(sold)  # it is still authorized
+    sold.gateway.void(key="lapsed", reference=reference)
+    for _ in ("the gateway says so", "we know it"):
+        with refused("capture_failed"):
+            orders.ship(sold, number="1001")
     assert shown(sold).shipments == []
-    assert {v.check for v in verify.verify(sold).violations} == {10}  # a confirmed order that nobody pays for
-    with refused("capture_failed"):
-        orders.ship(sold, number="1001")
+    assert 10 in {v.check for v in verify.verify(sold).violations}  # a confirmed order that nobody pays for
     settlement.cancel(sold, number="1001")
     assert clean(sold)
 
