@@ -8,7 +8,9 @@ from tests.cli import Cli
 
 
 def test_a_day_and_then_chaos(tmp_path: Path) -> None:
-    said = Cli(tmp_path)("demo", "--chaos", "--shoppers", "12", "-o", "json", "--store", f"sqlite:///{tmp_path}/demo.db")
+    said = Cli(tmp_path)(
+        "demo", "--chaos", "--shoppers", "12", "-o", "json", "--store", f"sqlite:///{tmp_path}/demo.db"
+    )
     assert said.status == 0, said.err
     assert "verify: clean" in said.err
     found = said.json
