@@ -16,8 +16,10 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
@@ -25,7 +27,10 @@ from shopctl.core.errors import BadInput
 
 KINDS = ("statement", "commit", "gateway", "file")
 HOWS = ("kill", "term", "raise")
+_CALLS = ("authorize", "find", "capture", "void", "refund", "find_refund")
 _CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir")
+
+Watched = TypeVar("Watched")
 
 
 class Injected(Exception):
@@ -63,9 +68,22 @@ class Faults:
         if (writes or event in _CHANGES) and _ours(values[0]):
             self.point("file", "file")
 
-    def around(self, gateway: Any) -> Any:
-        """The gateway, with a point before and after each call."""
-        return _Between(gateway, self)
+    def around(self, gateway: Watched) -> Watched:
+        """The same gateway, with a point before and after each call."""
+        kind = type(gateway)
+        calls = {name: self._call(name, getattr(kind, name)) for name in _CALLS}
+        found = copy(gateway)
+        object.__setattr__(found, "__class__", type(kind.__name__, (kind,), {"__slots__": (), **calls}))
+        return found
+
+    def _call(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(*args: Any, **kwargs: Any) -> Any:
+            self.point("gateway", f"gateway.{name}.before")
+            answer = call(*args, **kwargs)
+            self.point("gateway", f"gateway.{name}.after")
+            return answer
+
+        return asked
 
 
 def parse(text: str) -> Faults:
@@ -84,23 +102,3 @@ def parse(text: str) -> Faults:
 def _ours(path: object) -> bool:
     """Not what Python writes for itself."""
     return isinstance(path, str | bytes | os.PathLike) and b"__pycache__" not in os.fsencode(path)
-
-
-class _Between:
-    """Stands before a gateway."""
-
-    def __init__(self, gateway: Any, faults: Faults) -> None:
-        self._gateway, self._faults = gateway, faults
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._gateway, name)
-        if not callable(found):
-            return found
-
-        def asked(*args: Any, **kwargs: Any) -> Any:
-            self._faults.point("gateway", f"gateway.{name}.before")
-            answer = found(*args, **kwargs)
-            self._faults.point("gateway", f"gateway.{name}.after")
-            return answer
-
-        return asked
