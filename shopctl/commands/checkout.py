@@ -41,7 +41,12 @@ def place(
     ],
     email: Annotated[str | None, typer.Option(help="The shopper's; a customer's own when missing.")] = None,
     ship_to: Address = None,
-    payment: Annotated[str | None, typer.Option(metavar="TOKEN", help="From the gateway; never a card number.")] = None,
+    payment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN", help="From the gateway, never a card number; or manual: it waits for `orders pay`."
+        ),
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Yours to make; the same key is the same order.")] = None,
     expect_total: Annotated[str | None, typer.Option(metavar="TOTAL", help="Refuse if it costs anything else.")] = None,
     shipping: Shipping = None,
