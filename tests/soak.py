@@ -36,6 +36,7 @@ from unittest import mock
 
 from shopctl.core import search, settlement, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.db import engine as stores
 from shopctl.core.imports.products import import_products
 from shopctl.core.shop import RETRY_SECONDS, Shop
 from tests import servers, shops, storms
@@ -153,6 +154,8 @@ def _fill(soak: Soak, shop: Shop) -> None:
 
 def _make_with(old: str, cli: Cli, soak: Soak) -> None:
     """A shop of an older release, made with its own commands."""
+    if stores.file_of(stores.parse_url(shops.store_url(soak.directory))) is None:
+        servers.create_database(soak.directory)
     for words, stdin in (
         (("init", "--test-store"), b""),
         (("catalog", "import", "-", "--format", "jsonl"), _catalogue(soak)),
