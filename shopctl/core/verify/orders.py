@@ -22,6 +22,7 @@ from shopctl.core.db.tables import (
 )
 from shopctl.core.db.types import Instant
 from shopctl.core.domain import lifecycle
+from shopctl.core.domain.lifecycle import MANUAL
 from shopctl.core.verify.findings import Rule
 
 PATIENCE = timedelta(minutes=10)
@@ -168,7 +169,10 @@ def _broken_histories() -> sa.Select[Any]:
     )
 
 
-_AWAITS_CUSTOMER = sa.exists().where(payments.c.order_id == order.id, payments.c.state == "requires_action")
+_AWAITS_PEOPLE = sa.exists().where(
+    payments.c.order_id == order.id, sa.or_(payments.c.state == "requires_action", payments.c.gateway == MANUAL)
+)
+"""The shopper has to confirm the payment, or somebody here that they have it."""
 _HAS_HISTORY = sa.exists().where(order_events.c.order_id == order.id)
 _WAS_TOLD = sa.exists().where(outbox.c.subject == sa.cast(order.id, sa.Text), outbox.c.topic == facts.ORDER_CONFIRMED)
 _CONFIRMED_SINCE = sa.exists().where(
@@ -256,7 +260,7 @@ RULES = (
         18,
         "in_flight_briefly",
         sa.select(order.number, order.process).where(
-            order.in_flight, order.created_at < sa.bindparam("patience", type_=Instant), sa.not_(_AWAITS_CUSTOMER)
+            order.in_flight, order.created_at < sa.bindparam("patience", type_=Instant), sa.not_(_AWAITS_PEOPLE)
         ),
         _ORDER,
         f"Order {{number}} has been in flight for more than {PATIENCE // timedelta(minutes=1)} minutes",
