@@ -219,7 +219,9 @@ def cancel(shop: Shop, *, number: str, lines: Units | None = None) -> Order:
             )
     orders.finish(shop, number)
     shown, elsewhere = _cancelled(shop, order.id, number, payment, lines)
-    if elsewhere:
+    if (
+        elsewhere and payment and payment.state == "authorized"
+    ):  # of money that was taken, what goes back is told with it
         shop.narrate(f"Order {shown.number} {elsewhere}.")
     return shown if shop.dry_run else orders.money_back(shop, order.id)
 

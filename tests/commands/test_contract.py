@@ -69,7 +69,7 @@ def test_the_tour(empty: Cli, tmp_path: Path) -> None:
     order = place(cli).json
     assert set(order) >= {"number", "id", "status", "customer", "email", "lines", "subtotal", "discount", "tax"}
     assert set(order) >= {"tax_included", "shipping", "total", "currency", "shipping_address", "created_at"}
-    assert set(order) - set(quote.json) == {"number", "id", "status", "source", "reference"}
+    assert set(order) - set(quote.json) == {"number", "id", "status", "fulfilment", "payment", "source", "reference"}
     assert set(order["lines"][0]) >= {"sku", "product_name", "quantity", "unit_price", "total_price"}
     assert cli("orders", "ship", 1001, "--tracking", "1Z999").status == 0
     assert cli("orders", "deliver", 1001, "-o", "json").json["status"] == "delivered"

@@ -163,7 +163,7 @@ def test_money_taken_by_hand_goes_back_by_hand(shop: Shop) -> None:
     heard: list[str] = []
     orders.refund(shop.but(narrate=heard.append), number="1001", amount="5", reason="scratched")
     assert heard == [
-        "Order 1001 was paid elsewhere: give back 5.00 USD there, then say so with `shopctl payments refunded 1001`."
+        "Order 1001 was paid elsewhere (till 7): give back 5.00 USD there, then say so with `shopctl payments refunded 1001`."
     ]
     assert str(paid(shop).refunded) == "0.00"
     payments.refunded(shop, name="1001", reference="till 8")

@@ -20,7 +20,7 @@ def money_back(shop: Shop, order_id: str) -> Order:
     payments.finish_actions(shop, order_id=order_id)
     with shop.read() as tx:
         shown, waiting = get(tx, order_id), going_back(tx, order_id)
-        above, elsewhere = credits.above(tx, row_by_number(tx, shown.number)), _elsewhere(tx, order_id)
+        above, elsewhere = credits.above(tx, row_by_number(tx, shown.number)), payments.refunds_elsewhere(tx, order_id)
     if waiting:
         raise StillPending(
             "refund_unresolved",
@@ -36,8 +36,10 @@ def money_back(shop: Shop, order_id: str) -> Order:
             number=shown.number,
         )
     if elsewhere:
+        owed = Money(sum(row.amount for row in elsewhere), shown.currency)
+        where = f" ({elsewhere[0].charge_reference})" if elsewhere[0].charge_reference else ""
         shop.narrate(
-            f"Order {shown.number} was paid elsewhere: give back {Money(elsewhere, shown.currency)} {shown.currency} there, "
+            f"Order {shown.number} was paid elsewhere{where}: give back {owed} {shown.currency} there, "
             f"then say so with `shopctl payments refunded {shown.number}`."
         )
     return shown
@@ -59,8 +61,3 @@ def finish(shop: Shop, number: str) -> None:
         waiting = payments.pending_actions(tx, order_id)
     if waiting:
         payments.finish_actions(shop, order_id=order_id)
-
-
-def _elsewhere(tx: UnitOfWork, order_id: str) -> int:
-    """What people have to give back, because nobody here can ask for it."""
-    return sum(row.amount for row in payments.refunds_elsewhere(tx, order_id))

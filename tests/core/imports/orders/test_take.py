@@ -162,11 +162,14 @@ def test_money_taken_elsewhere_is_given_back_there(shop: Shop) -> None:
     shop = shop.but(gateway=NobodyAsks(shop.gateway.ledger), narrate=told.append)
     taken(shop, jsonl(order(payments=[{"reference": "p", "refunded": "4.00"}])))
     settlement.cancel(shop, number="1001")
-    assert told == ["Order 1001 was paid elsewhere (p): refund 6.00 USD there."]
+    assert told == [
+        "Order 1001 was paid elsewhere (p): give back 6.00 USD there, then say so with `shopctl payments refunded 1001`."
+    ]
     assert settlement.recover(shop) == []
     with shop.read() as tx:
         detail = read.detail(tx, "1001")
-    assert detail.timeline[-1].note == "was paid elsewhere (p): refund 6.00 USD there"
+    (cancelled,) = [event for event in detail.timeline if event.verb == "cancel"]
+    assert cancelled.note == "was paid elsewhere (p): refund 6.00 USD there"
     assert str(detail.payments[0].refunded) == "4.00"
     assert violations(shop) == []
     assert str(payments.refunded(shop, name="1001", reference="re_1").refunded) == "10.00"
