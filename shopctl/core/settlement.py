@@ -271,10 +271,27 @@ def recover(shop: Shop, *, doubtful: timedelta | None = None) -> list[Recovered]
     results = [_recover_one(shop, order, payment, age) for order, payment, age in waiting]
     if not shop.dry_run:
         results += [found for payment in voided for found in _late_money(shop, payment)]
+        results += _captures(shop)
     with shop.read() as tx:
         owed = orders.going_back(tx)
     by_order = {refund.order_id: str(refund.number) for refund in owed}
     return results + [_refund_order(shop, order_id, number) for order_id, number in by_order.items()]
+
+
+def _captures(shop: Shop) -> list[Recovered]:
+    """Captures that were asked for by processes that died: what they were for is shipped by whoever comes to ship it."""
+    with shop.read() as tx:
+        asked = [action for action in payments.pending_actions(tx) if action.verb == "capture"]
+    undone = {action.id: why for action, why in payments.finish_actions(shop)} if asked else {}
+    results = []
+    for action in asked:
+        why = undone.get(action.id)
+        done = f"the gateway refused a capture: {why}" if why else "its capture is finished"
+        silent = action.id in undone and why is None
+        results.append(
+            Recovered(str(action.number), "confirmed", "the gateway does not answer" if silent else done, ok=not silent)
+        )
+    return results
 
 
 def _late_money(shop: Shop, payment: Row) -> list[Recovered]:

@@ -222,6 +222,18 @@ def test_a_capture_without_answer_is_finished_by_the_next_attempt(sold: Shop) ->
 
 
 @pytest.mark.parametrize("capture", ["shipment"], indirect=True)
+def test_recover_finishes_a_capture(sold: Shop) -> None:
+    silent = broken(sold, capture=NoAnswer())
+    with pytest.raises(StillPending):
+        orders.ship(silent, number="1001", lines={"TEE": 1})
+    assert [(one.action, one.ok) for one in settlement.recover(silent)] == [("the gateway does not answer", False)]
+    assert [(one.action, one.ok) for one in settlement.recover(sold)] == [("its capture is finished", True)]
+    assert money(sold)[0] == "29.74"
+    assert settlement.recover(sold) == []
+    assert clean(sold)
+
+
+@pytest.mark.parametrize("capture", ["shipment"], indirect=True)
 def test_money_captured_before_a_crash_is_found_and_nothing_is_captured_twice(sold: Shop) -> None:
     payments.capture_up_to(sold, order_id=shown(sold).id, amount=2974, final=False)  # and then the lights went out
     assert clean(sold)
