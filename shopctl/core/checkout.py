@@ -87,6 +87,8 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     no_shipping_rate, shop_paused; StillPending when the gateway does not answer: repeat it with the same key, or recover.
     """
     _check(wanted)
+    if wanted.token not in (None, payments.MANUAL) and not shop.dry_run:
+        shop.gateway.ready()
     begun = _begin(shop, wanted)
     if isinstance(begun, Quote):
         return begun

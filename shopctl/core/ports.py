@@ -98,6 +98,10 @@ class Gateway(Protocol):
         """How long a repeated key is sure to get its first answer. Later one must look, and not repeat."""
         ...
 
+    def ready(self) -> None:
+        """Raise Unavailable (or what is wrong with the settings) when it cannot be asked at all. Asks nobody."""
+        ...
+
     def authorize(self, request: ChargeRequest) -> Charge:
         """Authorize, and capture in the same call when that is asked for. A decline is an answer, not an error."""
         ...

@@ -134,3 +134,9 @@ def test_the_sandbox_lets_one_play_the_shopper(cli: Cli) -> None:
     assert said.status == 9
     assert rows[0]["result"]["status"] == "confirmed"
     assert rows[1]["error"]["code"] == "invalid_state"
+
+
+def test_without_a_key_a_checkout_begins_nothing(cli: Cli, server: StandIn) -> None:
+    said = place(cli, "c1", **on_stripe(server, STRIPE_API_KEY=""))
+    assert (said.status, said.error["code"]) == (3, "no_stripe_key")
+    assert cli("orders", "list", *FIELDS).json == []

@@ -47,6 +47,8 @@ class SandboxGateway:
     def book(self) -> Ledger:
         return Ledger(self.ledger)
 
+    def ready(self) -> None: ...
+
     # --- charges ---------------------------------------------------------------------------------------------------
     def authorize(self, request: ChargeRequest) -> Charge:
         if request.token == "pm_card_timeout":

@@ -61,6 +61,10 @@ class StripeGateway:
         )
         return client
 
+    def ready(self) -> None:
+        """It has its SDK and a key that it may be used with."""
+        assert self._client
+
     # --- charges ---------------------------------------------------------------------------------------------------
     def authorize(self, request: ChargeRequest) -> Charge:
         with _told():
