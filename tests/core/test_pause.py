@@ -49,7 +49,7 @@ def test_carts_stock_and_quotes_go_on(shop: Shop) -> None:
 
 
 def test_what_has_begun_ends(shop: Shop, tmp_path: Path) -> None:
-    for handle, point in (("c1", "checkout.after_reserve"), ("c2", "checkout.after_gateway")):
+    for handle, point in (("c1", "checkout.reserve.after_commit"), ("c2", "gateway.authorize.after")):
         code = (
             "from pathlib import Path\nfrom tests import shops\n"
             f"shop = shops.reopen(Path({str(tmp_path)!r}))\nshops.buy(shop, {handle!r}, 'TEE')"
