@@ -26,7 +26,17 @@ from shopctl.core.shop import Shop
 Words = tuple[str, ...]
 NOW = datetime.now(UTC)
 """Ages and what is left of a time are told as of one moment."""
-_NOT_ALIKE = {"dashboard", "doctor", "store info", "store metrics", "store backup", "orders watch", "spec", "version"}
+_NOT_ALIKE = {
+    "dashboard",
+    "doctor",
+    "store info",
+    "store metrics",
+    "store backup",
+    "orders watch",
+    "payments selftest",
+    "spec",
+    "version",
+}
 """They say which store it is, or never end, or have nothing to do with it."""
 
 
