@@ -100,10 +100,11 @@ GUARDS: Mapping[str, Guard] = {
             (
                 "shopctl/core/payments/refunds.py",
                 "    amount = left if amount is None else min(amount, left)\n",
-                "    amount = int(payment.captured) if amount is None else amount\n",
-            )
+                "    amount = left if amount is None else amount\n",
+            ),
+            ("shopctl/core/orders/credits.py", "    if amount > left:\n", "    if False:\n"),
         ],
-        ["tests/core/test_checkout.py", "tests/core/test_faults.py", "tests/core/test_orders.py"],
+        ["tests/core/test_life.py", "-k", "refund"],
     ),
     "resolution once": Guard(
         [
@@ -113,7 +114,7 @@ GUARDS: Mapping[str, Guard] = {
                 '_OWNED = (r.owner_id == sa.bindparam("mine", type_=r.owner_id.type), r.owner_kind == sa.bindparam("my_kind"))',
             )
         ],
-        ["tests/core/test_reservations.py", "tests/core/test_checkout.py", "tests/core/test_carts.py"],
+        ["tests/core/test_reservations.py"],
     ),
     "fingerprint": Guard(
         [
