@@ -178,6 +178,9 @@ class Leisurely:
         found: timedelta = self.gateway.memory
         return found
 
+    def ready(self) -> None:
+        self.gateway.ready()
+
     def authorize(self, request: ChargeRequest) -> Charge:
         time.sleep(self.seconds())
         answer: Charge = self.gateway.authorize(request)

@@ -125,6 +125,9 @@ class Timed:
     def __init__(self, gateway: Any) -> None:
         self.gateway, self.name, self.memory, self.seconds = gateway, gateway.name, gateway.memory, 0.0
 
+    def ready(self) -> None:
+        self.gateway.ready()
+
     def authorize(self, request: ChargeRequest) -> Charge:
         started = time.perf_counter()
         answer: Charge = self.gateway.authorize(request)

@@ -87,7 +87,7 @@ def test_a_killed_import_is_completed_by_the_same_command(cli: Cli, point: str) 
 def test_money_to_give_back_elsewhere_is_said(cli: Cli) -> None:
     cli("orders", "import", "-", stdin=jsonl(order(payments=[{"reference": "p1"}])))
     cancelled = cli("orders", "cancel", "1001", "--yes")
-    assert "Order 1001 was paid elsewhere (p1): refund 10.00 USD there." in cancelled.err
+    assert "Order 1001 was paid elsewhere (p1): give back 10.00 USD there" in cancelled.err
     assert "`shopctl payments refunded N`" in cli("verify").err
     rows = cli("payments", "refunded", "-", stdin='{"name": "1001"}\n{"name": "1001"}\n')
     assert (rows.status, [json.loads(row)["ok"] for row in rows.out.splitlines()]) == (9, [True, False])

@@ -165,7 +165,7 @@ def test_a_notice_settles_what_waits_and_its_repeats_change_nothing(shop: Shop, 
 
 
 def test_notices_of_the_sandbox_are_repeated_reordered_and_signed(shop: Shop) -> None:
-    waiting = on_a_bad_day(shop, "repeat=0.5,reorder=0.5,seed=2")
+    waiting = on_a_bad_day(shop, "repeat=1,reorder=0.5,seed=2")
     pending(waiting, token=CHALLENGED)
     assert isinstance(waiting.gateway, FaultySandbox)
     waiting.gateway.confirm(reference=next(waiting.gateway.entries()).reference)

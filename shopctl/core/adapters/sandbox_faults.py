@@ -98,10 +98,12 @@ class FaultySandbox(SandboxGateway):
         late: list[tuple[bytes, Mapping[str, str]]] = []
         for one in super().notices():
             chance = random.Random(f"{self.faults.seed}-{one[0]!r}")
-            if chance.random() < self.faults.reorder:
-                late.append(one)
+            after_the_next = chance.random() < self.faults.reorder
+            copies = [one] * (2 if chance.random() < self.faults.repeat else 1)
+            if after_the_next:
+                late += copies
                 continue
-            yield from [one] * (2 if chance.random() < self.faults.repeat else 1)
+            yield from copies
             yield from late
             late.clear()
         yield from late

@@ -17,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import sqlalchemy as sa
 
 from shopctl.core.db import dialects, upkeep
 from shopctl.core.db.tables import orders, payment_actions, payments, refunds
+from shopctl.core.db.types import Instant
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import UNASKED, UNRESOLVED_PAYMENTS
 from shopctl.core.errors import ShopError
@@ -34,6 +35,7 @@ from shopctl.core.verify.findings import CHUNK, Finding, Note, Violation, stream
 LEDGER = 25
 LOOKS = 3
 CLOCKS_APART = timedelta(minutes=10)
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """How far the gateway's clock may be from the store's."""
 
 Problem = tuple[str, str]
@@ -56,10 +58,10 @@ _BOOKED = (
             p.open,
             p.currency,
             p.reference,
-            p.expires_at,
-            p.created_at,
-            p.updated_at,
         ),
+        # Times stay as they are stored: one that is none is another check's business, and must not end this one.
+        (p.expires_at < sa.bindparam("now", type_=Instant())).label("late"),
+        sa.type_coerce(p.updated_at, sa.types.NULLTYPE).label("changed"),
         orders.c.number,
         _pending("capture").label("capturing"),
         _pending("void").label("voiding"),
@@ -131,9 +133,8 @@ def _compare(shop: Shop, gateway: Gateway, lines: Sequence[Entry]) -> Iterator[F
     """Each line against its row, in a snapshot younger than the lines."""
     keys = {verb: [line.key for line in lines if line.verb == verb] for verb in ("charge", "refund")}
     with shop.read() as tx:
-        booked = {row.gateway_key: row for row in tx.rows(_BOOKED, {"keys": keys["charge"]})}
+        booked = {row.gateway_key: row for row in tx.rows(_BOOKED, {"keys": keys["charge"], "now": tx.now})}
         given = {row.gateway_key: row for row in tx.rows(_GIVEN, {"keys": keys["refund"]})}
-        now = tx.now
     for line in lines:
         row = (booked if line.verb == "charge" else given).get(line.key)
         if line.verb == "refund":
@@ -144,7 +145,7 @@ def _compare(shop: Shop, gateway: Gateway, lines: Sequence[Entry]) -> Iterator[F
             about = {**asdict(line), "gateway": gateway.name, "number": row and str(row.number)}
             what = f"The gateway's {line.verb} under {line.key} {problem[1]}"
             yield _violation(problem[0], f"{line.verb} {line.key}", what, **about)
-        elif line.verb == "charge" and row and _has_lapsed(line, row, now):
+        elif line.verb == "charge" and row and _has_lapsed(line, row):
             yield _lapsed(gateway, row)
 
 
@@ -152,7 +153,7 @@ def _asked_again(shop: Shop, gateway: Gateway, line: Entry) -> Problem | None:
     """What is wrong with a charge, when it and its row are looked at together."""
     for _ in range(LOOKS):
         before = _row(shop, line)
-        found = gateway.find(line.key, since=before.created_at) if before and line.key else None
+        found = gateway.find(line.key, since=line.at or _EVER) if before and line.key else None
         after = _row(shop, line)
         if before == after:
             now = replace(line, amount=found.captured, status=found.status, currency=found.currency) if found else line
@@ -162,7 +163,7 @@ def _asked_again(shop: Shop, gateway: Gateway, line: Entry) -> Problem | None:
 
 def _row(shop: Shop, line: Entry) -> Row | None:
     with shop.read() as tx:
-        return tx.row(_BOOKED, {"keys": [line.key]})
+        return tx.row(_BOOKED, {"keys": [line.key], "now": tx.now})
 
 
 def _charge_problem(line: Entry, payment: Row | None) -> Problem | None:
@@ -186,9 +187,9 @@ def _charge_problem(line: Entry, payment: Row | None) -> Problem | None:
     return None
 
 
-def _has_lapsed(line: Entry, payment: Row, now: datetime) -> bool:
+def _has_lapsed(line: Entry, payment: Row) -> bool:
     """Whether what the shop means to capture is not there any more: by itself, in time, or at the gateway."""
-    gone = line.status in ("voided", "declined") or bool(payment.expires_at and payment.expires_at < now)
+    gone = line.status in ("voided", "declined") or bool(payment.late)
     return gone and payment.open > 0 and not payment.voiding and line.reference == payment.reference
 
 
