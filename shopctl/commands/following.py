@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import typer
 
-from shopctl.commands.output import BROKEN_PIPE, abandon_stdout, cut, is_terminal, paint
+from shopctl.commands.output import BROKEN_PIPE, abandon_stdout, cut, flush, is_terminal, paint
 from shopctl.core.domain.times import span
 from shopctl.core.errors import BadInput
 
@@ -77,7 +77,7 @@ def _follow(shop: Shop, feed: Feed, read: Callable[[Any, Sequence[Event]], Seque
 
 def wait(seconds: float) -> None:
     """Let what was written be seen, and wait; the end when nobody reads it any more."""
-    sys.stdout.flush()
+    flush()
     if not hasattr(select, "poll"):  # not on Windows: there the next write tells
         time.sleep(seconds)
         return

@@ -13,7 +13,8 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -211,7 +212,7 @@ def cut(text: str, columns: int) -> str:
 def paint(text: str) -> None:
     """What moves the cursor of a terminal: for screens that are drawn in place."""
     _write(text)
-    sys.stdout.flush()
+    flush()
 
 
 class _Lines(io.TextIOBase):
@@ -237,10 +238,24 @@ def unknown(noun: str, name: str, known: Iterable[str]) -> BadInput:
 def _write(text: str, stream: Any = None) -> None:
     target = sys.stdout if stream is None else stream
     encoding = target.encoding or "utf-8"
-    try:
+    with _reaching():
         target.write(text.encode(encoding, "backslashreplace").decode(encoding))
         if target is sys.stderr:
             target.flush()
+
+
+def flush() -> None:
+    """Let what was written be seen now."""
+    if sys.stdout is not None:
+        with _reaching():
+            sys.stdout.flush()
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """What becomes of a command whose words do not arrive. Left alone, the parser would end it with a status of its own."""
+    try:
+        yield
     except BrokenPipeError:
         abandon_stdout()
         raise SystemExit(BROKEN_PIPE) from None

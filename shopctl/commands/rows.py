@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shopctl.commands.output import error_record
+from shopctl.commands.output import error_record, flush
 from shopctl.core.domain import text
 from shopctl.core.domain.wire import plain
 from shopctl.core.errors import BadInput, NotFound, NotPermitted, Refused, ShopError, Unavailable
@@ -102,8 +102,7 @@ class Rows:
                 if not result["ok"]:
                     failed.append(result["line"])
                 yield result
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            flush()
             away = away + 1 if _is_away(result) else 0
             if away == _AWAY:
                 raise Unavailable(

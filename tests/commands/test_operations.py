@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from shopctl.commands import output
+from shopctl.commands.following import wait
 from shopctl.core import verify
 from shopctl.core.queries import workers
 from tests import shops
@@ -86,6 +89,21 @@ def test_a_worker_ends_when_nobody_reads_it(cli: Cli) -> None:
         running.stdout.close()
         assert running.wait(timeout=20) == 141
     assert alive(cli) == 0
+
+
+class Gone(io.StringIO):
+    """A stdout that notices only with its buffer that nobody reads."""
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_waiting_ends_alike_when_what_was_buffered_is_read_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "abandon_stdout", lambda: None)
+    monkeypatch.setattr(sys, "stdout", Gone())
+    with pytest.raises(SystemExit) as left:
+        wait(0.1)
+    assert left.value.code == 141
 
 
 def test_once_is_for_cron(cli: Cli) -> None:
