@@ -71,7 +71,7 @@ def test_a_round_does_what_waits_and_the_next_one_nothing(shop: Shop) -> None:
 
 
 def test_what_is_past_its_time_ends(tmp_path: Path) -> None:
-    shop = shops.rule(shops.make(tmp_path), tmp_path, hold_at="cart", hold_seconds="1", cart_seconds="1")
+    shop = shops.rule(shops.make(tmp_path), tmp_path, hold_at="cart")
     shops.product(shop, "TEE", units=5)
     cart.add(shop, handle="c1", sku="TEE", quantity=2)
     worker(shop).once()
