@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, notices, reconcile, settlement, verify
+from shopctl.core import cart, checkout, notices, reconcile, recovery, verify
 from shopctl.core.adapters.sandbox_faults import FaultySandbox
 from shopctl.core.db.tables import orders, payments
 from shopctl.core.errors import Refused, StillPending
@@ -103,7 +103,7 @@ def hear(shop: Shop, heard: Counter[str], known: int) -> int:
 def problems(shop: Shop, answers: list[Answer]) -> list[str]:
     """What is not exact: answers, orders, payments, the gateway's ledger, to the cent."""
     for _ in range(10):  # a gateway like this needs to be asked again
-        if all(found.ok for found in settlement.recover(shop)):
+        if all(found.ok for found in recovery.recover(shop)):
             break
     gateway = shop.gateway
     assert isinstance(gateway, FaultySandbox)

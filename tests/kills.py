@@ -30,7 +30,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, housekeeping, orders, reservations, settlement, stock, verify
+from shopctl.core import cart, checkout, housekeeping, orders, recovery, reservations, settlement, stock, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import idempotency_keys, payments, refunds
 from shopctl.core.db.tables import orders as order_table
@@ -118,7 +118,7 @@ def _on_one(status: str, use_case: Callable[..., object]) -> Callable[[Shop, Int
 
 def _recover(shop: Shop, _: Intent) -> None:
     reservations.sweep(shop)
-    settlement.recover(shop)
+    recovery.recover(shop)
 
 
 def _receive(shop: Shop, intent: Intent) -> None:
@@ -183,7 +183,7 @@ class Killing:
 def wrong(shop: Shop, directory: Path) -> Iterator[str]:
     """What is not right, once everything was recovered."""
     for _ in range(3):  # what was owed when another was at it is settled the next time
-        undone = [one for one in settlement.recover(shop) if not one.ok]
+        undone = [one for one in recovery.recover(shop) if not one.ok]
     yield from (f"order {one.number} cannot be recovered: {one.action}" for one in undone)
     assert isinstance(shop.gateway, SandboxGateway)
     charges: Counter[str] = Counter()

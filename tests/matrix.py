@@ -28,7 +28,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.cli import _terminated
-from shopctl.core import cart, checkout, housekeeping, orders, reservations, settlement, verify
+from shopctl.core import cart, checkout, housekeeping, orders, recovery, reservations, settlement, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import credits, idempotency_keys, payments, refunds, returns, stock_levels
 from shopctl.core.db.tables import orders as order_table
@@ -121,7 +121,7 @@ def _once(use_case: Step) -> Step:
             done = tx.row(sa.select(credits.c.id).where(credits.c.order_id == mine))
         if not done:
             use_case(shop, name)
-        settlement.recover(shop)
+        recovery.recover(shop)
 
     return step
 
@@ -250,7 +250,7 @@ class Matrix:
             return
         if case.recovery == "sweep" or case.use_case == "sweep":
             reservations.sweep(shop)
-        undone = [one for one in settlement.recover(shop) if not one.ok]
+        undone = [one for one in recovery.recover(shop) if not one.ok]
         assert not undone, undone
         housekeeping.after_command(shop)
 
@@ -349,9 +349,9 @@ def cases_of(
         chance = random.Random(f"{matrix.seed} {name}")
         for kind, count in matrix.points(name).items():
             for how in hows:
-                for recovery in recoveries:
+                for way in recoveries:
                     for number in range(1 + chance.randrange(every), count + 1, every):
-                        yield Case(name, kind, number, how, recovery)
+                        yield Case(name, kind, number, how, way)
 
 
 def table(matrix: Matrix) -> Iterator[str]:

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from shopctl.core import search, settlement, verify
+from shopctl.core import recovery, search, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db import engine as stores
 from shopctl.core.imports.products import import_products
@@ -132,7 +132,7 @@ def run(soak: Soak, around: Around) -> Mapping[str, Any]:
     for one in found:
         for name, kind in one.items():
             kinds[name].add(kind)
-    settlement.recover(shop)
+    recovery.recover(shop)
     return {
         "seed": soak.seed,
         "minutes": round(soak.seconds / 60, 1),

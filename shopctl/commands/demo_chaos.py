@@ -84,7 +84,7 @@ def run(shop: Any, environment: Mapping[str, str], count: int, tell: Callable[[s
         killed = dict(zip(shoppers, pool.map(lambda one: _buy(one, environment), shoppers), strict=True))
     tell(f"{sum(killed.values())} of {count} commands were killed; now `shopctl store recover` sees to what they left.")
     for _ in range(2):  # money that came late is found by the second look
-        core.settlement.recover(shop)
+        core.recovery.recover(shop)
     return list(_summed(shop, killed))
 
 
@@ -122,7 +122,7 @@ def _buy(shopper: Shopper, environment: Mapping[str, str]) -> bool:
 
 def _summed(shop: Any, killed: Mapping[Shopper, bool]) -> Iterator[Struck]:
     with shop.read() as tx:
-        ends = core.queries.orders.ends_by_key(tx, [shopper.key for shopper in killed])
+        ends = core.queries.payments.ends_by_key(tx, [shopper.key for shopper in killed])
     for place, token in sorted({(one.killed_at, one.token) for one in killed}):
         alike = [one for one in killed if (one.killed_at, one.token) == (place, token)]
         found = [ends.get(one.key, ("nothing", 0)) for one in alike]

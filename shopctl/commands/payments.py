@@ -33,7 +33,7 @@ def list_(ctx: typer.Context) -> None:
         "reference",
         "created_at",
     )
-    face(ctx).listed(core.queries.orders.PAYMENTS, columns)
+    face(ctx).listed(core.queries.payments.LIST, columns)
 
 
 @app.command(cls=Reading)
@@ -42,7 +42,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="N|ID", help="An order's number, a payment's id or reference.")],
 ) -> None:
     """One payment."""
-    face(ctx).show(lambda tx: core.queries.orders.payment(tx, name))
+    face(ctx).show(lambda tx: core.queries.payments.payment(tx, name))
 
 
 @app.command(cls=Writing)

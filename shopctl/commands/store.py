@@ -87,7 +87,7 @@ def recover(ctx: typer.Context) -> None:
     """Finish every checkout and refund that a dead process left behind."""
     me = face(ctx)
     with me.shop(writes=True) as shop:
-        results = core.settlement.recover(shop)
+        results = core.recovery.recover(shop)
         core.housekeeping.revive(shop)
         me.out.many(results)
     left = sum(not found.ok for found in results)

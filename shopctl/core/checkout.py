@@ -1,7 +1,7 @@
 """Checkout: cart → paid order, all or nothing. Owns no table; reads like the story that it is.
 
 Two units of work with the gateway call between them; no transaction is open across the call. Killed anywhere, the same
-command with the same key goes on from what is recorded, and so does `recover` (settlement.py).
+command with the same key goes on from what is recorded, and so does `recover` (recovery.py).
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from shopctl.core import (
     letters,
     orders,
     rates,
+    recovery,
     reservations,
     search,
     settlement,
@@ -199,7 +200,7 @@ class _Day:
 
     def close(self) -> None:
         """What the gateway never answered is resolved, what nobody bought is given back."""
-        for result in settlement.recover(self.shop):
+        for result in recovery.recover(self.shop):
             self.counts["recovered"] += result.status != "pending"
         reservations.sweep(self.shop)
 

@@ -13,7 +13,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, catalog, checkout, orders, payments, process, rates, reservations, settlement, stock
+from shopctl.core import (
+    cart,
+    catalog,
+    checkout,
+    orders,
+    payments,
+    process,
+    rates,
+    recovery,
+    reservations,
+    settlement,
+    stock,
+)
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import orders as order_table
 from shopctl.core.db.tables import payments as payment_table
@@ -23,6 +35,7 @@ from shopctl.core.errors import BadInput, Refused, StillPending
 from shopctl.core.ports import Charge, Entry
 from shopctl.core.queries import carts, customers
 from shopctl.core.queries import orders as orders_read
+from shopctl.core.queries import payments as payment_reads
 from shopctl.core.queries.orders import Order, Quote
 from shopctl.core.queries.stock import StockRow, level_of
 from shopctl.core.shop import Shop
@@ -142,7 +155,7 @@ def test_silence_keeps_the_order_pending_and_pinned_until_it_is_recovered(shop: 
     assert reservations.sweep(later) == 0  # pinned: the payment may still arrive
     with pytest.raises(Refused, match="in a checkout"):
         cart.add(shop, handle="c1", sku="TEE", quantity=1)
-    assert [(done.number, done.status) for done in settlement.recover(shop)] == [("1001", "cancelled")]
+    assert [(done.number, done.status) for done in recovery.recover(shop)] == [("1001", "cancelled")]
     assert (level(shop, "TEE").available, charges(shop)) == (2, [])
     with pytest.raises(Refused) as refused:
         checkout.place(shop, placement("c1", "k", token="pm_card_timeout"))
@@ -163,13 +176,13 @@ def test_money_that_comes_after_the_order_was_given_up_is_refunded(shop: Shop) -
         checkout.place(shop, placement("c1", "k", token="pm_card_timeout"))
     with shop.read() as tx:
         payment = tx.rows(sa.select(payment_table))[0]
-    settlement.recover(shop)
+    recovery.recover(shop)
     late = payments.request_for(payment)
     charge = shop.gateway.authorize(replace(late, token="pm_card_visa"))
     assert charge.status == "captured"
-    settlement.recover(shop)  # asks again for what was given up within a day
+    recovery.recover(shop)  # asks again for what was given up within a day
     with shop.read() as tx:
-        found = orders_read.payment(tx, "1001")
+        found = payment_reads.payment(tx, "1001")
     assert (found.state, str(found.captured), str(found.refunded)) == ("captured", "19.99", "19.99")
 
 
@@ -205,7 +218,7 @@ def test_a_paid_hold_that_vanished_is_held_anew_or_the_money_goes_back(shop: Sho
         if stays:
             settlement.cancel(shop, number=order.number)
     with shop.read() as tx:
-        assert str(orders_read.payment(tx, "1002").refunded) == "19.99"
+        assert str(payment_reads.payment(tx, "1002").refunded) == "19.99"
 
 
 def test_two_keys_on_one_cart_while_the_first_is_in_flight(shop: Shop, tmp_path: Path) -> None:
@@ -240,7 +253,7 @@ def test_cancelling_gives_back_stock_and_money_exactly(shop: Shop) -> None:
     assert settlement.cancel(shop, number=order.number).status == "cancelled"
     assert level(shop, "TEE").available == 5
     with shop.read() as tx:
-        assert str(orders_read.payment(tx, order.number).refunded) == "59.97"
+        assert str(payment_reads.payment(tx, order.number).refunded) == "59.97"
     with pytest.raises(Refused, match="cannot cancel"):
         settlement.cancel(shop, number=order.number)
     with pytest.raises(Refused, match="cannot ship"):
@@ -430,7 +443,7 @@ def test_a_cancellation_overtaking_its_charge_says_that_it_is_refunded(shop: Sho
     slow.join()
     assert "refunded" in told[0]
     with shop.read() as tx:
-        assert str(orders_read.payment(tx, "1001").refunded) == "19.99"
+        assert str(payment_reads.payment(tx, "1001").refunded) == "19.99"
 
 
 def test_an_order_is_left_to_the_live_process_even_when_another_repeats_its_key(shop: Shop) -> None:
@@ -444,7 +457,7 @@ def test_an_order_is_left_to_the_live_process_even_when_another_repeats_its_key(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "name", lambda: "elsewhere:1:1")
         checkout._resume(shop, placement("c1", "k", token="pm_card_timeout"))
-        assert [done.action for done in settlement.recover(shop)] == ["left to its own process"]
+        assert [done.action for done in recovery.recover(shop)] == ["left to its own process"]
 
 
 def test_a_zombie_is_not_alive() -> None:

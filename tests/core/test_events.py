@@ -19,6 +19,7 @@ from shopctl.core import (
     orders,
     outbox,
     rates,
+    recovery,
     settings,
     settlement,
     stock,
@@ -81,7 +82,7 @@ def story(shop: Shop) -> Shop:
         checkout.place(shop, placement("c3", "k3", token="pm_card_chargeDeclined"))
     with pytest.raises(StillPending):
         checkout.place(shop, placement("c3", "k4", token="pm_card_timeout"))
-    settlement.recover(shop)
+    recovery.recover(shop)
     cart.merge(shop, source="c3", target="c4")
     return shop
 

@@ -10,12 +10,25 @@ from typing import Any
 
 import pytest
 
-from shopctl.core import cart, checkout, documents, erasure, orders, payments, rates, settlement, stock, verify
+from shopctl.core import (
+    cart,
+    checkout,
+    documents,
+    erasure,
+    orders,
+    payments,
+    rates,
+    recovery,
+    settlement,
+    stock,
+    verify,
+)
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.ports import NoAnswer, Rejected
 from shopctl.core.queries import orders as reads
-from shopctl.core.queries.orders import OrderDetail, PaymentRow
+from shopctl.core.queries.orders import OrderDetail
+from shopctl.core.queries.payments import PaymentRow
 from shopctl.core.shop import Shop
 from tests import shops
 from tests.shops import placement, product
@@ -226,10 +239,10 @@ def test_recover_finishes_a_capture(sold: Shop) -> None:
     silent = broken(sold, capture=NoAnswer())
     with pytest.raises(StillPending):
         orders.ship(silent, number="1001", lines={"TEE": 1})
-    assert [(one.action, one.ok) for one in settlement.recover(silent)] == [("the gateway does not answer", False)]
-    assert [(one.action, one.ok) for one in settlement.recover(sold)] == [("its capture is finished", True)]
+    assert [(one.action, one.ok) for one in recovery.recover(silent)] == [("the gateway does not answer", False)]
+    assert [(one.action, one.ok) for one in recovery.recover(sold)] == [("its capture is finished", True)]
     assert money(sold)[0] == "29.74"
-    assert settlement.recover(sold) == []
+    assert recovery.recover(sold) == []
     assert clean(sold)
 
 
@@ -337,7 +350,7 @@ def test_a_refund_without_answer_is_finished_by_recover(sold: Shop) -> None:
     with pytest.raises(StillPending):
         orders.refund(broken(sold, refund=NoAnswer()), number="1001", amount="5", reason="sorry")
     assert clean(sold)
-    assert [(one.number, one.status, one.ok) for one in settlement.recover(sold)] == [("1001", "shipped", True)]
+    assert [(one.number, one.status, one.ok) for one in recovery.recover(sold)] == [("1001", "shipped", True)]
     assert money(sold) == ("95.83", "5.00", "5.00")
     assert clean(sold)
 

@@ -136,7 +136,7 @@ LISTS: dict[str, Listing[Any]] = {
     "events": queries.events.LIST,
     "history": queries.stock.HISTORY,
     "orders": queries.orders.LIST,
-    "payments": queries.orders.PAYMENTS,
+    "payments": queries.payments.LIST,
     "reservations": queries.reservations.LIST,
     "shipping": queries.rates.SHIPPING,
     "stock": queries.stock.LIST,

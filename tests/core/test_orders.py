@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, catalog, checkout, documents, orders, rates, settlement, stock, verify
+from shopctl.core import cart, catalog, checkout, documents, orders, rates, recovery, settlement, stock, verify
 from shopctl.core.db.tables import shipment_lines, shipments
 from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.queries import orders as reads
@@ -140,7 +140,7 @@ def test_an_address_changes_only_between_confirmation_and_shipping(shop: Shop) -
     with pytest.raises(StillPending):
         checkout.place(shop, placement("c1", "k1", token="pm_card_timeout"))
     assert (_refusal(shop, PARIS).code, _refusal(shop, PARIS).details["status"]) == ("invalid_state", "pending")
-    settlement.recover(shop)
+    recovery.recover(shop)
     assert _refusal(shop, PARIS).details["status"] == "cancelled"
     buy(shop, "c2", "TEE")
     orders.ship(shop, number="1002")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shopctl.core import cart, checkout, pause, settlement, stock, store
+from shopctl.core import cart, checkout, pause, recovery, stock, store
 from shopctl.core.errors import BadInput, NotPermitted, Refused
 from shopctl.core.queries import events, overview
 from shopctl.core.shop import Shop
@@ -58,7 +58,7 @@ def test_what_has_begun_ends(shop: Shop, tmp_path: Path) -> None:
     pause.pause(shop, reason="x")
     order = checkout.place(shop, shops.placement("c1", "key-c1"))
     assert getattr(order, "status", None) == "confirmed"
-    assert [found.status for found in settlement.recover(shop)] == ["confirmed"]
+    assert [found.status for found in recovery.recover(shop)] == ["confirmed"]
     assert checkout.place(shop, shops.placement("c1", "key-c1")) == order, "the same answer again"
 
 

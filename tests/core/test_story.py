@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from shopctl.core import cart, catalog, checkout, erasure, orders, reservations, settlement, stock, verify
+from shopctl.core import cart, catalog, checkout, erasure, orders, recovery, reservations, settlement, stock, verify
 from shopctl.core.errors import Refused, ShopError, StillPending
 from shopctl.core.payments import asking
 from tests import shops
@@ -117,7 +117,7 @@ class Books(RuleBasedStateMachine):
 
     @rule()
     def recover(self) -> None:
-        settlement.recover(self.shop)
+        recovery.recover(self.shop)
 
     @rule(limit=st.integers(0, 4))
     def change_policy(self, limit: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, housekeeping, outbox, search, settings, settlement, workers
+from shopctl.core import cart, housekeeping, outbox, recovery, search, settings, workers
 from shopctl.core.db.tables import outbox as facts
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.tables import workers as table
@@ -101,7 +101,7 @@ def test_what_a_dead_process_left_is_finished(shop: Shop, tmp_path: Path, store:
             tx.execute(sa.text("UPDATE orders SET updated_at = updated_at - interval '1 minute'"))
             tx.commit()
     assert worker(later).once().done["recover"] == 1
-    assert settlement.recover(shop) == []
+    assert recovery.recover(shop) == []
 
 
 def armed(failpoint: str) -> dict[str, str]:

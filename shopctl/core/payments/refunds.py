@@ -12,8 +12,8 @@ from shopctl.core.errors import Refused
 from shopctl.core.payments.asking import gateway_of, give_back
 from shopctl.core.payments.record import ASKABLE, kept, locked, tell
 from shopctl.core.ports import Rejected, Repaid
-from shopctl.core.queries.orders import PaymentRow
-from shopctl.core.queries.orders import payment as payment_named
+from shopctl.core.queries.payments import PaymentRow
+from shopctl.core.queries.payments import payment as payment_named
 from shopctl.core.shop import Shop, retried
 
 r, p = refunds.c, payments.c

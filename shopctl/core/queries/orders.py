@@ -10,11 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db.tables import (
-    idempotency_keys,
     order_lines,
     orders,
     payments,
-    refunds,
     reservations,
     shipment_lines,
     shipments,
@@ -23,9 +21,11 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import MANUAL
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries import payments as payment_reads
 from shopctl.core.queries import returns, timeline
 from shopctl.core.queries.customers import customer_id
 from shopctl.core.queries.listing import Listing
+from shopctl.core.queries.payments import PaymentRow
 from shopctl.core.queries.rates import percent
 from shopctl.core.queries.returns import Return
 from shopctl.core.queries.timeline import Credit, Event, Paper
@@ -107,21 +107,6 @@ class Order:
     shipping_address: Mapping[str, str]
     source: str
     reference: str | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRow:
-    order: str
-    id: str
-    gateway: str
-    state: str
-    amount: Money
-    captured: Money
-    refunded: Money
-    currency: str
-    reference: str | None
-    decline_code: str | None
     created_at: datetime
 
 
@@ -216,7 +201,7 @@ def detail(tx: UnitOfWork, number: str) -> OrderDetail:
     held = sa.select(*(reservations.c[f.name] for f in fields(HoldRow))).where(reservations.c.owner_id == row.id)
     return OrderDetail(
         **{f.name: getattr(order, f.name) for f in fields(Order)},
-        payments=PAYMENTS.rows(tx, where=[payments.c.order_id == row.id]),
+        payments=payment_reads.LIST.rows(tx, where=[payments.c.order_id == row.id]),
         shipments=_shipments(tx, row.id),
         reservations=[
             HoldRow(*found) for found in tx.rows(held.order_by(reservations.c.sku, reservations.c.warehouse))
@@ -225,22 +210,6 @@ def detail(tx: UnitOfWork, number: str) -> OrderDetail:
         returns=returns.of_order(tx, row.id),
         papers=timeline.papers_of(tx, row.id),
         timeline=timeline.of_order(tx, row.id),
-    )
-
-
-def _payment(row: Row) -> PaymentRow:
-    return PaymentRow(
-        order=str(row.number),
-        id=row.id,
-        gateway=row.gateway,
-        state=row.state,
-        amount=Money(row.amount, row.currency),
-        captured=Money(row.captured, row.currency),
-        refunded=Money(int(row.refunded), row.currency),
-        currency=row.currency,
-        reference=row.reference,
-        decline_code=row.decline_code,
-        created_at=row.created_at,
     )
 
 
@@ -354,40 +323,6 @@ LIST: Listing[Order] = Listing(
     of_rows,
     among={"sku": sa.select(order_lines.c.id).where(order_lines.c.order_id == orders.c.id)},
 )
-_refunded = (
-    sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0))
-    .where(refunds.c.payment_id == payments.c.id, refunds.c.state == "succeeded")
-    .scalar_subquery()
-)
-
-
-def ends_by_key(tx: UnitOfWork, keys: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """What became of checkouts, by key: the order's status, and what is captured and not given back (minor units)."""
-    kept = sa.func.coalesce(sa.func.sum(payments.c.captured - _refunded), 0)
-    found = (
-        sa.select(idempotency_keys.c.key, orders.c.status, kept.label("kept"))
-        .join(orders, orders.c.id == idempotency_keys.c.order_id)
-        .join(payments, payments.c.order_id == orders.c.id, isouter=True)
-        .where(idempotency_keys.c.key.in_(keys))
-        .group_by(idempotency_keys.c.key, orders.c.status)
-    )
-    return {row.key: (row.status, int(row.kept)) for row in tx.rows(found)}
-
-
-PAYMENTS: Listing[PaymentRow] = Listing(
-    sa.select(payments, orders.c.number, _refunded.label("refunded")).join(orders, orders.c.id == payments.c.order_id),
-    {
-        "order": orders.c.number,
-        "state": payments.c.state,
-        "amount": payments.c.amount,
-        "reference": payments.c.reference,
-        "decline_code": payments.c.decline_code,
-        "created_at": payments.c.created_at,
-    },
-    ("reference", "state"),
-    (orders.c.number.desc(), payments.c.id),
-    lambda _, rows: [_payment(row) for row in rows],
-)
 
 
 def which(tx: UnitOfWork, *, status: str | None = None, email: str | None = None) -> list[sa.ColumnElement[bool]]:
@@ -396,16 +331,3 @@ def which(tx: UnitOfWork, *, status: str | None = None, email: str | None = None
     if email is not None:
         conditions.append(orders.c.customer_id == customer_id(tx, email))
     return conditions
-
-
-def payment(tx: UnitOfWork, name: str) -> PaymentRow:
-    """A payment by its order's number, its id or the gateway's reference."""
-    by = (
-        payments.c.id == name,
-        payments.c.reference == name,
-        sa.cast(orders.c.number, sa.Text) == name.removeprefix("#"),
-    )
-    found = PAYMENTS.rows(tx, where=[sa.or_(*by)])
-    if not found:
-        raise NotFound("unknown_payment", f"There is no payment {name!r}", name=name)
-    return found[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shopctl.core import cart, housekeeping, letters, outbox, reservations, search, settlement, webhooks
+from shopctl.core import cart, housekeeping, letters, outbox, recovery, reservations, search, webhooks
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.facts import LETTERS, Facts
 from shopctl.core.errors import StillPending, Unavailable
@@ -57,7 +57,7 @@ def _index(shop: Shop, tick: Tick) -> int:
 
 
 def _recover(shop: Shop, _tick: Tick) -> int:
-    found = settlement.recover(shop, doubtful=due.DOUBTFUL)
+    found = recovery.recover(shop, doubtful=due.DOUBTFUL)
     left = [one for one in found if not one.ok]
     if left:
         raise StillPending("not_recovered", f"{len(left)} orders could not be finished now: {left[0].action}")

@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, orders, payments, settlement, stock
+from shopctl.core import cart, orders, payments, recovery, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import outbox
 from shopctl.core.errors import BadInput, Refused
@@ -165,7 +165,7 @@ def test_money_taken_elsewhere_is_given_back_there(shop: Shop) -> None:
     assert told == [
         "Order 1001 was paid elsewhere (p): give back 6.00 USD there, then say so with `shopctl payments refunded 1001`."
     ]
-    assert settlement.recover(shop) == []
+    assert recovery.recover(shop) == []
     with shop.read() as tx:
         detail = read.detail(tx, "1001")
     (cancelled,) = [event for event in detail.timeline if event.verb == "cancel"]
@@ -191,7 +191,7 @@ def test_what_else_there_may_be_to_do(shop: Shop, payment: list[dict[str, str]],
     assert isinstance(shop.gateway, SandboxGateway)
     shop = shop.but(gateway=NobodyAsks(shop.gateway.ledger), narrate=said.append)
     taken(shop, jsonl(order(payments=payment)))
-    assert settlement.recover(shop) == []
+    assert recovery.recover(shop) == []
     settlement.cancel(shop, number="1001")
     assert said == told
     assert violations(shop) == []

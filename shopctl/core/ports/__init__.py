@@ -1,0 +1,68 @@
+"""What the core asks of the outside: protocols, each with an adapter in core/adapters/ that bootstrap chooses."""
+
+from shopctl.core.ports.carts import CartChange, CartStamp, HotCart, HotCarts, HotCartsAway, HotHealth, HotLine
+from shopctl.core.ports.letters import Keeping, Message, Notifier, Send, Undeliverable
+from shopctl.core.ports.payments import (
+    Charge,
+    ChargeRequest,
+    ChargeStatus,
+    Entry,
+    Gateway,
+    Ledgered,
+    NoAnswer,
+    Notice,
+    Notifying,
+    Rehearsing,
+    Rejected,
+    Repaid,
+    Throttled,
+)
+from shopctl.core.ports.search import (
+    MAX_QUERY_CHARACTERS,
+    MAX_QUERY_WORDS,
+    Document,
+    IndexAnswer,
+    IndexBusy,
+    IndexQuery,
+    IndexUnusable,
+    SearchIndex,
+)
+from shopctl.core.ports.webhooks import NoReply, Poster
+
+__all__ = [
+    "MAX_QUERY_CHARACTERS",
+    "MAX_QUERY_WORDS",
+    "CartChange",
+    "CartStamp",
+    "Charge",
+    "ChargeRequest",
+    "ChargeStatus",
+    "Document",
+    "Entry",
+    "Gateway",
+    "HotCart",
+    "HotCarts",
+    "HotCartsAway",
+    "HotHealth",
+    "HotLine",
+    "IndexAnswer",
+    "IndexBusy",
+    "IndexQuery",
+    "IndexUnusable",
+    "Keeping",
+    "Ledgered",
+    "Message",
+    "NoAnswer",
+    "NoReply",
+    "Notice",
+    "Notifier",
+    "Notifying",
+    "Poster",
+    "Rehearsing",
+    "Rejected",
+    "Repaid",
+    "SearchIndex",
+    "Send",
+    "Throttled",
+    "Undeliverable",
+]
