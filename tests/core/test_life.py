@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from shopctl.core import (
     cart,
@@ -24,6 +25,7 @@ from shopctl.core import (
     verify,
 )
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.db.tables import refunds
 from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.ports import NoAnswer, Rejected
 from shopctl.core.queries import orders as reads
@@ -283,6 +285,16 @@ def test_refunds_stop_at_what_was_captured(sold: Shop, capture: str) -> None:
         orders.refund(sold, number="1001", amount="0.01", reason="angry")
     assert money(sold) == ("95.83", "95.83", "95.83")
     assert clean(sold)
+
+
+def test_no_more_goes_back_than_was_captured_whatever_is_asked_for(sold: Shop) -> None:
+    """Nor is the gateway, which would refuse it, asked for more."""
+    orders.ship(sold, number="1001")
+    for amount in ("90", "5.84"):
+        with suppress(Refused):
+            orders.refund(sold, number="1001", amount=amount, reason="angry")
+    with sold.read() as tx:
+        assert tx.execute(sa.select(sa.func.sum(refunds.c.amount))).scalar_one() <= 9583
 
 
 def test_two_refunds_at_once_see_each_other(sold: Shop) -> None:
