@@ -14,6 +14,7 @@ compatible_since = "0002"
 
 
 def upgrade() -> None:
+    _stock_movements()
     _order_lines()
     _returns()
     _credits()
@@ -71,6 +72,21 @@ def _money(name: str) -> sa.Column[object]:
 
 def _instant(name: str, *, null: bool = False) -> sa.Column[object]:
     return sa.Column(name, types.Instant(), nullable=null)
+
+
+def _stock_movements() -> None:
+    """What `store repair` mends is in the ledger, too."""
+    kind_word, moves_something = op.f("ck_stock_movements_kind_word"), op.f("ck_stock_movements_moves_something")
+    with op.batch_alter_table("stock_movements") as movements:
+        for name in (kind_word, moves_something):
+            movements.drop_constraint(name, type_="check")
+        movements.create_check_constraint(
+            kind_word,
+            "kind IN ('receive', 'adjust', 'transfer', 'hold', 'release', 'expire', 'commit', 'uncommit', 'ship', 'repair')",
+        )
+        movements.create_check_constraint(
+            moves_something, "kind = 'repair' OR quantity <> 0 OR reserved <> 0 OR committed <> 0"
+        )
 
 
 def _order_lines() -> None:
@@ -145,12 +161,15 @@ def _credits() -> None:
         sa.Column("taxes", types.Json(), nullable=False),
         _word("currency"),
         _word("reason"),
+        _word("key", null=True),
+        _word("fingerprint", null=True),
         _word("actor"),
         _instant("at"),
         _key("credits", "id"),
         _ref("credits", "order_id", "orders.id"),
         _ref("credits", "return_id", "returns.id"),
         _unique("credits", "return_id"),
+        _unique("credits", "key"),
         _check("credits", "kind_word", "kind IN ('cancel', 'return', 'refund')"),
         _check("credits", "none_negative", "items >= 0 AND shipping >= 0 AND tax >= 0 AND total > 0"),
         _check("credits", "total_adds_up", "total = items + shipping + tax"),
