@@ -93,7 +93,9 @@ def refund(number: str, amount: str, lines: str, reason: str, *, key: str, resto
             key=key,
         )
 
-    return Deed((*words, *(("--restock",) if restock else ()), "--key", key, "--yes"), use_case, f"Order {number} is refunded")
+    return Deed(
+        (*words, *(("--restock",) if restock else ()), "--key", key, "--yes"), use_case, f"Order {number} is refunded"
+    )
 
 
 def bring_back(number: str, lines: str, reason: str) -> Deed:

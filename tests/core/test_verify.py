@@ -240,9 +240,8 @@ def test_a_mend_is_in_the_ledger_with_who_and_why_and_moves_what_that_lacks(shop
     (mend,) = verify.repair(shop, apply=True)
     assert mend.reason == "repair of reserved_is_held (check 1)"
     assert found(shop) == set()
-    assert [(one.reserved, one.reference, one.reason) for one in repairs(shop)][0] == (
-        -1, "level was 16, 4, 2", mend.reason
-    )  # fmt: skip
+    latest = repairs(shop)[0]
+    assert (latest.reserved, latest.reference, latest.reason) == (-1, "level was 16, 4, 2", mend.reason)
 
 
 @pytest.mark.parametrize("reason", ["", " ", "x" * 501, "4242 4242 4242 4242"])

@@ -85,6 +85,12 @@ def is_made(tx: UnitOfWork, key: Key) -> bool:
     return seen is not None
 
 
+def take_in(tx: UnitOfWork, rows: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> None:
+    """Write credits that were made elsewhere, before their order was imported."""
+    tx.insert(credits, rows)
+    tx.insert(credit_lines, lines)
+
+
 def account(tx: UnitOfWork, order: Row) -> Account:
     lines = lines_of(tx, order.id)
     of_lines, of_shipping = worth.shares(order, lines)

@@ -13,7 +13,6 @@ from shopctl.core.domain.money import parse_amount
 from shopctl.core.domain.worth import Worth
 from shopctl.core.errors import BadInput, Refused
 from shopctl.core.orders import credits, returns
-from shopctl.core.orders import units as u
 from shopctl.core.orders.record import lock
 from shopctl.core.orders.repaying import finish, money_back
 from shopctl.core.orders.units import Units, in_lines

@@ -63,7 +63,7 @@ def mend_level(tx: UnitOfWork, place: Place, *, reason: str) -> Derived | None:
         before = found.before or {}
         was = "level was " + ("missing" if made else ", ".join(map(str, before.values())))
         tx.execute(sa.update(stock_levels).where(*mine).values(**found.after, updated_at=tx.now))
-        record(tx, "repair", [Move(**place, **found.missing, reference=was)], reason=reason)
+        record(tx, "repair", [Move(**{**place, **found.missing}, reference=was)], reason=reason)
         gained = {name: found.after[name] - before.get(name, 0) for name in COUNTERS}
         low.tell(tx, [(place["sku"], place["warehouse"], gained["quantity"] - gained["committed"])])
     return replace(found, before=None) if made else found
