@@ -18,6 +18,7 @@ def upgrade() -> None:
     _order_lines()
     _returns()
     _credits()
+    _credit_what_was_refunded()
     _invoices()
     _payments()
     _payment_actions()
@@ -189,6 +190,47 @@ def _credits() -> None:
         _check("credit_lines", "none_negative", "quantity >= 0 AND amount >= 0 AND tax >= 0"),
         sqlite_strict=True,
     )
+
+
+def _credit_what_was_refunded() -> None:
+    """Imported orders of which a part was given back: what is not kept is not owed. In proportion, cents go to the goods."""
+    text, amount = types.Word(), types.Money()
+    o = sa.table(
+        "orders",
+        *(sa.column(name, text) for name in ("id", "source", "status", "currency")),
+        *(sa.column(name, amount) for name in ("shipping", "tax", "tax_included", "total")),
+        sa.column("taxes", types.Json()),
+    ).c
+    r = sa.table(
+        "refunds",
+        *(sa.column(name, text) for name in ("order_id", "state")),
+        sa.column("amount", amount),
+        sa.column("created_at", types.Instant()),
+    ).c
+    refunded = sa.select(
+        r.order_id, sa.func.sum(r.amount).label("amount"), sa.func.max(r.created_at, type_=types.Instant()).label("at")
+    )
+    given = refunded.where(r.state == "succeeded").group_by(r.order_id).subquery().c
+    found = sa.select(
+        o.id, o.currency, o.shipping, (o.tax - o.tax_included).label("tax"), o.total, o.taxes, given.amount, given.at
+    )
+    standing = found.where(o.id == given.order_id, o.source == "import", o.status != "cancelled")
+    credits = sa.table(
+        "credits",
+        *(sa.column(name, text) for name in ("id", "order_id", "kind", "currency", "reason", "actor")),
+        *(sa.column(name, amount) for name in ("items", "shipping", "tax", "total")),
+        sa.column("taxes", types.Json()),
+        sa.column("at", types.Instant()),
+    )
+    for row in op.get_bind().execute(standing.order_by(o.id)).all():
+        back = int(row.amount)
+        shipping, tax = back * row.shipping // row.total, max(0, back * int(row.tax) // row.total)
+        values = {"id": types.new_id(), "order_id": row.id, "kind": "refund", "currency": row.currency, "at": row.at}
+        values |= {"items": back - shipping - tax, "shipping": shipping, "tax": tax, "total": back}
+        values |= {"taxes": [{**part, "amount": back * part["amount"] // row.total} for part in row.taxes]}
+        op.get_bind().execute(
+            sa.insert(credits).values(**values, reason="refunded before the import", actor="migration")
+        )
 
 
 def _invoices() -> None:
