@@ -74,7 +74,7 @@ def test_repair_is_planned_then_applied_and_told_in_the_ledger(cli: Cli, shop: S
         assert (planned["applied"], planned["before"]["quantity"], planned["after"]["quantity"]) == (False, 9, 10)
     both = cli("store", "repair", "--plan", "--apply", "--yes", "-o", "json")
     assert (both.status, both.error["code"]) == (2, "usage")
-    assert cli("store", "repair", "--apply", "-o", "json").error["code"] == "not_confirmed"
+    assert cli("store", "repair", "--apply", "-o", "json").error["code"] == "confirmation_needed"
     assert cli("store", "repair", "--apply", "--reason", " ", "--yes").status == 2
     assert cli("store", "repair", "--apply", "--yes", "--reason", "a disk was replaced").status == 0
     (row,) = cli("stock", "history", "TEE", "--filter", "kind:repair", "-o", "json").json
