@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Button, Input
 
 from shopctl.core import orders, settlement, stock
@@ -120,6 +121,14 @@ async def test_checkouts_are_refused_and_taken_again(shop: Shop) -> None:
         assert "No new checkouts since" not in it.text()
         with shop.read() as tx:
             assert pause_reads.find(tx) is None
+
+
+async def test_what_is_typed_at_once_goes_to_the_first_field(shop: Shop) -> None:
+    async with console(shop) as it:
+        await ask(it, "x")
+        for character in "a stock count":
+            it.app.post_message(Key("space" if character == " " else character, character))
+        await it.until(lambda: "a stock count" in it.text())
 
 
 async def test_stock_is_adjusted_with_a_reason(shop: Shop) -> None:
