@@ -12,6 +12,7 @@ add up; `verify` is clean.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -242,6 +243,7 @@ class Matrix:
             USE_CASES[use_case].struck(shop, case.name)
         matrix._recover(shop, case)
         shops.close_all()
+        gc.freeze()  # what is here already is not copied by a process that only looks through it for garbage
         return matrix
 
     def points(self, use_case: str) -> dict[str, int]:
@@ -255,8 +257,7 @@ class Matrix:
             assert shop.faults
             report.write_text(json.dumps({kind: shop.faults.counts[kind] for kind in KINDS}))
 
-        self._child(lambda shop: USE_CASES[use_case].before(shop, case.name))
-        self._child(counted, "nowhere")
+        self._child(counted, "nowhere", before=lambda shop: USE_CASES[use_case].before(shop, case.name))
         self._finish(case)
         counts: dict[str, int] = json.loads(report.read_text())
         return counts
@@ -264,8 +265,11 @@ class Matrix:
     def run(self, case: Case) -> None:
         """Strike, recover, be killed while recovering, recover."""
         use_case = USE_CASES[case.use_case]
-        self._child(lambda shop: use_case.before(shop, case.name))
-        status = self._child(lambda shop: use_case.struck(shop, case.name), f"{case.kind}:{case.number}:{case.how}")
+        status = self._child(
+            lambda shop: use_case.struck(shop, case.name),
+            f"{case.kind}:{case.number}:{case.how}",
+            before=lambda shop: use_case.before(shop, case.name),
+        )
         struck = {"kill": status == -signal.SIGKILL, "term": status == 143, "raise": status == 70}[case.how]
         self.reached[case.kind] += struck
         again = random.Random(f"{self.seed} {case.name}").randint(1, 40)
@@ -289,13 +293,18 @@ class Matrix:
         assert not undone, undone
         housekeeping.after_command(shop)
 
-    def _child(self, deed: Callable[[Shop], object], failpoint: str = "") -> int:
+    def _child(
+        self, deed: Callable[[Shop], object], failpoint: str = "", *, before: Callable[[Shop], object] | None = None
+    ) -> int:
         """Do something in a process of its own; its exit status, or minus its signal. An error of the shop is 6, an injected one 70."""
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                status = self._inside(deed, failpoint)
+                shop = replace(self.shop, request_id=new_id())
+                if before:
+                    before(shop)
+                status = self._inside(shop, deed, failpoint)
             except SystemExit as left:
                 status = left.code if isinstance(left.code, int) else 1
             except BaseException as error:
@@ -304,9 +313,8 @@ class Matrix:
                 os._exit(status)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-    def _inside(self, deed: Callable[[Shop], object], failpoint: str) -> int:
+    def _inside(self, shop: Shop, deed: Callable[[Shop], object], failpoint: str) -> int:
         signal.signal(signal.SIGTERM, _terminated)
-        shop = replace(self.shop, request_id=new_id())
         if failpoint:
             faults = parse(failpoint)
             faults.watch(shop.engine)

@@ -96,6 +96,20 @@ async def test_an_order_goes_out_in_parts_and_comes_back(shop: Shop) -> None:
         await it.press("enter")
         await it.until(lambda: "1006-R1 requested" in it.text())
         assert "1.50 refund" in it.text()
+        for state, words, command in (
+            ("received", [], "shopctl orders returns receive 1006-R1"),
+            (
+                "resolved",
+                [f"{line.sku}=1", "no", "1006-R1"],
+                f"shopctl orders returns resolve 1006-R1 --write-off {line.sku}=1 --no-refund",
+            ),
+        ):
+            dialog = await ask(it, "b")
+            for field, text in zip(dialog.query(Input), words, strict=True):
+                field.value = text
+            await it.decide()
+            await it.until(lambda state=state: f"1006-R1 {state}" in it.text())  # type: ignore[misc]
+            assert it.app.deeds_done[-1].command == command
     with shop.read() as tx:
         shown = order_reads.detail(tx, "1006")
     assert [str(credit.total) for credit in shown.credits] == ["1.50"]
