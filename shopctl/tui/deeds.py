@@ -106,6 +106,23 @@ def bring_back(number: str, lines: str, reason: str) -> Deed:
     )
 
 
+def take_in(name: str) -> Deed:
+    return Deed(
+        ("orders", "returns", "receive", name),
+        lambda shop: orders.returns.receive(shop, number=name),
+        f"The goods of return {name} are here",
+    )
+
+
+def resolve(name: str, write_off: str, *, refund: bool) -> Deed:
+    lost = tuple(word for pair in write_off.split() for word in ("--write-off", pair))
+    return Deed(
+        ("orders", "returns", "resolve", name, *lost, *(() if refund else ("--no-refund",))),
+        lambda shop: orders.returns.resolve(shop, number=name, write_off=_units(write_off), refund=refund),
+        f"Return {name} is resolved",
+    )
+
+
 def note(number: str, text: str) -> Deed:
     return Deed(
         ("orders", "note", number, *_words(text)),

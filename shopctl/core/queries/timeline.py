@@ -67,7 +67,8 @@ def of_order(tx: UnitOfWork, order_id: str) -> list[Event]:
     e = order_events.c
     own = tx.rows(sa.select(*(e[f.name] for f in fields(Event))).where(e.order_id == order_id).order_by(e.seq))
     told = [*_asked(tx, order_id), *(Event(*row) for row in own), *_given_back(tx, order_id)]
-    return sorted(told, key=lambda event: event.at)  # what was written together stays as it is here
+    # what was written together stays as it is here, after the order itself
+    return sorted(told, key=lambda event: (event.at, event.verb != "place"))
 
 
 def credits_of(tx: UnitOfWork, order_id: str) -> list[Credit]:
