@@ -34,11 +34,13 @@ def wrong(draft: OrderDraft, said: Sequence[Mapping[str, Any]], currency: str) -
             found.append((("credits", i, "total"), money(said[i]["total"]), why))
         if not credit.total:
             found.append((("credits", i, "total"), money(0), "is nothing: a credit is more"))
-        if credit.taxes is not None and len(credit.taxes) != len(draft.taxes):
-            found.append((("credits", i, "taxes"), "", "are not as many as the order's taxes, in their order"))
+        if credit.taxes is not None and _named(credit.taxes) != _named(draft.taxes):
+            found.append((("credits", i, "taxes"), "", "are not the order's taxes, in their order"))
         of_lines = [sum(line.amount for line in credit.lines), sum(line.tax for line in credit.lines)]
         if of_lines[0] > credit.items or of_lines[1] > credit.tax:
             found.append((("credits", i, "lines"), "", "are worth more than the credit"))
+        if len({line.position for line in credit.lines}) < len(credit.lines):
+            found.append((("credits", i, "lines"), "", "name a line twice"))
         for line in credit.lines:
             units[line.position] = units.get(line.position, 0) + line.quantity
     most = whole(draft)
@@ -48,7 +50,16 @@ def wrong(draft: OrderDraft, said: Sequence[Mapping[str, Any]], currency: str) -
         found.append((("credits",), money(given.total), f"of a cancelled order are its total, {money(most.total)}"))
     if any(n > len(draft.lines) or count > draft.lines[n - 1].quantity for n, count in units.items()):
         found.append((("credits",), "", "hold units that the order's lines have not"))
+    parts = [credit.taxes for credit in draft.credits or () if credit.taxes]
+    if not found and any(
+        sum(n.amount for n in of_one) > tax.amount for tax, *of_one in zip(draft.taxes, *parts, strict=True)
+    ):
+        found.append((("credits",), "", "hold more of a tax than the order"))
     return found
+
+
+def _named(taxes: Sequence[TaxPart]) -> list[tuple[str, bool]]:
+    return [(part.name, part.included) for part in taxes]
 
 
 def _draft(one: Mapping[str, Any], said: Mapping[str, Any]) -> CreditDraft:

@@ -155,6 +155,8 @@ def test_what_lists_print_is_taken(shop: Shop) -> None:
 
 
 LINE = order()["lines"][0]
+VAT = {"name": "VAT", "included": True, "amount": "1.00"}
+TAXED = {"tax": "1.00", "tax_included": "1.00", "taxes": [VAT]}
 OF_CREDIT = {"line": 1, "quantity": 2, "amount": "1.00", "tax": "0"}
 CREDIT = {"items": "1.00", "lines": [OF_CREDIT]}
 
@@ -201,7 +203,15 @@ CREDIT = {"items": "1.00", "lines": [OF_CREDIT]}
         ({"credits": [{}]}, ("credits[0].total", "is nothing")),
         ({"credits": [{"items": "1.00", "kind": "gift"}]}, ("credits[0].kind", "is none of")),
         ({"credits": [{"items": "1.00", "reason": "4111 1111 1111 1111"}]}, ("credits[0].reason", "card number")),
-        ({"credits": [{"items": "1.00", "taxes": [{"name": "VAT", "amount": "0"}]}]}, ("credits[0].taxes", "as many")),
+        (
+            {"credits": [{"items": "1.00", "taxes": [{"name": "VAT", "amount": "0"}]}]},
+            ("credits[0].taxes", "not the order's"),
+        ),
+        ({**TAXED, "credits": [{"items": "1.00", "taxes": [{**VAT, "amount": "2.00"}]}]}, ("credits", "more of a tax")),
+        (
+            {"credits": [{**CREDIT, "lines": [{**OF_CREDIT, "quantity": 0, "amount": "0"}] * 2}]},
+            ("credits[0].lines", "twice"),
+        ),
         ({"credits": [CREDIT]}, ("credits", "units that the order's lines have not")),
         (
             {"credits": [{**CREDIT, "lines": [{**OF_CREDIT, "quantity": 1, "amount": "9"}]}]},

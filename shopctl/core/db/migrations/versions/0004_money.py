@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shopctl.core.db import types
+from shopctl.core.domain.money import allocate
 
 revision = "0004"
 down_revision = "0003"
@@ -193,7 +194,7 @@ def _credits() -> None:
 
 
 def _credit_what_was_refunded() -> None:
-    """Imported orders of which a part was given back: what is not kept is not owed. In proportion, cents go to the goods."""
+    """Imported orders of which a part was given back: what is not kept is not owed. In proportion of its parts."""
     text, amount = types.Word(), types.Money()
     o = sa.table(
         "orders",
@@ -224,9 +225,10 @@ def _credit_what_was_refunded() -> None:
     )
     for row in op.get_bind().execute(standing.order_by(o.id)).all():
         back = int(row.amount)
-        shipping, tax = back * row.shipping // row.total, max(0, back * int(row.tax) // row.total)
+        added = max(0, int(row.tax))
+        items, shipping, tax = allocate(back, [max(0, row.total - row.shipping - added), row.shipping, added])
         values = {"id": types.new_id(), "order_id": row.id, "kind": "refund", "currency": row.currency, "at": row.at}
-        values |= {"items": back - shipping - tax, "shipping": shipping, "tax": tax, "total": back}
+        values |= {"items": items, "shipping": shipping, "tax": tax, "total": back}
         values |= {"taxes": [{**part, "amount": back * part["amount"] // row.total} for part in row.taxes]}
         op.get_bind().execute(
             sa.insert(credits).values(**values, reason="refunded before the import", actor="migration")
