@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -394,13 +395,14 @@ def _right(use_case: UseCase, status: str, level: Level, total: int) -> Sequence
 
 # --- the table --------------------------------------------------------------------------------------------------------
 def cases_of(matrix: Matrix, name: str, hows: Sequence[str], recoveries: Sequence[str], every: int) -> Iterator[Case]:
-    """Every point of a use case, or every n-th of them from one that the seed draws, with every way to strike and to recover."""
-    chance = random.Random(f"{matrix.seed} {name}")
+    """Every point of a use case with every way to strike and to recover, or with a part of them: with one in three of these
+    pairs, every point is still struck in each way and recovered in each way, once (a Latin square).
+    """
+    first = random.Random(f"{matrix.seed} {name}").randrange(every)
     for kind, count in matrix.points(name).items():
-        for how in hows:
-            for way in recoveries:
-                for number in range(1 + chance.randrange(every), count + 1, every):
-                    yield Case(name, kind, number, how, way)
+        for (h, how), (w, way) in product(enumerate(hows), enumerate(recoveries)):
+            for number in range(1 + (first + h + w) % every, count + 1, every):
+                yield Case(name, kind, number, how, way)
 
 
 def played(directory: Path, seed: int, cases: Sequence[Case]) -> Iterator[Matrix]:
@@ -432,7 +434,7 @@ def main() -> int:
     parser.add_argument("--use-case", choices=list(USE_CASES), action="append", help="all unless named")
     parser.add_argument("--how", choices=HOWS, action="append", help="all unless named")
     parser.add_argument("--recovery", choices=RECOVERIES, action="append", help="all unless named")
-    parser.add_argument("--every", type=int, default=1, help="only every n-th point")
+    parser.add_argument("--every", type=int, default=1, help="only one in so many cases")
     parser.add_argument("--only", default="", metavar="KIND:N:HOW:RECOVERY", help="one case; name its use case")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
