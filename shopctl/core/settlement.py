@@ -247,8 +247,8 @@ def settle_by_asking(shop: Shop, order_id: str, payment: Row | None, *, give_up:
     """`give_up` lets go of a payment that waits for its shopper."""
     outcome = payments.look_up(shop, payment) if payment else FREE
     settled = settle(shop, order_id=order_id, outcome=outcome, give_up=outcome.known_absent)
-    if give_up and settled.status == "pending" and _let_go(shop, order_id):
-        settled = settle(shop, order_id=order_id, outcome=outcome)
+    if payment and give_up and settled.status == "pending" and _let_go(shop, order_id):
+        settled = settle(shop, order_id=order_id, outcome=payments.look_up(shop, payment))
     return settled
 
 

@@ -139,6 +139,48 @@ def test_a_shopper_confirms_or_does_not(shop: Shop, succeed: bool) -> None:
         notices.confirm(shop, number="1001")
 
 
+@pytest.mark.parametrize("gateway", ["sandbox", "stripe"])
+def test_an_order_that_waits_for_its_shopper_can_be_cancelled(shop: Shop, server: StandIn, gateway: str) -> None:
+    shop = with_stripe(shop, server) if gateway == "stripe" else shop
+    pending(shop, token=CHALLENGED)
+    assert settlement.cancel(shop, number="1001").status == "cancelled"
+    assert state(shop) == [("voided", 0)]
+    assert clean(shop)
+
+
+def test_a_confirmation_that_was_cut_off_is_finished_as_the_shopper_decided(shop: Shop) -> None:
+    for handle in ("c1", "c2"):
+        pending(shop, handle, token=CHALLENGED)
+    assert isinstance(shop.gateway, SandboxGateway)
+    with shop.read() as tx:
+        references = [row.reference for row in tx.rows(sa.select(rows.c.reference))]
+    for reference in references:
+        shop.gateway.confirm(reference=reference)
+    assert notices.confirm(shop, number="1001").status == "confirmed"
+    with pytest.raises(Refused) as refused:
+        notices.confirm(shop, number="1002", succeed=False)
+    assert refused.value.code == "invalid_state"
+    assert [name for name, _ in state(shop)] == ["captured", "captured"]
+    assert clean(shop)
+
+
+def test_a_shop_that_is_open_read_only_asks_its_gateway_for_nothing(shop: Shop) -> None:
+    pending(shop, token=CHALLENGED)
+    place(shop, "c2")
+    with pytest.raises(StillPending):
+        settlement.cancel(on_a_bad_day(shop, "fail=1,seed=3"), number="1002")
+    before = list(shop.gateway.entries())
+    for deed in (
+        lambda closed: notices.confirm(closed, number="1001"),
+        lambda closed: settlement.cancel(closed, number="1002"),
+    ):
+        with pytest.raises(NotPermitted):
+            deed(shop.but(read_only=True))
+    assert list(shop.gateway.entries()) == before
+    assert settlement.cancel(shop, number="1002").payment == "captured"
+    assert clean(shop)
+
+
 def test_the_same_key_finds_what_the_shopper_has_confirmed(shop: Shop, server: StandIn) -> None:
     shop = with_stripe(shop, server)
     pending(shop, token=CHALLENGED)
