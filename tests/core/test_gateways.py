@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, notices, payments, reconcile, settlement, verify
+from shopctl.core import cart, checkout, notices, payments, reconcile, recovery, settlement, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.adapters.sandbox_faults import FaultySandbox, faults
 from shopctl.core.db.tables import payments as rows
 from shopctl.core.errors import BadInput, NotPermitted, Refused, StillPending, Unavailable
+from shopctl.core.faults import Faults, Injected
 from shopctl.core.ports import Entry
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
@@ -144,6 +145,20 @@ def test_an_order_that_waits_for_its_shopper_can_be_cancelled(shop: Shop, server
     shop = with_stripe(shop, server) if gateway == "stripe" else shop
     pending(shop, token=CHALLENGED)
     assert settlement.cancel(shop, number="1001").status == "cancelled"
+    assert state(shop) == [("voided", 0)]
+    assert clean(shop)
+
+
+@pytest.mark.parametrize("again", ["cancel", "recover"])
+def test_a_cancellation_that_was_cut_off_behind_its_void_is_finished(shop: Shop, again: str) -> None:
+    pending(shop, token=CHALLENGED)
+    with pytest.raises(Injected):
+        settlement.cancel(shop.but(faults=Faults("payments.void.before_commit", 2, "raise")), number="1001")
+    if again == "cancel":
+        assert settlement.cancel(shop, number="1001").status == "cancelled"
+    else:
+        assert [done.ok for done in recovery.recover(shop)] == [True]
+    assert recovery.recover(shop) == []
     assert state(shop) == [("voided", 0)]
     assert clean(shop)
 
