@@ -186,6 +186,33 @@ def test_money_taken_by_hand_goes_back_by_hand(shop: Shop) -> None:
     assert clean(shop)
 
 
+def test_of_several_refunds_by_hand_each_is_noted_and_the_rest_is_told(shop: Shop) -> None:
+    product(shop, "TEE", units=5, price=1000)
+    cart.add(shop, handle="c1", sku="TEE", quantity=2)
+    checkout.place(shop, placement("c1", "k1", token="manual"))
+    settlement.pay(shop, number="1001", reference="till 7")
+    heard: list[str] = []
+    shop = shop.but(narrate=heard.append)
+    orders.refund(shop, number="1001", amount="5", reason="scratched")
+    orders.refund(shop, number="1001", amount="6", reason="late")
+    assert heard.pop().endswith("`shopctl payments refunded 1001`, once for each of 5.00, 6.00.")
+    heard.clear()
+    assert str(payments.refunded(shop, name="1001", reference="till 8").refunded) == "5.00"
+    assert "5.00 USD is noted; 6.00 USD of order 1001 still waits" in heard.pop()
+    assert str(payments.refunded(shop, name="1001").refunded) == "11.00"
+    assert heard == []
+    assert clean(shop)
+
+
+@pytest.mark.parametrize("amount", ["0", "-1"])
+def test_a_refund_of_nothing_is_bad_input(shop: Shop, amount: str) -> None:
+    product(shop, "TEE", units=5, price=1000)
+    cart.add(shop, handle="c1", sku="TEE", quantity=2)
+    checkout.place(shop, placement("c1", "k1"))
+    with pytest.raises(BadInput):
+        orders.refund(shop, number="1001", amount=amount, reason="no")
+
+
 # --- captured with the shipment ------------------------------------------------------------------------------------
 class Gateway:
     """The sandbox, with captures and refunds that end otherwise."""
