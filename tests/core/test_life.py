@@ -482,6 +482,19 @@ def test_a_return_goes_its_way(sold: Shop) -> None:
     assert clean(sold)
 
 
+def test_a_return_cut_off_before_its_refund_is_finished_by_repeating_it(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+    orders.returns.request(sold, number="1001", lines={"TEE": 1}, reason="too small")
+    orders.returns.receive(sold, number="1001-R1")
+    silent = broken(sold, refund=NoAnswer("gone"), find_refund=NoAnswer("gone"))
+    with pytest.raises(StillPending):
+        orders.returns.resolve(silent, number="1001-R1")
+    assert money(sold)[1] == "0.00"
+    assert orders.returns.resolve(sold, number="1001-R1").state == "resolved"
+    assert money(sold)[1] == "23.80"
+    assert clean(sold)
+
+
 def test_units_on_their_way_back_are_refunded_by_their_return(sold: Shop) -> None:
     orders.ship(sold, number="1001")
     orders.returns.request(sold, number="1001", lines={"TEE": 2}, reason="small")
