@@ -153,7 +153,8 @@ class _Context(mp.ForkServerContext):
 def processes() -> _Context:
     """As `multiprocessing`: makes processes that run a function of the tests, and what they share."""
     context = _Context()
-    context.set_forkserver_preload(["tests.races", *HEAVY])
+    main = getattr(sys.modules["__main__"], "__spec__", None)  # a process that is made imports it by itself
+    context.set_forkserver_preload([*HEAVY, *(["tests.races"] if main is None or main.name != "tests.races" else [])])
     return context
 
 
