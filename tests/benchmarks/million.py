@@ -22,6 +22,7 @@ from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db import upkeep
 from shopctl.core.db.tables import metadata, variants
 from shopctl.core.db.types import Id, Json, Word
+from shopctl.core.queries.orders import Order
 from shopctl.core.search.indexer import reindex
 from shopctl.core.shop import Shop
 from tests import shops
@@ -114,7 +115,9 @@ def _bought(shop: Shop, handle: str, **units: int) -> str:
     """An order of some lines that is paid for; its number."""
     for sku, quantity in units.items():
         cart.add(shop, handle=handle, sku=sku, quantity=quantity)
-    return str(checkout.place(shop, shops.placement(handle, f"key-{handle}", email="buyer@example.com")).number)
+    order = checkout.place(shop, shops.placement(handle, f"key-{handle}", email="buyer@example.com"))
+    assert isinstance(order, Order)
+    return order.number
 
 
 def _twins(shop: Shop) -> None:
