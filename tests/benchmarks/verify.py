@@ -107,9 +107,8 @@ class Ran:
     def __str__(self) -> str:
         found = f"{self.report['checks']} checks, {len(self.report['violations'])} violations"
         notes = "; ".join(note["message"] for note in self.report["notes"])
-        return (
-            f"exit {self.status}, {found}, {self.seconds:.0f} s, peak {self.peak} MiB {notes and f'({notes})'}".rstrip()
-        )
+        spent = f"{self.seconds:.0f} s ({self.worked:.0f} s of CPU), peak {self.peak} MiB"
+        return f"exit {self.status}, {found}, {spent} {notes and f'({notes})'}".rstrip()
 
 
 def _command(folder: Path) -> Ran:
