@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from shopctl.core import cart, checkout, orders, outbox, payments, reservations, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import metadata, products
-from shopctl.core.db.types import Instant
+from shopctl.core.db.types import Instant, new_id
 from shopctl.core.errors import Refused, StillPending
 from shopctl.core.imports.orders.take import import_orders
 from shopctl.core.ports import Document, IndexAnswer, IndexQuery
@@ -132,7 +132,7 @@ def payment(number: int) -> str:
 def row(table: str, source: str, **changed: str) -> str:
     """The INSERT of another row like that of `source`, with other (SQL) values in some columns and a new id."""
     names = [column.name for column in metadata.tables[table].c]
-    new = {"id": "'00000000-0000-7000-8000-000000000000'", "seq": f"(SELECT max(seq) + 1 FROM {table})", **changed}
+    new = {"id": f"'{new_id()}'", "seq": f"(SELECT max(seq) + 1 FROM {table})", **changed}
     values = ", ".join(new.get(name, name) for name in names)
     return f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table} WHERE {source} LIMIT 1"
 

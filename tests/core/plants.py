@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from tests.core.books import order, payment, row
 
@@ -28,7 +29,14 @@ def plant(check: int, what: str, *sql: str, also: Sequence[int] = (), fence: str
 
 NOBODY = "'00000000-0000-7000-8000-00000000dead'"
 _TEE_HOLD = "sku = 'TEE' AND kind = 'hold'"
-_KEY = {"gateway_key": "'another'", "reference": "NULL"}
+_FOR_CANCEL = {"items": "1", "shipping": "0", "tax": "0", "total": "1"}
+_numbers = count(1)
+
+
+def _key() -> dict[str, str]:
+    """A key of the gateway that no other row has."""
+    return {"gateway_key": f"'another {next(_numbers)}'", "reference": "NULL"}
+
 
 PLANTS = (
     plant(
@@ -53,8 +61,9 @@ PLANTS = (
         "UPDATE stock_levels SET backorder_limit = 0 WHERE sku = 'RARE'",
         fence="ck_stock_levels_not_oversold",
     ),
-    plant(4, "sold before it came", "UPDATE stock_movements SET seq = 999 WHERE sku = 'TEE' AND kind = 'receive'"),
-    plant(5, "state of another end", "UPDATE reservations SET state = 'expired' WHERE state = 'released'"),
+    plant(4, "sold before it came", "UPDATE stock_movements SET seq = (SELECT max(seq) + 1 FROM stock_movements) "
+          "WHERE sku = 'TEE' AND kind = 'receive'"),
+    plant(5, "state of another end", "UPDATE reservations SET state = 'expired' WHERE state = 'released' AND sku = 'TEE'"),
     plant(
         5,
         "live and resolved",
@@ -85,15 +94,15 @@ PLANTS = (
     plant(
         10,
         "refund of an order that stands",
-        row("refunds", "true", payment_id=payment(1004), order_id=order(1004), state="'pending'", amount="1", **_KEY),
+        row("refunds", "true", payment_id=payment(1004), order_id=order(1004), state="'pending'", amount="1", **_key()),
     ),
-    plant(10, "payment of nothing", row("payments", "state = 'failed'", order_id=order(1006), **_KEY)),
+    plant(10, "payment of nothing", row("payments", "state = 'failed'", order_id=order(1006), **_key())),
     plant(10, "imported and paid twice over", f"UPDATE payments SET amount = 6000, captured = 6000 WHERE id = {payment(1009)}"),
     plant(11, "money kept without an order", f"DELETE FROM refunds WHERE order_id = {order(1005)}"),
     plant(
         12,
         "paid twice",
-        row("payments", "state = 'captured'", order_id=order(1004), state="'authorized'", captured="0", **_KEY),
+        row("payments", "state = 'captured'", order_id=order(1004), state="'authorized'", captured="0", **_key()),
         fence="uq_payments_one_alive",
     ),
     plant(12, "imported and paid here", f"UPDATE payments SET gateway = 'sandbox' WHERE id = {payment(1009)}", also=(25,)),
@@ -120,12 +129,12 @@ PLANTS = (
     plant(
         14,
         "refunded more than captured",
-        row("refunds", f"order_id = {order(1005)}", state="'pending'", amount="1", **_KEY),
+        row("refunds", f"order_id = {order(1005)}", state="'pending'", amount="1", **_key()),
     ),
     plant(
         14,
         "refund of nothing",
-        row("refunds", f"order_id = {order(1005)}", state="'pending'", amount="0", **_KEY),
+        row("refunds", f"order_id = {order(1005)}", state="'pending'", amount="0", **_key()),
         fence="ck_refunds_amount_positive",
     ),
     plant(
@@ -167,7 +176,7 @@ PLANTS = (
     plant(23, "customer of nowhere", f"UPDATE orders SET customer_id = {NOBODY} WHERE number = 1002",
           fence="fk_orders_customer_id"),
     plant(23, "claimed by nobody", f"UPDATE carts SET claimed_by = {NOBODY} WHERE handle = 'c9'"),
-    plant(30, "credited more than it cost", row("credits", "kind = 'cancel'", order_id=order(1005), items="1", total="1")),
+    plant(30, "credited more than it cost", row("credits", "kind = 'cancel'", order_id=order(1005), **_FOR_CANCEL)),
     plant(30, "line of more than its credit", "UPDATE credit_lines SET amount = amount + 1"),
     plant(30, "units credited twice", "UPDATE credit_lines SET quantity = 9"),
     plant(31, "returned by nobody", f"UPDATE order_lines SET returned = 2 WHERE order_id = {order(1010)}"),
@@ -185,6 +194,6 @@ PLANTS = (
         29,
         "units lost on the way",
         "UPDATE stock_movements SET quantity = quantity - 1 WHERE kind = 'transfer' AND quantity > 0",
-        "UPDATE stock_levels SET quantity = quantity - 1 WHERE warehouse = 'EAST'",
+        "UPDATE stock_levels SET quantity = quantity - 1 WHERE warehouse = 'EAST' AND sku = 'MUG'",
     ),
 )  # fmt: skip

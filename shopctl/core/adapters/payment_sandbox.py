@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,23 +123,24 @@ class SandboxGateway:
 
     # --- what it tells ---------------------------------------------------------------------------------------------
     def entries(self, since: datetime | None = None) -> Iterator[Entry]:
-        """Charges as they are now, and refunds, in the order of the ledger."""
-        for line in self.book.lines():
-            at = datetime.fromisoformat(line["at"])
-            if since is None or at >= since:
-                if line["verb"] == "charge":
-                    yield self._charged(line, at)
-                elif line["verb"] == "refund":
-                    yield self._given_back(line, at)
+        """Charges as they are now, each with its refunds."""
+        for story in self.book.stories():
+            for line in story:
+                at = datetime.fromisoformat(line["at"])
+                if since is None or at >= since:
+                    if line["verb"] == "charge":
+                        yield self._charged(line, story, at)
+                    elif line["verb"] == "refund":
+                        yield self._given_back(line, story, at)
 
-    def _charged(self, line: Line, at: datetime) -> Entry:
-        now = self._now(line)
+    def _charged(self, line: Line, story: Sequence[Line], at: datetime) -> Entry:
+        now = self._after(line, (later for later in story if later["verb"] != "charge"))
         words = (line["key"], now.reference, now.captured, now.currency, now.status)
         return Entry("charge", *words, order_id=line["order_id"], at=at)
 
-    def _given_back(self, line: Line, at: datetime) -> Entry:
-        made = self.book.named(line["charge"])
-        words = (line["key"], line["reference"], line["amount"], made["currency"] if made else "", "succeeded")
+    def _given_back(self, line: Line, story: Sequence[Line], at: datetime) -> Entry:
+        currency = story[0].get("currency", "")  # of the charge; there is none for a refund of nothing
+        words = (line["key"], line["reference"], line["amount"], currency, "succeeded")
         return Entry("refund", *words, charge=line["charge"], at=at)
 
     def notices(self) -> Iterator[tuple[bytes, Mapping[str, str]]]:
@@ -178,8 +179,12 @@ class SandboxGateway:
 
     # --- a charge, as everything that happened to it has left it ------------------------------------------------------
     def _now(self, line: Line) -> Charge:
+        is_open = line["status"] in ("authorized", "requires_action")
+        return self._after(line, self.book.about(line["reference"]) if is_open else ())
+
+    def _after(self, line: Line, story: Iterable[Line]) -> Charge:
         status, captured, decline = line["status"], self._charge(line).captured, line["decline_code"]
-        for later in self.book.about(line["reference"]) if status in ("authorized", "requires_action") else ():
+        for later in story:
             match later["verb"]:
                 case "void":
                     status = "voided"

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from shopctl.core.db import upkeep
 from shopctl.core.db.types import new_id
 from shopctl.core.errors import Unavailable
 
@@ -36,9 +39,27 @@ class Ledger:
 
     def lines(self) -> Iterator[Line]:
         """All of them, in order."""
+        return map(json.loads, self._texts())
+
+    def _texts(self) -> Iterator[str]:
         if self.path.exists():
             with self.path.open(encoding="utf-8") as file:
-                yield from (json.loads(line) for line in file if line.endswith("\n"))
+                yield from (line for line in file if line.endswith("\n"))
+
+    def stories(self) -> Iterator[list[Line]]:
+        """Each charge with what happened to it, in order. The ledger is read once, and sorted on disk: to look for the lines
+        of each charge would be to read it as often as there are charges.
+        """
+        with upkeep.scratch() as disk:
+            disk.exec_driver_sql(
+                "CREATE TABLE line (charge TEXT, seq INTEGER, text TEXT, PRIMARY KEY (charge, seq)) WITHOUT ROWID"
+            )
+            lines = ((_charge(text), seq, text) for seq, text in enumerate(self._texts()))
+            while some := list(islice(lines, _CHUNK)):
+                disk.exec_driver_sql("INSERT INTO line VALUES (?, ?, ?)", some)
+            found = disk.exec_driver_sql("SELECT charge, text FROM line ORDER BY charge, seq")
+            for _, story in groupby(found.yield_per(_CHUNK), key=itemgetter(0)):
+                yield [json.loads(text) for _, text in story]
 
     def under(self, key: str) -> Line | None:
         """The first line that was written under a key."""
@@ -83,6 +104,15 @@ class Ledger:
                 yield lambda **facts: _append(file, facts)
         except OSError as error:
             raise _away(error) from None
+
+
+def _charge(text: str) -> str:
+    """The reference of the charge that a line is about."""
+    line = json.loads(text)
+    return str(line["charge"] if "charge" in line else line["reference"])
+
+
+_CHUNK = 500
 
 
 def _away(error: OSError) -> Unavailable:
