@@ -496,7 +496,7 @@ def test_a_recovery_that_cannot_finish_says_so(cli: Cli, tmp_path: Path) -> None
     assert cli("store", "recover", "-o", "json").status == 8
     ledger.rmdir()
     kept.rename(ledger)
-    assert cli("store", "recover", "-o", "json").json[0]["action"] == "refunded"
+    assert cli("store", "recover", "-o", "json").json[0]["action"] == "its refund or void is finished"
     assert cli("verify").status == 0
 
 

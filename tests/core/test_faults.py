@@ -178,7 +178,7 @@ def test_a_gateway_that_does_not_answer(cli: Cli, shop: Shop, token: str, status
 @pytest.mark.parametrize("use_case", ["place", "cancel", "ship in parts, held"])
 def test_struck_anywhere_and_recovered_anyhow(tmp_path: Path, use_case: str) -> None:
     counted = Matrix.opened(tmp_path / "points", 5, use_case)
-    cases = list(cases_of(counted, use_case, HOWS, RECOVERIES, every=200))
+    cases = list(cases_of(counted, use_case, HOWS, RECOVERIES, every=60))
     done = list(played(tmp_path, 5, cases))
     assert [problem for matrix in done for problem in matrix.problems] == []
     assert sum(sum(matrix.reached.values()) for matrix in done) > 4

@@ -123,7 +123,7 @@ async def test_an_order_goes_out_in_parts_and_comes_back(shop: Shop) -> None:
 
 async def test_checkouts_are_refused_and_taken_again(shop: Shop) -> None:
     async with console(shop) as it:
-        assert "Refuse checkouts" in it.text()
+        await it.until(lambda: "Refuse checkouts" in it.text())
         assert "Resume checkouts" not in it.text()
         await ask(it, "x")
         await it.decide("stock[/]taking")
