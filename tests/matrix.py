@@ -5,23 +5,26 @@
 
 The points are counted in a run that nothing strikes, not chosen. Every case is a process of its own with a cart and a SKU of
 its own; struck there, it is recovered by the same key, by `recover`, or by the sweeper and then `recover`, and the recovery is
-killed once, too, at a statement that the seed draws. In the end: one order and one charge, or none, for each of them; stock and money
+killed once, too, at a statement that the seed draws ("again": how many were not through yet). In the end: one order and one charge, or none, for each of them; stock and money
 add up; `verify` is clean.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +36,9 @@ from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import credits, idempotency_keys, payments, refunds, returns, stock_levels
 from shopctl.core.db.tables import orders as order_table
 from shopctl.core.db.tables import reservations as holds
+from shopctl.core.db.types import new_id
 from shopctl.core.errors import ShopError
-from shopctl.core.faults import HOWS, KINDS, Injected
+from shopctl.core.faults import HOWS, KINDS, Injected, parse
 from shopctl.core.queries.orders import get, row_by_number
 from shopctl.core.shop import Shop
 from tests import shops
@@ -42,6 +46,8 @@ from tests.benchmarks import frame
 
 RECOVERIES = ("key", "recover", "sweep")
 UNITS, WANTED = 5, 2
+PORTION = 100
+"""Cases in one shop."""
 Step = Callable[[Shop, str], object]
 Level = tuple[int, int, int]
 FREE, HELD, SOLD, GONE = (UNITS, 0, 0), (UNITS, WANTED, 0), (UNITS, 0, WANTED), (UNITS - WANTED, 0, 0)
@@ -149,6 +155,8 @@ class UseCase:
     """In what an order may end (none: no order), and which levels of its SKU are right then: quantity, reserved, committed."""
     back: int = 0
     """So much (minor units) may have been given back of a paid order."""
+    capture: str = "order"
+    """When its shop takes the money."""
 
 
 _PLACED: Mapping[str, Sequence[Level]] = {"confirmed": [SOLD], "cancelled": [FREE], "none": [FREE]}
@@ -178,6 +186,16 @@ USE_CASES: Mapping[str, UseCase] = {
     "return": UseCase(_sent, _take_back, {"shipped": [GONE, HALF_BACK]}, back=_HALF),
     "ship": UseCase(_bought, _on_order(orders.ship), {"confirmed": [SOLD], "shipped": [GONE]}),
     "ship in parts": UseCase(_bought, _in_parts, {"confirmed": [SOLD, HALF_GONE], "shipped": [GONE]}),
+    "place, held": UseCase(_filled, _place, _PLACED, capture="shipment"),
+    "cancel, held": UseCase(
+        _bought, _on_order(settlement.cancel), {"confirmed": [SOLD], "cancelled": [FREE]}, capture="shipment"
+    ),
+    "ship, held": UseCase(
+        _bought, _on_order(orders.ship), {"confirmed": [SOLD], "shipped": [GONE]}, capture="shipment"
+    ),
+    "ship in parts, held": UseCase(
+        _bought, _in_parts, {"confirmed": [SOLD, HALF_GONE], "shipped": [GONE]}, capture="shipment"
+    ),
     "sweep": UseCase(_forgotten, lambda shop, _: reservations.sweep(shop), {"none": [FREE]}),
 }
 
@@ -193,49 +211,71 @@ class Case:
 
     @property
     def name(self) -> str:
-        return "-".join(str(part) for part in (self.use_case, self.kind, self.number, self.how, self.recovery)).replace(
-            " ", "_"
+        return (
+            "-".join(str(part) for part in (self.use_case, self.kind, self.number, self.how, self.recovery))
+            .replace(" ", "_")
+            .replace(",", "")
         )
 
 
 @dataclass
 class Matrix:
-    """A shop, and what became of the cases in it."""
+    """A shop, and what became of the cases in it, all of one use case."""
 
+    shop: Shop
+    """Opened, and connected to nothing: each process that is forked from this one connects anew, and has nothing to learn."""
     directory: Path
     seed: int
     cases: list[Case] = field(default_factory=list)
     reached: Counter[str] = field(default_factory=Counter)
+    """How many were struck, by kind of point."""
+    again: Counter[str] = field(default_factory=Counter)
+    """How many were killed again before their recovery was through, by kind of point."""
     problems: list[str] = field(default_factory=list)
 
-    def points(self, use_case: str) -> Counter[str]:
+    @classmethod
+    def opened(cls, directory: Path, seed: int, use_case: str) -> Matrix:
+        """A new shop, with the rules that the use case wants, in which it has been played once."""
+        shop = shops.rule(shops.make(directory), directory, capture=USE_CASES[use_case].capture)
+        matrix = cls(shop, directory, seed)
+        case = Case(use_case, "none", 0, "kill", "recover")
+        USE_CASES[use_case].before(shop, case.name)
+        with suppress(ShopError):
+            USE_CASES[use_case].struck(shop, case.name)
+        matrix._recover(shop, case)
+        shops.close_all()
+        gc.freeze()  # what is here already is not copied by a process that only looks through it for garbage
+        return matrix
+
+    def points(self, use_case: str) -> dict[str, int]:
         """How many points of each kind a use case has, counted in a run of its own."""
         report = self.directory / "points.json"
-        for number in (0, 1):  # the second one finds everything as the cases will
-            case = Case(use_case, "none", number, "kill", "key")
+        case = Case(use_case, "none", 1, "kill", "key")
 
-            def counted(shop: Shop, case: Case = case) -> None:
-                with suppress(ShopError):
-                    USE_CASES[use_case].struck(shop, case.name)
-                assert shop.faults
-                counts = dict(shop.faults.counts)
-                report.write_text(json.dumps(counts))
+        def counted(shop: Shop) -> None:
+            with suppress(ShopError):
+                USE_CASES[use_case].struck(shop, case.name)
+            assert shop.faults
+            report.write_text(json.dumps({kind: shop.faults.counts[kind] for kind in KINDS}))
 
-            self._child(lambda shop, case=case: USE_CASES[use_case].before(shop, case.name))  # type: ignore[misc]
-            self._child(counted, "nowhere")
-            self._finish(case)
-            self.cases.append(case)
-        return Counter({kind: json.loads(report.read_text()).get(kind, 0) for kind in KINDS})
+        self._child(counted, "nowhere", before=lambda shop: USE_CASES[use_case].before(shop, case.name))
+        self._finish(case)
+        counts: dict[str, int] = json.loads(report.read_text())
+        return counts
 
     def run(self, case: Case) -> None:
         """Strike, recover, be killed while recovering, recover."""
         use_case = USE_CASES[case.use_case]
-        self._child(lambda shop: use_case.before(shop, case.name))
-        status = self._child(lambda shop: use_case.struck(shop, case.name), f"{case.kind}:{case.number}:{case.how}")
+        status = self._child(
+            lambda shop: use_case.struck(shop, case.name),
+            f"{case.kind}:{case.number}:{case.how}",
+            before=lambda shop: use_case.before(shop, case.name),
+        )
         struck = {"kill": status == -signal.SIGKILL, "term": status == 143, "raise": status == 70}[case.how]
-        self.reached[f"{case.use_case} {case.kind}"] += struck
+        self.reached[case.kind] += struck
         again = random.Random(f"{self.seed} {case.name}").randint(1, 40)
-        self._child(lambda shop: self._recover(shop, case), f"statement:{again}")
+        killed = self._child(lambda shop: self._recover(shop, case), f"statement:{again}")
+        self.again[case.kind] += killed == -signal.SIGKILL
         self._finish(case)
         self.cases.append(case)
 
@@ -254,13 +294,18 @@ class Matrix:
         assert not undone, undone
         housekeeping.after_command(shop)
 
-    def _child(self, deed: Callable[[Shop], object], failpoint: str = "") -> int:
+    def _child(
+        self, deed: Callable[[Shop], object], failpoint: str = "", *, before: Callable[[Shop], object] | None = None
+    ) -> int:
         """Do something in a process of its own; its exit status, or minus its signal. An error of the shop is 6, an injected one 70."""
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                status = self._inside(deed, failpoint)
+                shop = replace(self.shop, request_id=new_id())
+                if before:
+                    before(shop)
+                status = self._inside(shop, deed, failpoint)
             except SystemExit as left:
                 status = left.code if isinstance(left.code, int) else 1
             except BaseException as error:
@@ -269,11 +314,12 @@ class Matrix:
                 os._exit(status)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-    def _inside(self, deed: Callable[[Shop], object], failpoint: str) -> int:
-
+    def _inside(self, shop: Shop, deed: Callable[[Shop], object], failpoint: str) -> int:
         signal.signal(signal.SIGTERM, _terminated)
-        os.environ["SHOPCTL_FAILPOINT"] = failpoint
-        shop = shops.reopen(self.directory)
+        if failpoint:
+            faults = parse(failpoint)
+            faults.watch(shop.engine)
+            shop = replace(shop, faults=faults, gateway=faults.around(shop.gateway))
         try:
             deed(shop)
         except Injected:
@@ -291,7 +337,7 @@ class Matrix:
         charges: Counter[str] = Counter()
         for entry in shop.gateway.entries():
             money[entry.charge or entry.reference] += entry.amount if entry.verb == "charge" else -entry.amount
-            charges[entry.order_id or ""] += entry.verb == "charge" and entry.amount > 0
+            charges[entry.order_id or ""] += entry.status in ("authorized", "captured")
         with shop.read() as tx:
             found = {row.key: row for row in tx.rows(_ORDERS)}
             levels = {row.sku: (row.quantity, row.reserved, row.committed) for row in tx.rows(sa.select(stock_levels))}
@@ -332,38 +378,54 @@ def _wrong(case: Case, row: Any, level: Level, money: Mapping[str, int], charges
     if row is None:
         return
     kept = (row.captured or 0) - row.given
-    if kept not in (
-        (row.total, row.total - USE_CASES[case.use_case].back) if status in ("confirmed", "shipped") else (0,)
-    ):
+    if kept not in _right(USE_CASES[case.use_case], status, level, row.total):
         yield f"its order is {status}; captured {row.captured}, given back {row.given}"
     if row.gateway == "sandbox" and (money.get(row.reference, 0) != kept or charges.get(row.id, 0) > 1):
         yield f"its order is {status}; the gateway has {money.get(row.reference, 0)} in {charges.get(row.id, 0)} charges"
 
 
+def _right(use_case: UseCase, status: str, level: Level, total: int) -> Sequence[int]:
+    """What the shop may keep of the money of an order (minor units)."""
+    if status not in ("confirmed", "shipped"):
+        return (0,)
+    if use_case.capture == "order":
+        return (total, total - use_case.back)
+    return (total,) if level == GONE else range(total + 1)  # taken before it leaves: it may be taken, and not have left
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
-def cases_of(
-    matrix: Matrix, names: Sequence[str], hows: Sequence[str], recoveries: Sequence[str], every: int
-) -> Iterator[Case]:
-    """Every point, or every n-th of them from one that the seed draws, with every way to strike and to recover."""
-    for name in names:
-        chance = random.Random(f"{matrix.seed} {name}")
-        for kind, count in matrix.points(name).items():
-            for how in hows:
-                for way in recoveries:
-                    for number in range(1 + chance.randrange(every), count + 1, every):
-                        yield Case(name, kind, number, how, way)
+def cases_of(matrix: Matrix, name: str, hows: Sequence[str], recoveries: Sequence[str], every: int) -> Iterator[Case]:
+    """Every point of a use case with every way to strike and to recover, or with a part of them: with one in three of these
+    pairs, every point is still struck in each way and recovered in each way, once (a Latin square).
+    """
+    first = random.Random(f"{matrix.seed} {name}").randrange(every)
+    for kind, count in matrix.points(name).items():
+        for (h, how), (w, way) in product(enumerate(hows), enumerate(recoveries)):
+            for number in range(1 + (first + h + w) % every, count + 1, every):
+                yield Case(name, kind, number, how, way)
 
 
-def table(matrix: Matrix) -> Iterator[str]:
-    wrong = Counter(problem.split(":")[0] for problem in matrix.problems)
-    yield f"{'use case':12} {'points of':10} {'cases':>6} {'struck':>7} {'right':>6}"
-    by: dict[tuple[str, str], list[Case]] = {}
-    for case in matrix.cases:
-        by.setdefault((case.use_case, case.kind), []).append(case)
-    for (name, kind), cases in by.items():
-        if kind != "none":
-            right = sum(not wrong[case.name] for case in cases)
-            yield f"{name:12} {kind:10} {len(cases):6} {matrix.reached[f'{name} {kind}']:7} {right:6}"
+def played(directory: Path, seed: int, cases: Sequence[Case]) -> Iterator[Matrix]:
+    """Cases of one use case, in shops of so many that no recovery has much to read of what others left."""
+    for part in range(0, len(cases), PORTION):
+        matrix = Matrix.opened(directory / str(part), seed, cases[0].use_case)
+        for case in cases[part : part + PORTION]:
+            matrix.run(case)
+        matrix.judge()
+        yield matrix
+        shutil.rmtree(directory / str(part))
+
+
+def table(name: str, played: Sequence[Matrix]) -> Iterator[str]:
+    """A line for each kind of point."""
+    wrong = Counter(problem.split(":")[0] for matrix in played for problem in matrix.problems)
+    for kind in KINDS:
+        cases = [case for matrix in played for case in matrix.cases if case.kind == kind]
+        struck = sum(matrix.reached[kind] for matrix in played)
+        again = sum(matrix.again[kind] for matrix in played)
+        right = sum(not wrong[case.name] for case in cases)
+        points = len({case.number for case in cases})
+        yield f"{name:20} {kind:10} {points:6} {len(cases):6} {struck:7} {again:6} {right:6}"
 
 
 def main() -> int:
@@ -372,29 +434,33 @@ def main() -> int:
     parser.add_argument("--use-case", choices=list(USE_CASES), action="append", help="all unless named")
     parser.add_argument("--how", choices=HOWS, action="append", help="all unless named")
     parser.add_argument("--recovery", choices=RECOVERIES, action="append", help="all unless named")
-    parser.add_argument("--every", type=int, default=1, help="only every n-th point")
-    parser.add_argument("--only", default="", metavar="KIND:N:HOW:RECOVERY", help="one case")
+    parser.add_argument("--every", type=int, default=1, help="only one in so many cases")
+    parser.add_argument("--only", default="", metavar="KIND:N:HOW:RECOVERY", help="one case; name its use case")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
     print(f"replay: python -m tests.matrix --store {asked.store} --every {asked.every} --seed {asked.seed}", flush=True)
+    print(
+        f"{'use case':20} {'points of':10} {'points':>6} {'cases':>6} {'struck':>7} {'again':>6} {'right':>6}",
+        flush=True,
+    )
     began = time.monotonic()
+    count, problems = 0, []
     with frame.store(asked.store) as directory:
-        shops.make(directory)
-        shops.close_all()
-        matrix = Matrix(directory, asked.seed)
-        names = asked.use_case or list(USE_CASES)
-        if asked.only:
-            kind, number, how, recovery = asked.only.split(":")
-            cases: Iterator[Case] = iter([Case(name, kind, int(number), how, recovery) for name in names])
-        else:
-            cases = cases_of(matrix, names, asked.how or HOWS, asked.recovery or RECOVERIES, asked.every)
-        for case in cases:
-            matrix.run(case)
-        matrix.judge()
-    print("\n".join(table(matrix)))
-    print(f"{len(matrix.cases)} cases in {time.monotonic() - began:.0f} s, {len(matrix.problems)} problems")
-    print("\n".join(matrix.problems[:20]))
-    return int(bool(matrix.problems))
+        for name in asked.use_case or USE_CASES:
+            place = directory / name.replace(" ", "_")
+            if asked.only:
+                kind, number, how, way = asked.only.split(":")
+                cases = [Case(name, kind, int(number), how, way)]
+            else:
+                counted = Matrix.opened(place / "points", asked.seed, name)
+                cases = list(cases_of(counted, name, asked.how or HOWS, asked.recovery or RECOVERIES, asked.every))
+            done = list(played(place, asked.seed, cases))
+            print("\n".join(table(name, done)), flush=True)
+            count += len(cases)
+            problems += [problem for matrix in done for problem in matrix.problems]
+    print(f"{count} cases in {time.monotonic() - began:.0f} s, {len(problems)} problems")
+    print("\n".join(problems[:20]))
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ def name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
 
 
+os.register_at_fork(after_in_child=name.cache_clear)
+
+
 def is_alive(process: str) -> bool | None:
     """Whether that process runs; None when it is another machine's and cannot be known from here; "" is nobody's."""
     if not process:

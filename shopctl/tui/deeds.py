@@ -78,7 +78,8 @@ def pay(number: str, reference: str = "") -> Deed:
     )
 
 
-def refund(number: str, amount: str, lines: str, reason: str, *, restock: bool = False) -> Deed:
+def refund(number: str, amount: str, lines: str, reason: str, *, key: str, restock: bool = False) -> Deed:
+    """`key` stands for one asking: done twice, it is done once."""
     words = ("orders", "refund", number, *_option("--amount", amount), *_lines(lines), *_option("--reason", reason))
 
     def use_case(shop: Shop) -> object:
@@ -89,9 +90,12 @@ def refund(number: str, amount: str, lines: str, reason: str, *, restock: bool =
             amount=amount.strip() or None,
             lines=_units(lines),
             restock=restock,
+            key=key,
         )
 
-    return Deed((*words, *(("--restock",) if restock else ()), "--yes"), use_case, f"Order {number} is refunded")
+    return Deed(
+        (*words, *(("--restock",) if restock else ()), "--key", key, "--yes"), use_case, f"Order {number} is refunded"
+    )
 
 
 def bring_back(number: str, lines: str, reason: str) -> Deed:
@@ -99,6 +103,23 @@ def bring_back(number: str, lines: str, reason: str) -> Deed:
         ("orders", "return", number, *_lines(lines), *_option("--reason", reason)),
         lambda shop: orders.returns.request(shop, number=number, lines=_units(lines) or {}, reason=reason),
         f"Order {number} has a return",
+    )
+
+
+def take_in(name: str) -> Deed:
+    return Deed(
+        ("orders", "returns", "receive", name),
+        lambda shop: orders.returns.receive(shop, number=name),
+        f"The goods of return {name} are here",
+    )
+
+
+def resolve(name: str, write_off: str, *, refund: bool) -> Deed:
+    lost = tuple(word for pair in write_off.split() for word in ("--write-off", pair))
+    return Deed(
+        ("orders", "returns", "resolve", name, *lost, *(() if refund else ("--no-refund",))),
+        lambda shop: orders.returns.resolve(shop, number=name, write_off=_units(write_off), refund=refund),
+        f"Return {name} is resolved",
     )
 
 

@@ -19,7 +19,7 @@ from shopctl.core.faults import HOWS
 from shopctl.core.shop import Shop
 from tests import kills, shops
 from tests.cli import Cli
-from tests.matrix import RECOVERIES, Case, Matrix, cases_of
+from tests.matrix import RECOVERIES, Case, Matrix, cases_of, played
 
 CHECKOUT = (
     "statement",
@@ -175,30 +175,19 @@ def test_a_gateway_that_does_not_answer(cli: Cli, shop: Shop, token: str, status
 
 
 # --- a small part of `python -m tests.matrix` -------------------------------------------------------------------------
-def some(directory: Path, *use_cases: str, every: int) -> Matrix:
-    shops.make(directory)
-    shops.close_all()  # every case is a fork of this process
-    found = Matrix(directory, seed=5)
-    for case in list(cases_of(found, use_cases, HOWS, RECOVERIES, every)):
-        found.run(case)
-    found.judge()
-    return found
-
-
-def test_struck_anywhere_and_recovered_anyhow(tmp_path: Path) -> None:
-    found = some(tmp_path, "place", "cancel", every=150)
-    assert found.problems == []
-    assert sum(found.reached.values()) > 10
+@pytest.mark.parametrize("use_case", ["place", "cancel", "ship in parts, held"])
+def test_struck_anywhere_and_recovered_anyhow(tmp_path: Path, use_case: str) -> None:
+    counted = Matrix.opened(tmp_path / "points", 5, use_case)
+    cases = list(cases_of(counted, use_case, HOWS, RECOVERIES, every=200))
+    done = list(played(tmp_path, 5, cases))
+    assert [problem for matrix in done for problem in matrix.problems] == []
+    assert sum(sum(matrix.reached.values()) for matrix in done) > 4
 
 
 def test_the_matrix_sees_what_is_not_recovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Matrix, "_recover", lambda *_: None)
-    shops.make(tmp_path)
-    shops.close_all()
-    found = Matrix(tmp_path, seed=5)
-    found.run(Case("place", "gateway", 2, "kill", "recover"))
-    found.judge()
-    assert any("its order is pending" in problem for problem in found.problems)
+    (done,) = played(tmp_path, 5, [Case("place", "gateway", 2, "kill", "recover")])
+    assert any("its order is pending" in problem for problem in done.problems)
 
 
 # --- a small part of `python -m tests.kills` --------------------------------------------------------------------------

@@ -305,6 +305,56 @@ def test_two_refunds_at_once_see_each_other(sold: Shop) -> None:
     assert clean(sold)
 
 
+def test_a_refund_is_made_once_under_its_key(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+    for amount in ("5", "5.00"):
+        orders.refund(sold, number="1001", amount=amount, reason="late", key="r1")
+    assert money(sold)[1:] == ("5.00", "5.00")
+    for other in ({"amount": "6"}, {"lines": {"TEE": 1}}, {"shipping": True}, {"amount": "5", "number": "1002"}):
+        if "number" in other:
+            shops.buy(sold, "c2", "CAP")
+        with refused("key_reused"):
+            orders.refund(sold, **{"number": "1001", "reason": "late", **other}, key="r1")  # type: ignore[arg-type]
+    for _ in range(2):
+        orders.refund(sold, number="1001", lines={"TEE": 1}, restock=True, reason="back", key="r2")
+    assert [(one.kind, one.key) for one in shown(sold).credits] == [("refund", "r1"), ("return", "r2")]
+    assert len(shown(sold).returns) == 1
+    orders.refund(sold, number="1001", amount="5", reason="late again")
+    assert [one.key for one in shown(sold).credits] == ["r1", "r2", None]
+    assert clean(sold)
+
+
+def test_a_key_finishes_the_refund_that_was_left_behind(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+    with pytest.raises(StillPending):
+        orders.refund(broken(sold, refund=NoAnswer()), number="1001", amount="5", reason="late", key="r1")
+    assert money(sold)[1:] == ("0.00", "5.00")
+    orders.refund(sold, number="1001", amount="5", reason="late", key="r1")
+    assert money(sold)[1:] == ("5.00", "5.00")
+    assert clean(sold)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "two\nlines"])
+def test_what_is_no_key(sold: Shop, key: str) -> None:
+    with pytest.raises(BadInput):
+        orders.refund(sold, number="1001", amount="5", reason="late", key=key)
+
+
+def test_one_key_at_once_is_one_refund(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+
+    def attempt() -> None:
+        orders.refund(sold, number="1001", amount="10", reason="late", key="r1")
+
+    racing = [threading.Thread(target=attempt) for _ in range(4)]
+    for thread in racing:
+        thread.start()
+    for thread in racing:
+        thread.join()
+    assert money(sold)[1:] == ("10.00", "10.00")
+    assert clean(sold)
+
+
 def test_units_and_shipping_are_refunded_once(sold: Shop) -> None:
     with refused("not_owed"):
         orders.refund(sold, number="1001", lines={"TEE": 1}, reason="not sent yet")

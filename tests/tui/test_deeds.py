@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Button, Input
 
 from shopctl.core import orders, settlement, stock
@@ -83,7 +85,11 @@ async def test_an_order_goes_out_in_parts_and_comes_back(shop: Shop) -> None:
             ("s", ("1Z", f"{line.sku}=1"), f"shopctl orders ship 1006 --line {line.sku}=1 --tracking 1Z"),
             ("d", ("1",), "shopctl orders deliver 1006 --shipment 1"),
             ("b", (f"{line.sku}=1", "torn"), f"shopctl orders return 1006 --line {line.sku}=1 --reason torn"),
-            ("R", ("1.50", "", "no", "late", "1006"), "shopctl orders refund 1006 --amount 1.50 --reason late --yes"),
+            (
+                "R",
+                ("1.50", "", "no", "late", "1006"),
+                "shopctl orders refund 1006 --amount 1.50 --reason late --key KEY --yes",
+            ),
         ):
             done = len(it.app.deeds_done)
             dialog = await ask(it, key)
@@ -91,10 +97,24 @@ async def test_an_order_goes_out_in_parts_and_comes_back(shop: Shop) -> None:
                 field.value = text
             await it.decide()
             await it.until(lambda done=done: len(it.app.deeds_done) > done)  # type: ignore[misc]
-            assert it.app.deeds_done[-1].command == command
+            assert re.sub("[0-9a-f-]{36}", "KEY", it.app.deeds_done[-1].command) == command
         await it.press("enter")
         await it.until(lambda: "1006-R1 requested" in it.text())
         assert "1.50 refund" in it.text()
+        for state, words, command in (
+            ("received", [], "shopctl orders returns receive 1006-R1"),
+            (
+                "resolved",
+                [f"{line.sku}=1", "no", "1006-R1"],
+                f"shopctl orders returns resolve 1006-R1 --write-off {line.sku}=1 --no-refund",
+            ),
+        ):
+            dialog = await ask(it, "b")
+            for field, text in zip(dialog.query(Input), words, strict=True):
+                field.value = text
+            await it.decide()
+            await it.until(lambda state=state: f"1006-R1 {state}" in it.text())  # type: ignore[misc]
+            assert it.app.deeds_done[-1].command == command
     with shop.read() as tx:
         shown = order_reads.detail(tx, "1006")
     assert [str(credit.total) for credit in shown.credits] == ["1.50"]
@@ -120,6 +140,14 @@ async def test_checkouts_are_refused_and_taken_again(shop: Shop) -> None:
         assert "No new checkouts since" not in it.text()
         with shop.read() as tx:
             assert pause_reads.find(tx) is None
+
+
+async def test_what_is_typed_at_once_goes_to_the_first_field(shop: Shop) -> None:
+    async with console(shop) as it:
+        await ask(it, "x")
+        for character in "a stock count":
+            it.app.post_message(Key("space" if character == " " else character, character))
+        await it.until(lambda: "a stock count" in it.text())
 
 
 async def test_stock_is_adjusted_with_a_reason(shop: Shop) -> None:

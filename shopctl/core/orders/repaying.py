@@ -25,7 +25,7 @@ def money_back(shop: Shop, order_id: str) -> Order:
         raise StillPending(
             "refund_unresolved",
             f"The refund of order {shown.number} is written, and not confirmed by the gateway yet",
-            hint="Run `shopctl store recover`, or leave it to the worker; do not repeat it.",
+            hint="Run `shopctl store recover`, or leave it to the worker; repeat it only with the key that it had.",
             order=shown.number,
         )
     if above > 0:

@@ -13,13 +13,12 @@ from shopctl.core import stock
 from shopctl.core.db.tables import order_lines, return_lines, returns, shipment_lines, shipments, variants, warehouses
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.domain import lifecycle
+from shopctl.core.domain import lifecycle, text
 from shopctl.core.errors import BadInput
 from shopctl.core.orders import credits
 from shopctl.core.orders.record import lines_of, lock, remark
 from shopctl.core.orders.repaying import finish, money_back
 from shopctl.core.orders.units import Units, in_lines, told
-from shopctl.core.orders.units import reason as checked
 from shopctl.core.queries import returns as reads
 from shopctl.core.queries.orders import row_by_number
 from shopctl.core.queries.returns import Return
@@ -34,7 +33,7 @@ r, rl, line = returns.c, return_lines.c, order_lines.c
 @retried
 def request(shop: Shop, *, number: str, lines: Units, reason: str) -> Return:
     """A customer wants to send units back that were shipped. Errors: not_owed."""
-    why = checked(reason)
+    why = text.reason(reason)
     if not lines:
         raise BadInput("usage", "Say what comes back", hint="--line SKU=QTY")
     with shop.work("orders.return", number) as tx:
@@ -69,7 +68,7 @@ def receive(shop: Shop, *, number: str) -> Return:
 @retried
 def reject(shop: Shop, *, number: str, reason: str | None = None) -> Return:
     """A return is not accepted."""
-    why = checked(reason) if reason else None
+    why = text.reason(reason) if reason else None
     with shop.work("returns.reject", number) as tx:
         order, found, _ = _locked(tx, number)
         _step(tx, found, "reject")

@@ -37,7 +37,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What the order is not owed any more; `credit` is its number in the order, `note` that of its credit note."""
+    """What the order is not owed any more; `credit` is its number in the order, `note` that of its credit note, `key` the
+    caller's."""
 
     credit: int
     kind: str
@@ -48,6 +49,7 @@ class Credit:
     currency: str
     units: str
     reason: str
+    key: str | None
     note: str | None
     at: datetime
 
@@ -65,7 +67,8 @@ def of_order(tx: UnitOfWork, order_id: str) -> list[Event]:
     e = order_events.c
     own = tx.rows(sa.select(*(e[f.name] for f in fields(Event))).where(e.order_id == order_id).order_by(e.seq))
     told = [*_asked(tx, order_id), *(Event(*row) for row in own), *_given_back(tx, order_id)]
-    return sorted(told, key=lambda event: event.at)  # what was written together stays as it is here
+    # what was written together stays as it is here, after the order itself
+    return sorted(told, key=lambda event: (event.at, event.verb != "place"))
 
 
 def credits_of(tx: UnitOfWork, order_id: str) -> list[Credit]:
@@ -94,6 +97,7 @@ def credits_of(tx: UnitOfWork, order_id: str) -> list[Credit]:
             currency=row.currency,
             units=", ".join(f"{one.quantity} × {one.sku}" for one in lines if one.credit_id == row.id),
             reason=row.reason,
+            key=row.key,
             note=None if row.number is None else str(row.number),
             at=row.at,
         )

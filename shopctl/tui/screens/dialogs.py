@@ -122,6 +122,7 @@ class Dialog(Once[Typed | None]):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self.plan = plan
+        self._begun = False
 
     def compose(self) -> ComposeResult:
         bridge = desk(self).bridge
@@ -146,9 +147,11 @@ class Dialog(Once[Typed | None]):
         self.query_one("#cancel", Button).focus()
 
     def on_key(self, event: events.Key) -> None:
-        """A character typed at a button begins the first field."""
+        """A character typed at a button begins the first field; those typed before it has the focus go there, too."""
         first = next(iter(self.query(Input)), None)
-        if first is not None and isinstance(self.focused, Button) and event.is_printable and event.character != " ":
+        typed = event.is_printable and (event.character != " " or self._begun)
+        if first is not None and isinstance(self.focused, Button) and typed:
+            self._begun = True
             first.focus()
             first.insert_text_at_cursor(event.character or "")
             event.stop()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import uuid4
 
 from textual.binding import Binding, BindingType
 
-from shopctl.core.queries.orders import Order
+from shopctl.core.queries.orders import Order, OrderDetail
 from shopctl.tui import deeds
 from shopctl.tui.asking import Question
 from shopctl.tui.deeds import Deed
@@ -14,6 +15,7 @@ from shopctl.tui.look import Cell, cell, counted, order_status, person, when
 from shopctl.tui.screens import dialogs
 from shopctl.tui.screens.dialogs import Field, Plan, Typed
 from shopctl.tui.screens.lists import ListScreen, T
+from shopctl.tui.screens.returns import first, following
 from shopctl.tui.table import Column, Line
 from shopctl.tui.widgets import desk
 
@@ -71,18 +73,6 @@ def refund_plan(order: Order) -> Plan:
         ),
         severe=True,
         leave="Keep the money",
-    )
-
-
-def return_plan(order: Order) -> Plan:
-    return Plan(
-        f"Return of order {order.number}",
-        f"{order.email} sends units back; `shopctl orders returns` goes on with it.",
-        "Expect it",
-        (
-            Field("lines", "Lines (TEE=1 CAP=2)", check=dialogs.some_units),
-            Field("reason", "Reason", check=dialogs.needed),
-        ),
     )
 
 
@@ -161,6 +151,7 @@ class OrderActions(ListScreen[T]):
 
     def action_refund(self) -> None:
         if order := self.order():
+            key = str(uuid4())
             desk(self).consider(
                 refund_plan(order),
                 lambda typed: deeds.refund(
@@ -168,15 +159,14 @@ class OrderActions(ListScreen[T]):
                     typed["amount"],
                     typed["lines"],
                     typed["reason"],
+                    key=key,
                     restock=typed["restock"].strip() == "yes",
                 ),
             )
 
     def action_bring_back(self) -> None:
         if order := self.order():
-            desk(self).consider(
-                return_plan(order), lambda typed: deeds.bring_back(order.number, typed["lines"], typed["reason"])
-            )
+            desk(self).consider(*(following(order) if isinstance(order, OrderDetail) else first(order)))
 
     def action_note(self) -> None:
         if order := self.order():
