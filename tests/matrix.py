@@ -22,7 +22,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -37,7 +37,7 @@ from shopctl.core.db.tables import credits, idempotency_keys, payments, refunds,
 from shopctl.core.db.tables import orders as order_table
 from shopctl.core.db.tables import reservations as holds
 from shopctl.core.db.types import new_id
-from shopctl.core.errors import ShopError
+from shopctl.core.errors import Refused, ShopError, StillPending
 from shopctl.core.faults import HOWS, KINDS, Injected, parse
 from shopctl.core.queries.orders import get, row_by_number
 from shopctl.core.shop import Shop
@@ -72,6 +72,13 @@ def _bought(shop: Shop, name: str) -> None:
 def _promised(shop: Shop, name: str) -> None:
     _filled(shop, name)
     checkout.place(shop, _placement(name, token="manual"))
+
+
+def _challenged(shop: Shop, name: str) -> None:
+    """An order whose payment waits for its shopper (3-D Secure)."""
+    _filled(shop, name)
+    with suppress(StillPending):
+        checkout.place(shop, _placement(name, token="pm_card_authenticationRequired"))
 
 
 def _forgotten(shop: Shop, name: str) -> None:
@@ -143,7 +150,7 @@ def _take_back(shop: Shop, name: str) -> None:
         known = orders.returns.request(shop, number=number, lines={sku: 1}, reason="too small").number
     if state in ("", "requested"):
         orders.returns.receive(shop, number=known)
-    if state != "resolved":
+    with suppress(Refused) if state == "resolved" else nullcontext():  # perhaps only the money is left
         orders.returns.resolve(shop, number=known, restock={sku: 1})
 
 
@@ -171,6 +178,7 @@ USE_CASES: Mapping[str, UseCase] = {
     "lost reply": UseCase(_filled, lambda shop, name: _place(shop, name, token="pm_card_lostReply"), _PLACED),
     "pay": UseCase(_promised, _on_order(settlement.pay), {"confirmed": [SOLD], "pending": [HELD]}),
     "cancel": UseCase(_bought, _on_order(settlement.cancel), {"confirmed": [SOLD], "cancelled": [FREE]}),
+    "cancel, challenged": UseCase(_challenged, _on_order(settlement.cancel), {"pending": [HELD], "cancelled": [FREE]}),
     "cancel one": UseCase(
         _bought,
         _once(lambda shop, name: settlement.cancel(shop, number=_number(shop, name), lines={f"S-{name}": 1})),

@@ -34,7 +34,7 @@ def refund(
     """Give money back: an amount, or units that were shipped, or the shipping; never more than was captured.
 
     Rows of -: {"number", "reason", "amount"? | "units"?: {SKU: QTY}, "refund_shipping"?, "restock"?, "key"?}. It is a credit
-    first, see `orders show`. Units that are not shipped yet are cancelled instead. The same command with the same key
+    first, see `orders show`. Units that are not shipped yet: `orders cancel N --line`. The same command with the same key
     finishes the same refund; without a key look before you repeat it.
     """
     me = face(ctx)

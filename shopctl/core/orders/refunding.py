@@ -93,6 +93,8 @@ def _credit(tx: UnitOfWork, order: Row, why: str, asked: _Asked, key: credits.Ke
     units = _units(tx, order, books, asked.lines) if asked.lines else {}
     if asked.amount is not None:
         amount = parse_amount(asked.amount, order.currency)
+        if amount <= 0:
+            raise BadInput("bad_amount", f"{asked.amount!r} is not more than nothing", value=asked.amount)
         credits.check_refundable(tx, books, amount)
         worth = books.left.of_amount(amount)
     else:

@@ -17,7 +17,7 @@ from shopctl.core.domain import lifecycle, text
 from shopctl.core.errors import BadInput
 from shopctl.core.orders import credits
 from shopctl.core.orders.record import lines_of, lock, remark
-from shopctl.core.orders.repaying import finish, money_back
+from shopctl.core.orders.repaying import finish, going_back, money_back
 from shopctl.core.orders.units import Units, in_lines, told
 from shopctl.core.queries import returns as reads
 from shopctl.core.queries.orders import row_by_number
@@ -90,11 +90,16 @@ def resolve(
     """What was received goes back into the stock or is written off, and is refunded by a credit unless that is not wanted.
 
     What neither names is restocked; if only `restock` names units, it is written off. It is restocked where it was shipped
-    from, or in `warehouse`.
+    from, or in `warehouse`. Repeated after it was cut off, it finishes the refund.
     """
     with shop.read() as tx:
-        order_number = reads.get(tx, number).order
-    finish(shop, order_number)
+        found = reads.get(tx, number)
+        order = row_by_number(tx, found.order)
+        owed = going_back(tx, order.id)
+    if found.state == "resolved" and owed and not shop.dry_run:  # killed on the way: only the money is left
+        money_back(shop, order.id)
+        return found
+    finish(shop, found.order)
     shown, order_id = _resolved(shop, number, restock, write_off, refund, warehouse)
     if not shop.dry_run:
         money_back(shop, order_id)

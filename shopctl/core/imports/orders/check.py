@@ -138,7 +138,8 @@ def _payment(said: Mapping[str, Any], currency: str) -> list[Wrong]:
 def _parcels(said: Mapping[str, Any]) -> list[Wrong]:
     status, parcels = said.get("status", "confirmed"), said.get("shipments", ())
     if parcels and status not in ("shipped", "delivered"):
-        return [(("shipments",), status, "an order with this status has not been shipped")]
+        why = "an order with this status has not been shipped; one that was sent in part is taken in once nothing is owed of it"
+        return [(("shipments",), status, why)]
     ordered = _owed(said)
     told = any("lines" in parcel for parcel in parcels) or len(parcels) > 1
     if told and _units(parcels) != ordered:
