@@ -28,7 +28,8 @@ def pytest_configure() -> None:
     if sys.flags.dont_write_bytecode:  # not here; but hundreds of processes would each compile the same modules
         place = tempfile.mkdtemp(prefix="shopctl-compiled-")
         atexit.register(shutil.rmtree, place, ignore_errors=True)
-        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = place
+        # By its name a failpoint knows that what is written there is Python's.
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = os.path.join(place, "__pycache__")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         sys.dont_write_bytecode = False
 
