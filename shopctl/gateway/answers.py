@@ -51,6 +51,7 @@ _BY_CODE: Mapping[str, int] = {
     "body_too_slow": 408,
     "body_too_large": 413,
     "rate_limited": 429,
+    "head_too_large": 431,
     "overloaded": 503,
 }
 MEANINGS: Mapping[int, str] = {
@@ -66,6 +67,7 @@ MEANINGS: Mapping[int, str] = {
     413: "The body is too large.",
     422: "A value cannot be used.",
     429: "Too often: come back after `Retry-After` seconds.",
+    431: "The path and the headers are too large.",
     503: "Somebody it needs is away; a retry after `Retry-After` seconds is safe.",
     504: "It took too long; a retry is safe, an order is repeated with its key.",
 }
@@ -91,7 +93,7 @@ def answer(value: object, status: int = 200, headers: Mapping[str, str] | None =
 
 def keyed(tag: str) -> APIRouter:
     """A router for callers with an API key, with what any of its routes may answer."""
-    return APIRouter(tags=[tag], responses=errors(400, 401, 403, 408, 413, 422, 429, 503, 504))
+    return APIRouter(tags=[tag], responses=errors(400, 401, 403, 408, 413, 422, 429, 431, 503, 504))
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

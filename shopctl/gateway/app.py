@@ -42,6 +42,7 @@ def build(shop: Shop, rules: Rules) -> App:
         description="Money is decimal strings beside `currency`; times are RFC 3339 UTC. Errors are alike everywhere.",
         lifespan=_life(shop, rules),
         redoc_url=None,
+        redirect_slashes=False,
         exception_handlers={
             ShopError: answers.of_shop,
             RequestValidationError: answers.of_values,

@@ -36,6 +36,7 @@ _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Limits:
     """Bytes, levels, seconds, requests."""
 
+    head: int = 16 * 1024
     body: int = 64 * 1024
     depth: int = 16
     body_seconds: float = 10
@@ -68,6 +69,7 @@ class Guard:
         try:
             if self._busy > self.limits.at_once:
                 raise Unavailable("overloaded", "Too many requests are under way", hint="Try again in a moment.")
+            self._look_at_head(exchange.scope)
             body = await self._body(exchange)
             await self.app(exchange.scope, _replay(body, exchange.receive), exchange.send)
         except ShopError as error:
@@ -78,6 +80,12 @@ class Guard:
         finally:
             too_late.cancel()
             self._note(exchange, since)
+
+    def _look_at_head(self, scope: Scope) -> None:
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        size += sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > self.limits.head:
+            raise BadInput("head_too_large", f"A path and headers have {self.limits.head} bytes at most")
 
     async def _body(self, exchange: _Exchange) -> bytes:
         """The whole body, if it is one that can be used."""
