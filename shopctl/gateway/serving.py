@@ -68,7 +68,21 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(application: Application, door: socket.socket, *, workers: int, grace: float) -> None:
     """Answer until SIGTERM or Ctrl-C; then accept nothing more, and finish what is under way, in `grace` seconds."""
-    config = uvicorn.Config(
+    how = config(application, workers=workers, grace=grace)
+    if workers > 1:
+        Multiprocess(how, [door]).run()
+        return
+    # uvicorn sends itself the signal once more when it has ended: it has been obeyed.
+    before = {which: signal.signal(which, lambda *_: None) for which in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        uvicorn.Server(how).run([door])
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def config(application: Callable[[], App], *, workers: int, grace: float) -> uvicorn.Config:
+    return uvicorn.Config(
         application,
         factory=True,
         workers=workers,
@@ -82,13 +96,3 @@ def serve(application: Application, door: socket.socket, *, workers: int, grace:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=int(grace),
     )
-    if workers > 1:
-        Multiprocess(config, [door]).run()
-        return
-    # uvicorn sends itself the signal once more when it has ended: it has been obeyed.
-    before = {which: signal.signal(which, lambda *_: None) for which in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        uvicorn.Server(config).run([door])
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
