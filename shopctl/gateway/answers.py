@@ -93,7 +93,7 @@ def answer(value: object, status: int = 200, headers: Mapping[str, str] | None =
 
 def keyed(tag: str) -> APIRouter:
     """A router for callers with an API key, with what any of its routes may answer."""
-    return APIRouter(tags=[tag], responses=errors(400, 401, 403, 408, 413, 422, 429, 431, 503, 504))
+    return APIRouter(prefix="/v1", tags=[tag], responses=errors(400, 401, 403, 408, 413, 422, 429, 431, 503, 504))
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -102,14 +102,19 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def documented(
-    kind: type | None, *more: int, status: int = 200, page: bool = False, many: bool = False
+    kind: type | None, *more: int, status: int = 200, page: bool = False, many: bool = False, text: bool = False
 ) -> dict[str, Any]:
-    """What a route answers, for its decorator: the schema of its facts (one, many, or a page), and `more` errors."""
+    """What a route answers, for its decorator: the schema of its facts (one, many, or a page) or plain text, and `more` errors."""
     responses = errors(*more)
     if kind is not None:
         model: Any = page_of(kind) if page else model_of(kind)
         responses[status] = {"model": list[model] if many else model, "description": "Done."}
-    return {"responses": responses, "status_code": status, "response_model": None}
+    if text:
+        responses[status] = {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Done."}
+    nothing = kind is None  # of which FastAPI would say that it is JSON
+    return {"responses": responses, "status_code": status, "response_model": None} | (
+        {"response_class": Response} if nothing else {}
+    )
 
 
 def status_of(error: ShopError) -> int:
@@ -160,7 +165,7 @@ async def of_http(request: Request, error: Exception) -> Response:
     path = request.url.path
     if error.status_code == 405:
         made = failed(request, BadInput("no_such_method", f"{path} has no {request.method}"))
-        made.headers.update(error.headers or {})
+        made.headers["Allow"] = ", ".join(sorted(_methods(request)))
         return made
     if error.status_code == 404:
         return failed(request, NotFound("no_such_path", f"There is no {path}", hint="See /docs."))
@@ -170,6 +175,12 @@ async def of_http(request: Request, error: Exception) -> Response:
 async def of_defect(request: Request, error: Exception) -> Response:
     """The last resort; what the client sent is never the reason, or it is a defect of ours."""
     return failed(request, meaning_of(error) or ShopError("unexpected", f"Unexpected {type(error).__name__}"))
+
+
+def _methods(request: Request) -> set[str]:
+    """What a path can be asked with, by whichever of the routes that have it."""
+    found = (route for route in request.app.state.routes if route.path_regex.match(request.scope["path"]))
+    return {method for route in found for method in route.methods}
 
 
 def bad_json(what: str) -> BadInput:

@@ -20,7 +20,15 @@ from shopctl.gateway import accounts, answers, carts, catalog, checkout, health,
 from shopctl.gateway.callers import Door, Rates
 from shopctl.gateway.guard import App, Guard, Limits
 
-ROUTERS = (catalog.router, carts.router, accounts.router, checkout.router, notices.router, operate.router)
+ROUTERS = (
+    health.router,
+    catalog.router,
+    carts.router,
+    accounts.router,
+    checkout.router,
+    notices.router,
+    operate.router,
+)
 CHORES_SECONDS = 1.0
 """How often the gateway does what a command does after it, where no worker does it."""
 
@@ -51,9 +59,9 @@ def build(shop: Shop, rules: Rules) -> App:
         },
     )
     app.state.shop, app.state.door = shop, Door(shop, rules.rates)
-    app.include_router(health.router)
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router)
     return Guard(app, shop.log, rules.limits)
 
 

@@ -70,16 +70,16 @@ class Door:
         shop = self.shop.but(request_id=state.request_id, effort=state.effort)
         try:
             key = self._key(shop, secret)
-            shop = shop.but(actor=f"gateway:{key.name}")
-            shopper = None if token is None else core.accounts.shopper(shop, token)
         except NotPermitted:
             self._limit(shop, "strangers", source, self.rates.stranger)
             raise
+        shop = shop.but(actor=f"gateway:{key.name}")
         if scope not in key.scopes:
             raise NotPermitted(
                 "scope_missing", f"The API key {key.name!r} may not do that: it has no scope {scope}", scope=scope
             )
         self._limit(shop, "requests of a key", key.id, self.rates.key)
+        shopper = None if token is None else core.accounts.shopper(shop, token)
         if shopper:
             self._limit(shop, "requests of a shopper", shopper.id, self.rates.shopper)
         return Caller(shop, key, shopper, token or "")

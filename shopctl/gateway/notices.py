@@ -11,7 +11,7 @@ from shopctl.core.errors import StillPending, Unavailable
 from shopctl.core.notices import Heard
 from shopctl.gateway.answers import answer, documented, errors
 
-router = APIRouter(tags=["payments"], responses=errors(400, 403, 408, 409, 413, 431, 503, 504))
+router = APIRouter(prefix="/v1", tags=["payments"], responses=errors(400, 403, 408, 409, 413, 431, 503, 504))
 
 
 @router.post("/payments/notices", **documented(Heard))

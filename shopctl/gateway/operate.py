@@ -59,6 +59,7 @@ class Adjustment(BaseModel):
     """A change of what is on hand: -2, 5."""
 
     model_config = Given
+    sku: str
     quantity: int
     reason: str
     warehouse: str | None = None
@@ -112,13 +113,10 @@ def levels(caller: Operator, paged: Paged) -> Response:
     return page(caller.shop, LEVELS, paged)
 
 
-@router.post("/operate/stock/{sku:path}/adjust", **documented(StockRow, 404, 409))
-def adjust(caller: Operator, sku: Sku, wanted: Adjustment) -> Response:
+@router.post("/operate/adjustments", **documented(StockRow, 404, 409))
+def adjust(caller: Operator, wanted: Adjustment) -> Response:
     """Correct what is on hand. Not to be repeated blindly: it changes it again."""
-    where = wanted.warehouse
-    return answer(
-        core.stock.adjust(caller.shop, sku=sku, quantity=wanted.quantity, reason=wanted.reason, warehouse=where)
-    )
+    return answer(core.stock.adjust(caller.shop, **wanted.model_dump()))
 
 
 @router.get("/operate/stock/{sku:path}", **documented(StockRow, 404, many=True))

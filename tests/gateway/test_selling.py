@@ -161,9 +161,9 @@ def test_the_back_office(shop: Shop, web: Client) -> None:
     shown = web("GET", f"/v1/operate/orders/{number}").json
     assert shown == cli(shop)("orders", "show", number, "-o", "json").json
     before = web("GET", "/v1/operate/stock/TEE").json[0]["quantity"]
-    changed = web("POST", "/v1/operate/stock/TEE/adjust", {"quantity": -2, "reason": "lost"})
+    changed = web("POST", "/v1/operate/adjustments", {"sku": "TEE", "quantity": -2, "reason": "lost"})
     assert changed.json["quantity"] == before - 2
-    refused = web("POST", "/v1/operate/stock/TEE/adjust", {"quantity": -10_000, "reason": "lost"})
+    refused = web("POST", "/v1/operate/adjustments", {"sku": "TEE", "quantity": -10_000, "reason": "lost"})
     assert refused.status == 409
     assert "shopctl_orders{" in web("GET", "/metrics").body.decode()
     assert not verify.verify(shop).violations
@@ -171,7 +171,7 @@ def test_the_back_office(shop: Shop, web: Client) -> None:
 
 def test_a_request_has_a_number_everywhere(shop: Shop, web: Client) -> None:
     mine = "0189f7ea-1111-7000-8000-00000000abcd"
-    said = web("POST", "/v1/operate/stock/MUG/adjust", {"quantity": 1, "reason": "found"}, X_Request_Id=mine)
+    said = web("POST", "/v1/operate/adjustments", {"sku": "MUG", "quantity": 1, "reason": "found"}, X_Request_Id=mine)
     assert said.headers["x-request-id"] == mine
     with shop.read() as tx:
         rows = tx.rows(audit.select().where(audit.c.request_id == mine))
