@@ -54,12 +54,14 @@ def serve(
 
 def _opened(me: Face) -> Shop:
     """The shop of a process of the gateway, which stays open."""
-    shop = me.open_shop(me.settings(), read_only=me.read_only)
+    shop = me.open_shop(me.settings(), read_only=me.read_only, narrate=me.narrator())
     return shop.but(log=me.log)
 
 
 def _installed() -> ModuleType:
     try:
+        import argon2  # noqa: F401 — only the first who logs in would notice
+
         from shopctl.gateway import serving
     except ModuleNotFoundError as error:
         from shopctl.core.domain.passwords import gateway_missing

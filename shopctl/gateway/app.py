@@ -29,6 +29,11 @@ ROUTERS = (
     notices.router,
     operate.router,
 )
+CORE = (
+    *("accounts", "cart", "checkout", "housekeeping", "keys", "limits", "metrics", "notices", "orders", "queries"),
+    *("search", "settlement", "stock", "store"),
+)
+"""What the routers call, loaded before the first of them does: two threads that load it at once may each see half of it."""
 CHORES_SECONDS = 1.0
 """How often the gateway does what a command does after it, where no worker does it."""
 
@@ -44,8 +49,10 @@ class Rules:
 
 def build(shop: Shop, rules: Rules) -> App:
     """The shop as an ASGI application. It closes the shop when it ends."""
+    for name in CORE:
+        getattr(core, name)
     app = FastAPI(
-        title=f"{shop.facts.name}",
+        title=shop.facts.name,
         version=__version__,
         description="Money is decimal strings beside `currency`; times are RFC 3339 UTC. Errors are alike everywhere.",
         lifespan=_life(shop, rules),

@@ -55,6 +55,10 @@ class Caller:
         return self.shopper
 
 
+def _unheard(_sentence: str) -> None:
+    """What is narrated to somebody at a terminal: answers say by themselves what is not as it was asked for."""
+
+
 @dataclass(slots=True)
 class Door:
     """Lets callers in. It remembers keys for a moment, and what it took out of buckets in advance."""
@@ -67,7 +71,7 @@ class Door:
     def admit(self, request: Request, secret: str | None, token: str | None, scope: str) -> Caller:
         """The caller; NotPermitted when they are nobody or may not, Refused(rate_limited) when they ask too often."""
         state, source = request.state, request.client.host if request.client else "unknown"
-        shop = self.shop.but(request_id=state.request_id, effort=state.effort)
+        shop = self.shop.but(request_id=state.request_id, effort=state.effort, narrate=_unheard)
         try:
             key = self._key(shop, secret)
         except NotPermitted:

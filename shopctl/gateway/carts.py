@@ -39,7 +39,7 @@ class Quantity(BaseModel):
 @router.post("/carts", **documented(CartView, 409, status=201))
 def create(caller: Seller) -> Response:
     """A new empty cart of a guest. Who has its handle has the cart."""
-    return answer(core.cart.make(caller.shop, handle=secrets.token_urlsafe(18)), 201)
+    return answer(core.cart.make(caller.shop, handle=secrets.token_hex(16)), 201)
 
 
 @router.get("/carts/{cart}", **documented(CartView, 404))

@@ -74,7 +74,9 @@ class Client:
 
     def cart(self, **lines: int) -> str:
         """The handle of a new cart with these SKUs (MUG=2)."""
-        handle = self("POST", "/v1/carts").json["cart"]
+        made = self("POST", "/v1/carts")
+        assert made.status == 201, made.body
+        handle = made.json["cart"]
         for sku, quantity in lines.items():
             added = self("POST", f"/v1/carts/{handle}/lines", {"sku": sku, "quantity": quantity})
             assert added.status == 200, added.json

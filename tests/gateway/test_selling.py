@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import quote
 
 from shopctl.core import notices, verify
@@ -133,6 +134,14 @@ def test_what_the_payment_gateway_tells(shop: Shop, served: Process, web: Client
     assert (said.status, said.json["order"], said.json["status"]) == (200, number, "confirmed")
     forged = served.client()("POST", "/v1/payments/notices", raw=body + b" ", **headers)
     assert (forged.status, forged.code) == (403, "bad_signature")
+
+
+def test_letters_are_sent_without_a_worker(shop: Shop, web: Client) -> None:
+    number = web.place(web.cart(MUG=1), "k-letter", email="letter@example.com").json["number"]
+    deadline = time.monotonic() + 30
+    while not any(f"{number}" in path.read_text() for path in (shop.home / "maildir").rglob("*") if path.is_file()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_a_paused_shop_is_not_ready(shop: Shop, served: Process, web: Client) -> None:

@@ -28,9 +28,9 @@ def hashed(password: str) -> str:
 
 def is_right(kept: str | None, password: str) -> bool:
     """Whether this is the password. Where none is kept it takes as long to say no: nobody learns who has an account."""
+    hasher = _hasher()
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    hasher = _hasher()
     with _AT_ONCE:
         try:
             hasher.verify(kept or _nobodys(), _bytes(password))
