@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing as mp
 import os
 import random
 import sys
@@ -42,7 +41,7 @@ from shopctl.core.errors import ShopError, StillPending, TimedOut, Unavailable
 from shopctl.core.ports import Charge, ChargeRequest
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
-from tests import chaos_gateway, servers, shops, storms
+from tests import chaos_gateway, forks, servers, shops, storms
 from tests.benchmarks import frame
 
 SKUS = [f"SKU-{n}" for n in range(20)]
@@ -266,10 +265,10 @@ def _share(run: Run, n: int) -> int:
 
 def _together(run: Run, prepare: Prepare, storm: AbstractContextManager[object]) -> tuple[list[Any], float]:
     """What the buyers, each a process, came back with: an answer for each order, or the words of a problem."""
-    spawn = mp.get_context("spawn")
-    barrier, answers = spawn.Barrier(run.buyers + 1), spawn.Queue()
+    mp = forks.processes()
+    barrier, answers = mp.Barrier(run.buyers + 1), mp.Queue()
     buyers = [
-        spawn.Process(target=_work, args=(run, prepare, n, barrier, answers), daemon=True) for n in range(run.buyers)
+        mp.Process(target=_work, args=(run, prepare, n, barrier, answers), daemon=True) for n in range(run.buyers)
     ]
     for buyer in buyers:
         buyer.start()

@@ -6,11 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from tests import shops
+from tests import forks, shops
+
+SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,32 @@ class Cli:
         return {**kept, "HOME": str(self.directory), "XDG_CONFIG_HOME": str(self.directory / "config"), **mine, **extra}
 
     def __call__(self, *words: object, stdin: str = "", **extra: str) -> Said:
-        done = subprocess.run(
-            [sys.executable, "-m", "shopctl", *(str(word) for word in words)],
-            input=stdin.encode(),
-            capture_output=True,
-            cwd=self.directory,
-            env=self.environment(**extra),
-            timeout=120,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+        """A new interpreter where what it reads as it starts is the subject; otherwise a fork of one that is ready."""
+        said, env = [str(word) for word in words], self.environment(**extra)
+        with _pipe(stdin.encode()) as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            if any(name.startswith(("PYTHON", "LC_", "LANG")) for name in extra):
+                command = [sys.executable, "-m", "shopctl", *said]
+                status = subprocess.call(
+                    command, stdin=given, stdout=out, stderr=err, cwd=self.directory, env=env, timeout=SECONDS
+                )
+            else:
+                status = forks.nursery().run(said, self.directory, env, (given, out, err), SECONDS)
+            for stream in (out, err):
+                stream.seek(0)
+            return Said(status, out.read().decode(), err.read().decode())
+
+
+@contextmanager
+def _pipe(content: bytes) -> Iterator[IO[bytes]]:
+    """The end to read from of a pipe with this in it, however much."""
+    read, write = os.pipe()
+
+    def fill() -> None:
+        with suppress(BrokenPipeError), open(write, "wb") as file:
+            file.write(content)
+
+    filling = threading.Thread(target=fill)
+    filling.start()
+    with open(read, "rb") as file:
+        yield file
+    filling.join()

@@ -1,8 +1,13 @@
-"""Fixtures for everyone: a real shop; and what is told at the end."""
+"""Fixtures for everyone: a real shop; where tests write; and what is told at the end."""
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import signal
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +17,20 @@ from shopctl.core.shop import Shop
 from tests import shops
 
 STORES = ("sqlite", "postgres")
+MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
+
+
+def pytest_configure() -> None:
+    """What the processes of tests inherit."""
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
+        # Thousands of stores are made and thrown away, and every commit waits for the disk.
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+    if sys.flags.dont_write_bytecode:  # not here; but hundreds of processes would each compile the same modules
+        place = tempfile.mkdtemp(prefix="shopctl-compiled-")
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = place
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = False
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ shop must oversell.
 from __future__ import annotations
 
 import argparse
-import multiprocessing as mp
 import sys
 import tempfile
 from collections import Counter
@@ -34,7 +33,7 @@ from shopctl.core.queries.stock import free_levels
 from shopctl.core.reservations import holding
 from shopctl.core.shop import Shop
 from shopctl.core.stock import ledger
-from tests import shops
+from tests import forks, shops
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ class Race:
 
 def run(race: Race) -> list[Counter[str]]:
     """Run a race; what the buyers were told, by round."""
-    spawn = mp.get_context("spawn")
-    barrier, answers = spawn.Barrier(race.buyers), spawn.Queue()
-    buyers = [spawn.Process(target=_buy, args=(race, n, barrier, answers)) for n in range(race.buyers)]
+    mp = forks.processes()
+    barrier, answers = mp.Barrier(race.buyers), mp.Queue()
+    buyers = [mp.Process(target=_buy, args=(race, n, barrier, answers)) for n in range(race.buyers)]
     for buyer in buyers:
         buyer.start()
     told = [answers.get(timeout=300) for _ in range(race.buyers * race.carts * race.rounds)]

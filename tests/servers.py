@@ -48,10 +48,13 @@ def database(directory: Path) -> sa.URL:
 
 
 def create_database(directory: Path, *, like: Path | None = None) -> None:
-    """Make the database of a directory, empty or a copy of another one's; `drop_databases` removes it."""
+    """Make the database of a directory, empty or a copy of another one's; `drop_databases` removes it.
+
+    Without fsync and on a disk in memory, copying files is faster than copying through the log.
+    """
     name, template = database(directory).database, database(like).database if like else "template0"
     with _server().connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     _made.append(str(name))
 
 

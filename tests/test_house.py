@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import guards, shops
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("sqlalchemy", "textual", "pydantic", "redis", "whoosh", "alembic", "psycopg", "rich", "stripe")
@@ -29,6 +29,14 @@ def test_checked(command: list[str]) -> None:
     tool = Path(sys.executable).with_name(command[0])
     done = subprocess.run([str(tool), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", guards.GUARDS)
+def test_a_guard_is_where_it_is_switched_off(name: str) -> None:
+    """`python -m tests.guards` runs the rest."""
+    guard = guards.GUARDS[name]
+    for file, text, _ in (*guard.off, *guard.down):
+        assert (ROOT / file).read_text().count(text) == 1, f"{file}: {text}"
 
 
 @pytest.mark.parametrize(

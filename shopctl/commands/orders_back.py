@@ -27,11 +27,15 @@ def refund(
     restock: Annotated[
         bool, typer.Option("--restock/--no-restock", help="The units are back, and go into the stock.")
     ] = False,
+    key: Annotated[
+        str | None, typer.Option(metavar="K", help="Yours, new for each refund: repeated, nothing is given back twice.")
+    ] = None,
 ) -> None:
     """Give money back: an amount, or units that were shipped, or the shipping; never more than was captured.
 
-    Rows of -: {"number", "reason", "amount"? | "units"?: {SKU: QTY}, "refund_shipping"?, "restock"?}. It is a credit first,
-    see `orders show`. Units that are not shipped yet are cancelled instead.
+    Rows of -: {"number", "reason", "amount"? | "units"?: {SKU: QTY}, "refund_shipping"?, "restock"?, "key"?}. It is a credit
+    first, see `orders show`. Units that are not shipped yet: `orders cancel N --line`. The same command with the same key
+    finishes the same refund; without a key look before you repeat it.
     """
     me = face(ctx)
     what = f"{amount} of order {number}" if amount else f"part of order {number}"
@@ -46,10 +50,11 @@ def refund(
             lines=units_of(row.get("units")),
             shipping=row.get("refund_shipping") is True,
             restock=row.get("restock") is True,
+            key=None if row.get("key") is None else str(row["key"]),
         )
 
     row: dict[str, Any] = {"number": number, "reason": reason, "amount": amount, "units": line}
-    row |= {"refund_shipping": shipping, "restock": restock}
+    row |= {"refund_shipping": shipping, "restock": restock, "key": key}
     me.each(number, ("number", "reason"), one, row, alone=True)
 
 

@@ -53,7 +53,8 @@ def refunded(
     ],
     reference: Annotated[str | None, typer.Option(help="What the other platform calls the refund.")] = None,
 ) -> None:
-    """Note that the money of a cancelled imported order was given back where it was charged. Rows of -: {"name"}."""
+    """Note that the money of an order that was paid by hand, or before its import, was given back; each refund by itself, the
+    oldest first. Rows of -: {"name", "reference"?}."""
 
     def one(shop: Any, row: Mapping[str, Any]) -> object:
         return core.payments.refunded(shop, name=row["name"], reference=row.get("reference"))

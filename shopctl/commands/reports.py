@@ -20,8 +20,8 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last day, included; default: today.")]
 Plot = Annotated[bool, typer.Option("--plot", help="Draw bars instead of a table.")]
-GOODS = ("orders", "units", "gross", "tax", "currency")
-WHOLE = ("orders", "units", "gross", "discount", "shipping", "tax", "total", "refunds", "net", "currency")
+GOODS = ("orders", "units", "units_credited", "gross", "credited", "net", "tax", "currency")
+WHOLE = ("orders", "units", "gross", "discount", "shipping", "tax", "total", "credited", "net", "currency")
 COLUMNS = {
     "day": ("day", *WHOLE),
     "customer": ("customer", *WHOLE),
@@ -41,10 +41,11 @@ def sales(
     """Sales by day, product, category or customer.
 
     Of orders that were not cancelled, on the day on which they were placed, in the shop's time zone.
-    total = gross − discount + shipping + tax (less what of the tax is in the prices); net = total − refunds. By product and
-    category there are the sums of the lines only: discounts, shipping and refunds are an order's.
+    total = gross − discount + shipping + tax (less what of the tax is in the prices); credited is what is not owed any more of
+    it (cancelled units, returns, refunds), whenever that was; net = total − credited. By product and category there are the
+    sums of the lines only, and of the units credited: discounts, shipping and refunded amounts are an order's.
     """
-    me, measure = face(ctx), "net" if by in ("day", "customer") else "gross"
+    me = face(ctx)
     if by not in COLUMNS:
         raise unknown("grouping", by, COLUMNS)
     _check(me, plot)
@@ -53,7 +54,7 @@ def sales(
 
         def shown(rows: Sequence[Any]) -> None:
             if plot:
-                amounts = [(getattr(row, by) or "(none)", getattr(row, measure)) for row in rows]
+                amounts = [(getattr(row, by) or "(none)", row.net) for row in rows]
                 _draw(me, [(name, amount.amount, str(amount)) for name, amount in amounts], by_day=by == "day")
             else:
                 me.out.many(rows, COLUMNS[by])
@@ -62,7 +63,7 @@ def sales(
         whole = core.queries.reports.sales_in_all(tx, when)
     me.out.say(
         f"From {when.first} to {when.last}: {whole.orders} orders, {whole.units} units, gross {whole.gross}, "
-        f"total {whole.total}, refunds {whole.refunds}, net {whole.net} {whole.currency}."
+        f"total {whole.total}, credited {whole.credited}, net {whole.net} {whole.currency}."
     )
 
 

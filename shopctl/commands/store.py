@@ -10,7 +10,7 @@ from shopctl import core
 from shopctl.commands import moving, progress, rates, store_worker
 from shopctl.commands.face import Destroying, Reading, Writing, face, noun
 from shopctl.core.domain.facts import EDITABLE
-from shopctl.core.errors import StillPending
+from shopctl.core.errors import BadInput, Refused, StillPending
 
 app = noun("The store: settings, rates, recovery, copies, index.")
 app.add_typer(rates.tax, name="tax")
@@ -100,15 +100,28 @@ def recover(ctx: typer.Context) -> None:
 @app.command(cls=Destroying)
 def repair(
     ctx: typer.Context,
-    apply: Annotated[bool, typer.Option("--apply", help="Mend; without it the plan is shown.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what --apply would mend; so without either.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Mend it.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Why, for the stock ledger; else it names the check that found it.")
+    ] = None,
 ) -> None:
-    """Mend derived data (stock counters) from the ledger; never money."""
+    """Mend derived data: stock counters, from the ledger and live holds. Never money.
+
+    Each mend is a movement of its own in the ledger (`stock history SKU --filter kind:repair`), with who did it and why.
+    """
     me = face(ctx)
+    if plan and apply:
+        raise BadInput("usage", "--plan only shows what --apply does: choose one")
     if apply:
-        me.confirm("Rewrite the stock counters from their movements?")
+        me.confirm("Rewrite the stock counters that disagree with what they are derived from?")
     with me.shop(writes=apply) as shop:
-        mends = core.verify.repair(shop, apply=apply)
+        mends = core.verify.repair(shop, apply=apply, reason=reason)
         me.out.many(mends)
+    stuck = sum(mend.problem is not None for mend in mends)
+    if apply and stuck:
+        message = f"{stuck} of {len(mends)} stock levels cannot be mended: what they are derived from is wrong"
+        raise Refused("not_mended", message, hint="`shopctl verify` says what is.", left=stuck)
     me.out.say(f"{len(mends)} {'mended' if apply else 'to mend; --apply does it'}." if mends else "Nothing to mend.")
 
 

@@ -13,7 +13,7 @@ from shopctl.core.db.tables import payments as rows
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import UNRESOLVED_PAYMENTS
 from shopctl.core.errors import Refused, StillPending
-from shopctl.core.ports import Notice, Notifying, Rehearsing
+from shopctl.core.ports import Notice, Notifying, Rehearsing, Rejected
 from shopctl.core.queries.orders import Order, get, row_by_number
 from shopctl.core.settlement import settle
 from shopctl.core.shop import Shop
@@ -75,7 +75,16 @@ def confirm(shop: Shop, *, number: str, succeed: bool = True) -> Order:
     if shop.dry_run:
         shop.narrate(f"Would confirm {payment.reference} at the gateway, and settle order {number}.")
         return shown
-    gateway.confirm(reference=payment.reference, succeed=succeed)
+    shop.must_write("a confirmation")
+    try:
+        gateway.confirm(reference=payment.reference, succeed=succeed)
+    except Rejected:  # they did before, and whoever played them was killed: it is settled as it was
+        settled = _asked(shop, payment)
+        if succeed == (settled.status == "confirmed"):
+            return settled
+        raise Refused(
+            "invalid_state", f"The shopper of order {number} has decided already: it is {settled.status}", number=number
+        ) from None
     return _asked(shop, payment)
 
 

@@ -87,7 +87,7 @@ def _refund(shop: Shop, order_id: str, number: str) -> Recovered:
         orders.money_back(shop, order_id)
     except ShopError as error:
         return Recovered(number, status, error.message, ok=False)
-    return Recovered(number, status, "refunded")
+    return Recovered(number, status, "its refund or void is finished")
 
 
 def _finish(shop: Shop, order: Row, payment: Row | None, age: float) -> Recovered:

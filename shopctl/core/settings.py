@@ -20,6 +20,8 @@ from shopctl.core.domain.near import did_you_mean
 from shopctl.core.errors import BadInput
 from shopctl.core.shop import Shop, retried
 
+_LONGEST_TEXT = 2000
+
 
 def _seconds(value: str) -> int:
     return _count(value, 366 * 24 * 3600, "seconds from 1 to a year")
@@ -83,6 +85,17 @@ def letters(value: str) -> str:
     return ",".join(name for name in names if name in named)
 
 
+def payment_instructions(value: str) -> str | None:
+    """How customers pay by hand, in any number of lines; None for nothing."""
+    try:
+        said = text.storable(value.strip())
+    except ValueError as error:
+        raise BadInput("bad_setting", f"The text {error}", value=value) from None
+    if len(said) > _LONGEST_TEXT:
+        raise BadInput("bad_setting", f"The text has at most {_LONGEST_TEXT} characters", length=len(said))
+    return said or None
+
+
 def low_stock(value: str) -> int | None:
     """The shop's own threshold; None for none."""
     if value.strip().casefold() == "none":
@@ -104,6 +117,7 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "events_days": _days,
     "email_sender": email_sender,
     "letters": letters,
+    "payment_instructions": payment_instructions,
     "low_stock": low_stock,
 }
 """What `store set` changes; currency and id are the shop's for good."""

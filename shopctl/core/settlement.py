@@ -205,7 +205,7 @@ def cancel(shop: Shop, *, number: str, lines: Units | None = None) -> Order:
                 number=str(order.number),
             )
     orders.finish(shop, number)
-    shown, elsewhere = _cancelled(shop, order.id, number, payment, lines)
+    shown, elsewhere = _cancelled(shop, order.id, number, payment, lines, unheard=order.in_flight)
     if (
         elsewhere and payment and payment.state == "authorized"
     ):  # of money that was taken, what goes back is told with it
@@ -215,9 +215,10 @@ def cancel(shop: Shop, *, number: str, lines: Units | None = None) -> Order:
 
 @retried
 def _cancelled(
-    shop: Shop, order_id: str, number: str, payment: Row | None, lines: Units | None
+    shop: Shop, order_id: str, number: str, payment: Row | None, lines: Units | None, *, unheard: bool
 ) -> tuple[Order, str | None]:
-    """The order, cancelled with its refund asked for; and what people must do elsewhere."""
+    """The order, cancelled with its refund asked for; and what people must do elsewhere. `unheard`: its checkout was never told
+    that it was confirmed, and will not be."""
     with shop.work("orders.cancel", number) as tx:
         order = orders.lock(tx, order_id)
         elsewhere = _to_do_elsewhere(tx, payment) if lines is None else None
@@ -225,6 +226,8 @@ def _cancelled(
             orders.advance(tx, order, "cancel")
         else:
             orders.cancel(tx, order, lines, note=elsewhere)
+            if unheard:
+                orders.correct(tx, order.id, _late(order))
         shown = get(tx, order.id)
         tx.commit()
     return shown, elsewhere
@@ -247,8 +250,8 @@ def settle_by_asking(shop: Shop, order_id: str, payment: Row | None, *, give_up:
     """`give_up` lets go of a payment that waits for its shopper."""
     outcome = payments.look_up(shop, payment) if payment else FREE
     settled = settle(shop, order_id=order_id, outcome=outcome, give_up=outcome.known_absent)
-    if give_up and settled.status == "pending" and _let_go(shop, order_id):
-        settled = settle(shop, order_id=order_id, outcome=outcome)
+    if payment and give_up and settled.status == "pending" and _let_go(shop, order_id):
+        settled = settle(shop, order_id=order_id, outcome=payments.look_up(shop, payment))
     return settled
 
 

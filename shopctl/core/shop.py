@@ -91,7 +91,7 @@ class Shop:
 
     def work(self, action: str, target: str | None = None) -> UnitOfWork:
         """A writing unit of work. `action` is what the audit log says and what a role must allow."""
-        self._must_write(action)
+        self.must_write(action)
         return self._unit(action, target)
 
     def read(self, patience: Patience | None = None) -> UnitOfWork:
@@ -117,7 +117,7 @@ class Shop:
     @contextmanager
     def together(self) -> Iterator[Together]:
         """A shop whose units of work share one transaction, durable at `commit()`. For use cases that call nobody outside."""
-        self._must_write("a change")
+        self.must_write("a change")
         with Group(self.engine, self.faults) as group:
             away = _OutOfReach()
             carts = away if self.carts.kept else self.carts
@@ -132,7 +132,8 @@ class Shop:
         with self.log.request(command, mine.request_id, mine.effort):
             yield mine
 
-    def _must_write(self, action: str) -> None:
+    def must_write(self, action: str) -> None:
+        """Refuse what a shop that is open read-only must not do; also before a gateway is asked for anything."""
         if self.read_only:
             raise NotPermitted("read_only", f"This shop is open read-only: {action} is not possible")
 

@@ -78,7 +78,8 @@ def pay(number: str, reference: str = "") -> Deed:
     )
 
 
-def refund(number: str, amount: str, lines: str, reason: str, *, restock: bool = False) -> Deed:
+def refund(number: str, amount: str, lines: str, reason: str, *, key: str, restock: bool = False) -> Deed:
+    """`key` stands for one asking: done twice, it is done once."""
     words = ("orders", "refund", number, *_option("--amount", amount), *_lines(lines), *_option("--reason", reason))
 
     def use_case(shop: Shop) -> object:
@@ -89,9 +90,12 @@ def refund(number: str, amount: str, lines: str, reason: str, *, restock: bool =
             amount=amount.strip() or None,
             lines=_units(lines),
             restock=restock,
+            key=key,
         )
 
-    return Deed((*words, *(("--restock",) if restock else ()), "--yes"), use_case, f"Order {number} is refunded")
+    return Deed(
+        (*words, *(("--restock",) if restock else ()), "--key", key, "--yes"), use_case, f"Order {number} is refunded"
+    )
 
 
 def bring_back(number: str, lines: str, reason: str) -> Deed:

@@ -11,6 +11,7 @@ import pytest
 from shopctl.core.shop import Shop
 from tests import shops
 from tests.cli import Cli
+from tests.core import books
 
 
 @pytest.fixture
@@ -50,6 +51,38 @@ def test_the_whole_way(cli: Cli) -> None:
     assert [credit["total"] for credit in shown["credits"]] == ["19.99", "5.00", "19.99"]
     assert shown["payments"][0]["refunded"] == "44.98"
     assert cli("verify").status == 0
+
+
+def test_a_refund_repeated_with_its_key_is_the_same(cli: Cli) -> None:
+    assert cli("orders", "ship", "1001").status == 0
+    asked = ("orders", "refund", "1001", "--reason", "late", "--yes", "--key", "r1", "-o", "json")
+    for _ in range(2):
+        assert cli(*asked, "--amount", "5").status == 0
+    other = cli(*asked, "--amount", "6")
+    assert (other.status, other.error["code"]) == (6, "key_reused")
+    row = '{"number": "1001", "reason": "late", "amount": "5.00", "key": "r1"}\n'
+    assert cli("orders", "refund", "-", "--yes", stdin=row).status == 0
+    shown = cli("orders", "show", "1001", "-o", "json").json
+    assert [(credit["key"], credit["total"]) for credit in shown["credits"]] == [("r1", "5.00")]
+    assert shown["payments"][0]["refunded"] == "5.00"
+
+
+def test_repair_is_planned_then_applied_and_told_in_the_ledger(cli: Cli, shop: Shop) -> None:
+    books.run(shop, "UPDATE stock_levels SET quantity = 9 WHERE sku = 'TEE'")
+    for words in ((), ("--plan",), ("--plan", "--read-only")):
+        (planned,) = cli("store", "repair", *words, "-o", "json").json
+        assert (planned["applied"], planned["before"]["quantity"], planned["after"]["quantity"]) == (False, 9, 10)
+    both = cli("store", "repair", "--plan", "--apply", "--yes", "-o", "json")
+    assert (both.status, both.error["code"]) == (2, "usage")
+    assert cli("store", "repair", "--apply", "-o", "json").error["code"] == "confirmation_needed"
+    assert cli("store", "repair", "--apply", "--reason", " ", "--yes").status == 2
+    assert cli("store", "repair", "--apply", "--yes", "--reason", "a disk was replaced").status == 0
+    (row,) = cli("stock", "history", "TEE", "--filter", "kind:repair", "-o", "json").json
+    assert (row["quantity"], row["reason"], row["reference"]) == (0, "a disk was replaced", "level was 9, 0, 6")
+    assert cli("verify").status == 0
+    books.run(shop, "UPDATE stock_movements SET quantity = 2 WHERE sku = 'TEE' AND kind = 'receive'")
+    stuck = cli("store", "repair", "--apply", "--yes", "-o", "json")
+    assert (stuck.status, stuck.error["code"]) == (6, "not_mended")
 
 
 def test_rows_name_their_units(cli: Cli) -> None:

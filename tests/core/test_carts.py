@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from shopctl.core.queries import carts as reads
 from shopctl.core.queries.carts import CartView
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
-from tests import races, shops
+from tests import forks, races, shops
 
 pytestmark = pytest.mark.usefixtures("carts")  # the contract of both: the same, wherever carts live while they change
 ANA, BEN = "ana@example.com", "ben@example.com"
@@ -233,9 +232,9 @@ def test_of_devices_that_log_in_at_once_one_gives_the_cart_and_the_others_merge(
     handles = [f"device-{n}" for n in range(6)]
     for handle in handles:
         fill(shop, handle, TEE=1)
-    spawn = mp.get_context("spawn")
-    barrier, answers = spawn.Barrier(len(handles)), spawn.Queue()
-    devices = [spawn.Process(target=_log_in, args=(tmp_path, handle, barrier, answers)) for handle in handles]
+    mp = forks.processes()
+    barrier, answers = mp.Barrier(len(handles)), mp.Queue()
+    devices = [mp.Process(target=_log_in, args=(tmp_path, handle, barrier, answers)) for handle in handles]
     for device in devices:
         device.start()
     told = {answers.get(timeout=60) for _ in devices}

@@ -25,8 +25,10 @@ from shopctl.core import (
     reservations,
     settlement,
     stock,
+    verify,
 )
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.adapters.sandbox_faults import FaultySandbox, faults
 from shopctl.core.db.tables import orders as order_table
 from shopctl.core.db.tables import payments as payment_table
 from shopctl.core.db.tables import reservations as holds
@@ -444,6 +446,21 @@ def test_a_cancellation_overtaking_its_charge_says_that_it_is_refunded(shop: Sho
     assert "refunded" in told[0]
     with shop.read() as tx:
         assert str(payment_reads.payment(tx, "1001").refunded) == "19.99"
+
+
+def test_a_checkout_that_was_never_told_of_its_confirmation_is_told_of_its_cancellation(shop: Shop) -> None:
+    product(shop, "TEE", units=5)
+    cart.add(shop, handle="c1", sku="TEE", quantity=1)
+    assert isinstance(shop.gateway, SandboxGateway)
+    silent = shop.but(gateway=FaultySandbox(shop.gateway.ledger, faults=faults("drop=1")))
+    with pytest.raises(StillPending):
+        checkout.place(silent, placement("c1", "k"))
+    assert settlement.cancel(shop, number="1001").payment == "captured"
+    with pytest.raises(Refused) as refused:
+        checkout.place(shop, placement("c1", "k"))
+    assert refused.value.code == "order_cancelled"
+    assert "refunded" in refused.value.message
+    assert not verify.verify(shop).violations
 
 
 def test_an_order_is_left_to_the_live_process_even_when_another_repeats_its_key(shop: Shop) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, notices, payments, reconcile, settlement, verify
+from shopctl.core import cart, checkout, notices, payments, reconcile, recovery, settlement, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.adapters.sandbox_faults import FaultySandbox, faults
 from shopctl.core.db.tables import payments as rows
 from shopctl.core.errors import BadInput, NotPermitted, Refused, StillPending, Unavailable
+from shopctl.core.faults import Faults, Injected
 from shopctl.core.ports import Entry
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
@@ -137,6 +138,62 @@ def test_a_shopper_confirms_or_does_not(shop: Shop, succeed: bool) -> None:
     assert clean(shop)
     with pytest.raises(Refused):
         notices.confirm(shop, number="1001")
+
+
+@pytest.mark.parametrize("gateway", ["sandbox", "stripe"])
+def test_an_order_that_waits_for_its_shopper_can_be_cancelled(shop: Shop, server: StandIn, gateway: str) -> None:
+    shop = with_stripe(shop, server) if gateway == "stripe" else shop
+    pending(shop, token=CHALLENGED)
+    assert settlement.cancel(shop, number="1001").status == "cancelled"
+    assert state(shop) == [("voided", 0)]
+    assert clean(shop)
+
+
+@pytest.mark.parametrize("again", ["cancel", "recover"])
+def test_a_cancellation_that_was_cut_off_behind_its_void_is_finished(shop: Shop, again: str) -> None:
+    pending(shop, token=CHALLENGED)
+    with pytest.raises(Injected):
+        settlement.cancel(shop.but(faults=Faults("payments.void.before_commit", 2, "raise")), number="1001")
+    if again == "cancel":
+        assert settlement.cancel(shop, number="1001").status == "cancelled"
+    else:
+        assert [done.ok for done in recovery.recover(shop)] == [True]
+    assert recovery.recover(shop) == []
+    assert state(shop) == [("voided", 0)]
+    assert clean(shop)
+
+
+def test_a_confirmation_that_was_cut_off_is_finished_as_the_shopper_decided(shop: Shop) -> None:
+    for handle in ("c1", "c2"):
+        pending(shop, handle, token=CHALLENGED)
+    assert isinstance(shop.gateway, SandboxGateway)
+    with shop.read() as tx:
+        references = [row.reference for row in tx.rows(sa.select(rows.c.reference))]
+    for reference in references:
+        shop.gateway.confirm(reference=reference)
+    assert notices.confirm(shop, number="1001").status == "confirmed"
+    with pytest.raises(Refused) as refused:
+        notices.confirm(shop, number="1002", succeed=False)
+    assert refused.value.code == "invalid_state"
+    assert [name for name, _ in state(shop)] == ["captured", "captured"]
+    assert clean(shop)
+
+
+def test_a_shop_that_is_open_read_only_asks_its_gateway_for_nothing(shop: Shop) -> None:
+    pending(shop, token=CHALLENGED)
+    place(shop, "c2")
+    with pytest.raises(StillPending):
+        settlement.cancel(on_a_bad_day(shop, "fail=1,seed=3"), number="1002")
+    before = list(shop.gateway.entries())
+    for deed in (
+        lambda closed: notices.confirm(closed, number="1001"),
+        lambda closed: settlement.cancel(closed, number="1002"),
+    ):
+        with pytest.raises(NotPermitted):
+            deed(shop.but(read_only=True))
+    assert list(shop.gateway.entries()) == before
+    assert settlement.cancel(shop, number="1002").payment == "captured"
+    assert clean(shop)
 
 
 def test_the_same_key_finds_what_the_shopper_has_confirmed(shop: Shop, server: StandIn) -> None:

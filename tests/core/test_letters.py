@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from shopctl import bootstrap, config
-from shopctl.core import doctor, housekeeping, letters, orders, settings, settlement
+from shopctl.core import checkout, doctor, housekeeping, letters, orders, settings, settlement
 from shopctl.core.adapters import notify_smtp
 from shopctl.core.adapters.notify_mime import mail_of
 from shopctl.core.adapters.notify_smtp import SmtpNotifier
@@ -25,6 +25,7 @@ from shopctl.core.errors import BadInput, NotFound, Refused, Unavailable
 from shopctl.core.outbox import add
 from shopctl.core.ports import Message, Undeliverable
 from shopctl.core.queries.letters import LIST, Sent
+from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
 from tests import mail, shops
 
@@ -91,6 +92,52 @@ def test_a_customer_is_told_of_everything_in_text_and_html(shop: Shop) -> None:
     assert len({*ids}) == 5
     assert all(id_.startswith("<order-100") and "=?" not in id_ for id_ in ids)
     assert {found.state for found in sent(shop).values()} == {"done"}
+
+
+def test_who_pays_by_hand_is_told_how_once_and_only_while_the_order_waits(shop: Shop, tmp_path: Path) -> None:
+    def told(shop: Shop) -> list[EmailMessage]:
+        with mail.serving() as server:
+            letters.send(through(shop, server), 100)
+        return [one for one in server.inbox.letters if "how to pay" in str(one["Subject"])]
+
+    shops.buy(shop, "c1", "TEE", token="manual")
+    assert told(shop) == []  # the shop does not say how
+    shop = shops.rule(shop, tmp_path, payment_instructions="Tea & Co <Bank>\nDE89 3704 0044 0532 0130 00 \x1b[2J")
+    order = shops.buy(shop, "c2", "TEE", 2, token="manual", key="k2")
+    (letter,) = told(shop)
+    assert (letter["To"], letter["Subject"]) == ("c2@example.com", "Tea & Co: how to pay for order 1002")
+    plain, html = part(letter, "plain").replace("\r\n", "\n"), part(letter, "html")
+    assert "payment of 39.98 USD:\n\nTea & Co <Bank>\nDE89 3704 0044 0532 0130 00 " in plain
+    assert "Tea &amp; Co &lt;Bank&gt;<br>DE89" in html
+    assert "\x1b" not in plain + html
+    assert "number, 1002, as the reference" in plain
+    again = checkout.place(shop, shops.placement("c2", "k2", token="manual"))
+    assert isinstance(again, Order)
+    assert again.number == order.number
+    settlement.pay(shop, number="1002")
+    shops.buy(shop, "c3", "TEE", token="manual")
+    settlement.cancel(shop, number="1003")
+    assert told(shop) == []
+    assert settings.set_value(shop, key="payment_instructions", value=" ") == {
+        "key": "payment_instructions",
+        "value": None,
+    }
+    for wrong in ("x" * 2001, "\0"):
+        with pytest.raises(BadInput):
+            settings.set_value(shop, key="payment_instructions", value=wrong)
+
+
+def test_a_parcel_is_told_of_once_also_when_the_rest_of_its_order_is_cancelled(shop: Shop) -> None:
+    shops.buy(shop, "c1", "TEE", 3)
+    orders.ship(shop, number="1001", lines={"TEE": 1})
+    settlement.cancel(shop, number="1001")
+    with mail.serving() as server:
+        letters.send(through(shop, server), 100)
+    assert sorted(str(letter["Subject"]) for letter in server.inbox.letters) == [
+        "Tea & Co: 39.98 USD of order 1001 is refunded",
+        "Tea & Co: order 1001 is confirmed",
+        "Tea & Co: order 1001 is on its way",
+    ]
 
 
 def test_a_payment_that_needs_its_shopper_says_where(shop: Shop) -> None:

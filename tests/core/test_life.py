@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from shopctl.core import (
     cart,
@@ -24,6 +25,7 @@ from shopctl.core import (
     verify,
 )
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
+from shopctl.core.db.tables import refunds
 from shopctl.core.errors import BadInput, NotFound, Refused, StillPending
 from shopctl.core.ports import NoAnswer, Rejected
 from shopctl.core.queries import orders as reads
@@ -184,6 +186,33 @@ def test_money_taken_by_hand_goes_back_by_hand(shop: Shop) -> None:
     assert clean(shop)
 
 
+def test_of_several_refunds_by_hand_each_is_noted_and_the_rest_is_told(shop: Shop) -> None:
+    product(shop, "TEE", units=5, price=1000)
+    cart.add(shop, handle="c1", sku="TEE", quantity=2)
+    checkout.place(shop, placement("c1", "k1", token="manual"))
+    settlement.pay(shop, number="1001", reference="till 7")
+    heard: list[str] = []
+    shop = shop.but(narrate=heard.append)
+    orders.refund(shop, number="1001", amount="5", reason="scratched")
+    orders.refund(shop, number="1001", amount="6", reason="late")
+    assert heard.pop().endswith("`shopctl payments refunded 1001`, once for each of 5.00, 6.00.")
+    heard.clear()
+    assert str(payments.refunded(shop, name="1001", reference="till 8").refunded) == "5.00"
+    assert "5.00 USD is noted; 6.00 USD of order 1001 still waits" in heard.pop()
+    assert str(payments.refunded(shop, name="1001").refunded) == "11.00"
+    assert heard == []
+    assert clean(shop)
+
+
+@pytest.mark.parametrize("amount", ["0", "-1"])
+def test_a_refund_of_nothing_is_bad_input(shop: Shop, amount: str) -> None:
+    product(shop, "TEE", units=5, price=1000)
+    cart.add(shop, handle="c1", sku="TEE", quantity=2)
+    checkout.place(shop, placement("c1", "k1"))
+    with pytest.raises(BadInput):
+        orders.refund(shop, number="1001", amount=amount, reason="no")
+
+
 # --- captured with the shipment ------------------------------------------------------------------------------------
 class Gateway:
     """The sandbox, with captures and refunds that end otherwise."""
@@ -285,6 +314,16 @@ def test_refunds_stop_at_what_was_captured(sold: Shop, capture: str) -> None:
     assert clean(sold)
 
 
+def test_no_more_goes_back_than_was_captured_whatever_is_asked_for(sold: Shop) -> None:
+    """Nor is the gateway, which would refuse it, asked for more."""
+    orders.ship(sold, number="1001")
+    for amount in ("90", "5.84"):
+        with suppress(Refused):
+            orders.refund(sold, number="1001", amount=amount, reason="angry")
+    with sold.read() as tx:
+        assert tx.execute(sa.select(sa.func.sum(refunds.c.amount))).scalar_one() <= 9583
+
+
 def test_two_refunds_at_once_see_each_other(sold: Shop) -> None:
     orders.ship(sold, number="1001")
     codes: list[str] = []
@@ -302,6 +341,56 @@ def test_two_refunds_at_once_see_each_other(sold: Shop) -> None:
     for thread in racing:
         thread.join()
     assert sorted(codes) == ["done", *["refund_too_large"] * 3]
+    assert clean(sold)
+
+
+def test_a_refund_is_made_once_under_its_key(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+    for amount in ("5", "5.00"):
+        orders.refund(sold, number="1001", amount=amount, reason="late", key="r1")
+    assert money(sold)[1:] == ("5.00", "5.00")
+    for other in ({"amount": "6"}, {"lines": {"TEE": 1}}, {"shipping": True}, {"amount": "5", "number": "1002"}):
+        if "number" in other:
+            shops.buy(sold, "c2", "CAP")
+        with refused("key_reused"):
+            orders.refund(sold, **{"number": "1001", "reason": "late", **other}, key="r1")  # type: ignore[arg-type]
+    for _ in range(2):
+        orders.refund(sold, number="1001", lines={"TEE": 1}, restock=True, reason="back", key="r2")
+    assert [(one.kind, one.key) for one in shown(sold).credits] == [("refund", "r1"), ("return", "r2")]
+    assert len(shown(sold).returns) == 1
+    orders.refund(sold, number="1001", amount="5", reason="late again")
+    assert [one.key for one in shown(sold).credits] == ["r1", "r2", None]
+    assert clean(sold)
+
+
+def test_a_key_finishes_the_refund_that_was_left_behind(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+    with pytest.raises(StillPending):
+        orders.refund(broken(sold, refund=NoAnswer()), number="1001", amount="5", reason="late", key="r1")
+    assert money(sold)[1:] == ("0.00", "5.00")
+    orders.refund(sold, number="1001", amount="5", reason="late", key="r1")
+    assert money(sold)[1:] == ("5.00", "5.00")
+    assert clean(sold)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "two\nlines"])
+def test_what_is_no_key(sold: Shop, key: str) -> None:
+    with pytest.raises(BadInput):
+        orders.refund(sold, number="1001", amount="5", reason="late", key=key)
+
+
+def test_one_key_at_once_is_one_refund(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+
+    def attempt() -> None:
+        orders.refund(sold, number="1001", amount="10", reason="late", key="r1")
+
+    racing = [threading.Thread(target=attempt) for _ in range(4)]
+    for thread in racing:
+        thread.start()
+    for thread in racing:
+        thread.join()
+    assert money(sold)[1:] == ("10.00", "10.00")
     assert clean(sold)
 
 
@@ -390,6 +479,19 @@ def test_a_return_goes_its_way(sold: Shop) -> None:
     assert money(sold)[1] == "56.85"
     with refused("invalid_state"):
         orders.returns.resolve(sold, number="1001-R1")
+    assert clean(sold)
+
+
+def test_a_return_cut_off_before_its_refund_is_finished_by_repeating_it(sold: Shop) -> None:
+    orders.ship(sold, number="1001")
+    orders.returns.request(sold, number="1001", lines={"TEE": 1}, reason="too small")
+    orders.returns.receive(sold, number="1001-R1")
+    silent = broken(sold, refund=NoAnswer("gone"), find_refund=NoAnswer("gone"))
+    with pytest.raises(StillPending):
+        orders.returns.resolve(silent, number="1001-R1")
+    assert money(sold)[1] == "0.00"
+    assert orders.returns.resolve(sold, number="1001-R1").state == "resolved"
+    assert money(sold)[1] == "23.80"
     assert clean(sold)
 
 

@@ -3,14 +3,12 @@ units and money add up after each step, to the cent and at the gateway, too."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule
 
 from shopctl.core import cart, checkout, orders, payments, rates, settlement, stock, verify
 from shopctl.core.domain.money import Money
@@ -18,7 +16,7 @@ from shopctl.core.errors import NotFound, Refused
 from shopctl.core.orders import credits
 from shopctl.core.queries import returns as return_reads
 from shopctl.core.queries.orders import SoldLine, detail, row_by_number
-from tests import shops
+from tests import shops, stories
 
 SKUS = ("TEE", "CAP", "FREE", "FILE")
 ORDERS = st.sampled_from(["1001", "1002"])
@@ -29,7 +27,7 @@ GREEDY = st.sampled_from([False] * 9 + [True])
 AMOUNTS = st.integers(1, 1500).map(lambda cents: str(Money(cents, "USD")))
 
 
-class Life(RuleBasedStateMachine):
+class Life(stories.Story):
     """Two orders over two warehouses, taxed inside or on top or both, shipped for money, captured at once or by parcel."""
 
     @initialize(
@@ -56,10 +54,6 @@ class Life(RuleBasedStateMachine):
             for sku, count in (("TEE", some), ("CAP", others), ("FREE", 1), ("FILE", others)):
                 cart.add(self.shop, handle=f"c{i}", sku=sku, quantity=count)
             checkout.place(self.shop, shops.placement(f"c{i}", f"k{i}"))
-
-    def teardown(self) -> None:
-        self.shop.engine.dispose()
-        shutil.rmtree(self.directory)
 
     @rule(number=ORDERS, picks=PICKS, greedy=GREEDY, warehouse=st.sampled_from([None, None, "MAIN", "EAST"]))
     def ship(self, number: str, picks: list[int], greedy: bool, warehouse: str | None) -> None:
@@ -116,7 +110,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_books_add_up(self) -> None:
-        if not hasattr(self, "shop"):
+        if not hasattr(self, "shop") or not self.is_new():
             return
         assert verify.verify(self.shop).violations == []
         with self.shop.read() as tx:
@@ -168,18 +162,4 @@ def _here(line: SoldLine) -> int:
 
 
 def test_orders_the_whole_way() -> None:
-    run_state_machine_as_test(
-        Life,
-        settings=settings(
-            max_examples=8,
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(
-                Phase.explicit,
-                Phase.reuse,
-                Phase.generate,
-            ),  # shrinking would replay a real shop hundreds of times
-            print_blob=True,
-        ),
-    )
+    stories.tell(Life, examples=8, steps=30)

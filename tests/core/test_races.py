@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing as mp
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from shopctl.core import cart, checkout, verify
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.domain.wire import plain
-from tests import races, shops
+from tests import forks, races, shops
 from tests.races import Race
 
 SMALL: dict[str, Any] = {"buyers": 10, "units": 4, "rounds": 3}
@@ -112,9 +111,9 @@ def test_one_key_from_many_processes_is_one_order_one_charge_and_the_same_answer
     shop = shops.make(tmp_path)
     shops.product(shop, "TEE", units=5)
     cart.add(shop, handle="c1", sku="TEE", quantity=1)
-    spawn = mp.get_context("spawn")
-    barrier, answers = spawn.Barrier(8), spawn.Queue()
-    processes = [spawn.Process(target=_place, args=(tmp_path, barrier, answers)) for _ in range(8)]
+    mp = forks.processes()
+    barrier, answers = mp.Barrier(8), mp.Queue()
+    processes = [mp.Process(target=_place, args=(tmp_path, barrier, answers)) for _ in range(8)]
     for process in processes:
         process.start()
     told = [answers.get(timeout=60) for _ in processes]

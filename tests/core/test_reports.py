@@ -13,12 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from shopctl.core import cart, catalog, checkout, orders, rates, settlement
-from shopctl.core.db.tables import order_lines, payments, refunds, variants
+from shopctl.core.db.tables import order_lines, variants
 from shopctl.core.db.tables import orders as order_rows
-from shopctl.core.db.types import new_id
 from shopctl.core.domain.zones import offsets
 from shopctl.core.errors import BadInput, Refused
-from shopctl.core.queries import reports
+from shopctl.core.queries import customers as customer_reads
+from shopctl.core.queries import orders as order_reads
+from shopctl.core.queries import overview, reports
 from shopctl.core.shop import Shop
 from tests import shops
 
@@ -51,7 +52,8 @@ def sold(tmp_path: Path) -> Iterator[Shop]:
         then = shop.but(clock=lambda moment=moment: datetime.fromisoformat(moment))
         _backdated(then, n)
     settlement.cancel(shop, number="1002")
-    _partly_refunded(shop, 1003, 500)
+    orders.ship(shop, number="1003")
+    orders.refund(shop, number="1003", amount="5.00", reason="dented")
     yield shop
     shop.engine.dispose()
 
@@ -63,15 +65,6 @@ def _backdated(shop: Shop, n: int) -> None:
     checkout.place(shop, shops.placement(f"c{n}", f"k{n}", email=f"buyer{n % 2}@example.com"))
     with shop.work("test") as tx:
         tx.execute(sa.update(order_rows).where(order_rows.c.number == 1001 + n).values(created_at=shop.clock()))
-        tx.commit()
-
-
-def _partly_refunded(shop: Shop, number: int, amount: int) -> None:
-    with shop.work("test") as tx:
-        paid = tx.rows(sa.select(payments).join(order_rows).where(order_rows.c.number == number))[0]
-        row = {"id": new_id(), "payment_id": paid.id, "order_id": paid.order_id, "gateway_key": "r", "amount": amount}
-        row |= {"currency": paid.currency, "state": "succeeded", "reason": "dented"}
-        tx.insert(refunds, [{**row, "created_at": tx.now, "updated_at": tx.now}])
         tx.commit()
 
 
@@ -103,8 +96,8 @@ def test_days_are_the_shops_own_also_when_clocks_change(sold: Shop) -> None:
     for row in found:
         parts = row.gross.amount - row.discount.amount + row.shipping.amount + row.tax.amount - row.tax_included.amount
         assert parts == row.total.amount
-        assert row.net.amount == row.total.amount - row.refunds.amount
-    assert {row.day: row.refunds.amount for row in found} == {"2026-03-27": 0, "2026-03-29": 500, "2026-03-30": 0}
+        assert row.net.amount == row.total.amount - row.credited.amount
+    assert {row.day: row.credited.amount for row in found} == {"2026-03-27": 0, "2026-03-29": 500, "2026-03-30": 0}
     assert [row.day for row in figures(sold, "day", "2026-03-29", "2026-03-29")] == ["2026-03-29"]
 
 
@@ -136,6 +129,53 @@ def test_goods_by_product_and_category(sold: Shop) -> None:
     first, second = figures(sold, "customer")
     assert first.net.amount >= second.net.amount
     assert {first.customer, second.customer} == {"buyer0@example.com", "buyer1@example.com"}
+
+
+def test_what_is_not_owed_any_more_is_no_sale(sold: Shop) -> None:
+    """Order 1006 is of 3 TEE at 19.99 and 2 CAP at 3.33: one TEE is cancelled, one returned, a CAP refunded, and an amount."""
+    before = {row.product: row for row in figures(sold, "product")}
+    settlement.cancel(sold, number="1006", lines={"TEE": 1})
+    orders.ship(sold, number="1006")
+    orders.returns.request(sold, number="1006", lines={"TEE": 1}, reason="small")
+    orders.returns.receive(sold, number="1006-R1")
+    orders.returns.resolve(sold, number="1006-R1", write_off={"TEE": 1})
+    orders.refund(sold, number="1006", lines={"CAP": 1}, reason="lost")
+    orders.refund(sold, number="1006", amount="1.00", reason="late")
+    with sold.read() as tx:
+        credited = sum(credit.total.amount for credit in order_reads.detail(tx, "1006").credits)
+        whole = reports.sales_in_all(tx, reports.span(tx, "2026-03-01", "2026-03-31"))
+        spent = {one.email: one.spent.amount for one in customer_reads.LIST.rows(tx)}
+    assert credited > 2 * 1999 + 333 + 100  # there is tax on top
+    assert (whole.credited.amount, whole.net.amount) == (500 + credited, whole.total.amount - 500 - credited)
+    assert {row.customer: row.net.amount for row in figures(sold, "customer")} == spent
+    assert {row.day: row.credited.amount for row in figures(sold, "day")} == {
+        "2026-03-27": 0,
+        "2026-03-29": 500,
+        "2026-03-30": credited,
+    }
+    found = {row.product: row for row in figures(sold, "product")}
+    assert [(row.units_credited, row.credited.amount) for row in before.values()] == [(0, 0), (0, 0)]
+    assert {name: (row.units_credited, str(row.credited)) for name, row in found.items()} == {
+        "tee": (2, "39.98"),
+        "cap": (1, "3.33"),
+    }
+    for row in (*found.values(), *figures(sold, "category")):
+        assert row.net.amount == row.gross.amount - row.credited.amount
+    settlement.cancel(sold, number="1007")  # it is no sale at all: neither what it cost, nor what was credited of it
+    assert sum(row.credited.amount for row in figures(sold, "day")) == 500 + credited
+    with sold.read() as tx:
+        spent = {one.email: one.spent.amount for one in customer_reads.LIST.rows(tx)}
+    assert {row.customer: row.net.amount for row in figures(sold, "customer")} == spent
+
+
+def test_today_is_net_of_credits(shop: Shop) -> None:
+    shops.product(shop, "TEE", units=10, price=1000)
+    shops.buy(shop, "c1", "TEE", 3)
+    shops.buy(shop, "c2", "TEE")
+    settlement.cancel(shop, number="1001", lines={"TEE": 2})
+    with shop.read() as tx:
+        assert (overview.figures(tx).orders_today, str(overview.figures(tx).revenue_today)) == (2, "20.00")
+        assert {row.sku: row.sold for row in reports.stock(tx).rows(tx)} == {"TEE": 2}
 
 
 def test_a_span_is_whole_days_of_the_zone(sold: Shop) -> None:

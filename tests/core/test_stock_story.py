@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule
 
 from shopctl.core import catalog, reservations, stock
 from shopctl.core.db.tables import stock_levels, stock_movements
@@ -24,14 +22,14 @@ from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.reservations import LIST, LIVE
 from shopctl.core.reservations import Owner
 from shopctl.core.stock import COUNTERS, Move
-from tests import shops
+from tests import shops, stories
 
 SKUS = st.sampled_from(["TEE", "LATER"])
 PLACES = st.sampled_from(["MAIN", "EAST"])
 UNITS = st.integers(1, 4)
 
 
-class Stock(RuleBasedStateMachine):
+class Stock(stories.Story):
     """Receive, adjust, count, transfer, keep back, hold, release, commit, ship, close and open warehouses; all of it on levels
     that are put into buckets and made whole again on the way, which must not change what can be done.
     """
@@ -45,10 +43,6 @@ class Stock(RuleBasedStateMachine):
         shops.product(self.shop, "LATER", units=1, backorder_limit=3)
         self.owners: list[str] = []
         self.sold: list[Any] = []
-
-    def teardown(self) -> None:
-        self.shop.engine.dispose()
-        shutil.rmtree(self.directory)
 
     @rule(sku=SKUS, place=PLACES, units=UNITS)
     def receive(self, sku: str, place: str, units: int) -> None:
@@ -161,18 +155,4 @@ class Stock(RuleBasedStateMachine):
 
 
 def test_stock_under_random_use() -> None:
-    run_state_machine_as_test(
-        Stock,
-        settings=settings(
-            max_examples=15,
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(
-                Phase.explicit,
-                Phase.reuse,
-                Phase.generate,
-            ),  # shrinking would replay a real shop hundreds of times
-            print_blob=True,
-        ),
-    )
+    stories.tell(Stock, examples=15, steps=30)

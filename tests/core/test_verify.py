@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import catalog, checkout, orders, outbox, verify
+from shopctl.core import catalog, checkout, orders, outbox, queries, verify
 from shopctl.core.db.tables import audit_log
+from shopctl.core.errors import BadInput
 from shopctl.core.ports import IndexUnusable
+from shopctl.core.queries.stock import Movement
 from shopctl.core.shop import Shop
 from shopctl.core.verify import findings
 from tests import shops
@@ -204,12 +206,17 @@ def test_a_line_that_is_tracked_no_more_is_shipped_once(shop: Shop) -> None:
 
 
 # --- repair --------------------------------------------------------------------------------------------------------
+def repairs(shop: Shop) -> list[Movement]:
+    with shop.read() as tx:
+        return queries.stock.HISTORY.rows(tx, where=[queries.stock.m.kind == "repair"])
+
+
 def test_repair_lists_and_then_mends_counters_from_their_movements(shop: Shop) -> None:
     books.run(shop, "UPDATE stock_levels SET quantity = 9, reserved = 0, committed = 0 WHERE sku = 'TEE'")
     (listed,) = verify.repair(shop.but(read_only=True), apply=False)
     assert (listed.subject, listed.applied) == ("TEE in MAIN", False)
     assert found(shop) == {1, 2}
-    (mend,) = verify.repair(shop, apply=True)
+    (mend,) = verify.repair(shop.but(actor="ana"), apply=True, reason="  a disk was replaced ")
     assert mend.applied
     assert mend.before == listed.before == {"quantity": 9, "reserved": 0, "committed": 0}
     assert mend.after == listed.after == {"quantity": 16, "reserved": 3, "committed": 2}
@@ -217,7 +224,30 @@ def test_repair_lists_and_then_mends_counters_from_their_movements(shop: Shop) -
     assert verify.repair(shop, apply=True) == []
     with shop.read() as tx:
         last = tx.rows(sa.select(audit_log).order_by(audit_log.c.seq.desc()).limit(1))[0]
-    assert (last.action, last.target) == ("store.repair", "TEE in MAIN")
+    assert (last.action, last.target, last.actor) == ("store.repair", "TEE in MAIN", "ana")
+
+
+def test_a_mend_is_in_the_ledger_with_who_and_why_and_moves_what_that_lacks(shop: Shop) -> None:
+    books.run(shop, "UPDATE stock_levels SET quantity = 9 WHERE sku = 'TEE'")
+    verify.repair(shop.but(actor="ana"), apply=True, reason="a disk was replaced")
+    (row,) = repairs(shop)
+    assert (row.sku, row.warehouse, row.actor, row.reason) == ("TEE", "MAIN", "ana", "a disk was replaced")
+    assert (row.quantity, row.reserved, row.committed, row.reference) == (0, 0, 0, "level was 9, 3, 2")
+
+    (lost,) = (one for one in PLANTS if one.what == "reserved without a hold")
+    books.run(shop, *lost.sql)
+    assert found(shop) == {1}
+    (mend,) = verify.repair(shop, apply=True)
+    assert mend.reason == "repair of reserved_is_held (check 1)"
+    assert found(shop) == set()
+    latest = repairs(shop)[0]
+    assert (latest.reserved, latest.reference, latest.reason) == (-1, "level was 16, 4, 2", mend.reason)
+
+
+@pytest.mark.parametrize("reason", ["", " ", "x" * 501, "4242 4242 4242 4242"])
+def test_a_reason_to_repair_says_something(shop: Shop, reason: str) -> None:
+    with pytest.raises(BadInput):
+        verify.repair(shop, apply=False, reason=reason)
 
 
 def test_repair_makes_a_level_that_is_lost(shop: Shop) -> None:
@@ -225,6 +255,7 @@ def test_repair_makes_a_level_that_is_lost(shop: Shop) -> None:
     assert verify.repair(shop, apply=False)[0].before is None
     assert verify.repair(shop, apply=True)[0].applied
     assert found(shop) == set()
+    assert repairs(shop)[0].reference == "level was missing"
 
 
 def test_repair_leaves_what_the_ledger_itself_has_wrong(shop: Shop) -> None:

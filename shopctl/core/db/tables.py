@@ -202,7 +202,7 @@ stock_levels = _table(
 )
 Index("ix_stock_levels_warehouse", stock_levels.c.warehouse)
 
-MOVEMENT_KINDS = ("receive", "adjust", "transfer", "hold", "release", "expire", "commit", "uncommit", "ship")
+MOVEMENT_KINDS = ("receive", "adjust", "transfer", "hold", "release", "expire", "commit", "uncommit", "ship", "repair")
 
 # Append-only. The sequence is drawn after the level row is locked, so that every prefix of it is a true history.
 stock_movements = _table(
@@ -224,7 +224,8 @@ stock_movements = _table(
     Column("at", Instant, nullable=False),
     _one_of("kind", MOVEMENT_KINDS),
     _of_level(),
-    _must("moves_something", "quantity <> 0 OR reserved <> 0 OR committed <> 0"),
+    # A repair may move nothing: then only the level's counters were wrong, and it says so where everybody looks.
+    _must("moves_something", "kind = 'repair' OR quantity <> 0 OR reserved <> 0 OR committed <> 0"),
 )
 Index("ix_stock_movements_level", *(stock_movements.c[name] for name in _LEVEL_KEY), stock_movements.c.seq)
 Index("ix_stock_movements_reservation_id", stock_movements.c.reservation_id)
@@ -550,6 +551,8 @@ credits = _table(
     Column("taxes", Json, nullable=False),  # how much of which tax, like orders.taxes: also what is inside the prices
     Column("currency", Word, nullable=False),
     Column("reason", Word, nullable=False),
+    Column("key", Word, unique=True),  # the caller's, of a refund, and what it stands for
+    Column("fingerprint", Word),
     Column("actor", Word, nullable=False),
     Column("at", Instant, nullable=False),
     _one_of("kind", ("cancel", "return", "refund")),

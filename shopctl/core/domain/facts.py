@@ -15,6 +15,7 @@ LETTERS: Mapping[str, str] = {
     "order.cancelled": "cancelled",
     "payment.refunded": "refunded",
     "payment.action_required": "action",
+    "payment.awaited": "payment",
 }
 """Topics of which the customer is told, and what the letter is called."""
 
@@ -37,6 +38,7 @@ class Facts:
     events_days: int = 90
     email_sender: str = DEFAULT_SENDER
     letters: str = "all"
+    payment_instructions: str = ""
     low_stock: int | None = None
     test_store: bool = False
 

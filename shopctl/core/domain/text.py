@@ -11,6 +11,7 @@ from shopctl.core.errors import BadInput
 
 MAX_TEXT = 100_000
 """Characters in one text value (descriptions are the long ones)."""
+LONGEST_REASON = 500
 
 EMAIL = re.compile(r"[\w!#$%&'*+/^`{|}~.-]{1,64}@[\w-]+(\.[\w-]+)*")
 """What mail takes without quoting: letters of any script, and nothing that means something to a header."""
@@ -119,6 +120,24 @@ def reference(value: str) -> str:
     if not value.isprintable() or not 1 <= len(value) <= 255:
         raise BadInput("bad_reference", "A reference has 1 to 255 visible characters", value=value)
     return refuse_card_number(value, "reference")
+
+
+def reason(value: str) -> str:
+    """Why something was done, as it can be kept and shown; BadInput when it cannot."""
+    try:
+        kept = storable(value.strip())
+    except ValueError as error:
+        raise BadInput("bad_reason", f"The reason {error}") from None
+    if not 1 <= len(kept) <= LONGEST_REASON:
+        raise BadInput("bad_reason", f"A reason has 1 to {LONGEST_REASON} characters", length=len(kept))
+    return refuse_card_number(kept, "reason")
+
+
+def key(value: str) -> str:
+    """An idempotency key that a caller made; BadInput when it is none."""
+    if not 1 <= len(value) <= 255 or not value.isprintable():
+        raise BadInput("bad_key", "A key has 1 to 255 visible characters", key=value)
+    return value
 
 
 def refuse_card_number(value: str, where: str) -> str:

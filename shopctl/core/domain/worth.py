@@ -72,9 +72,12 @@ class Worth:
     def of_amount(self, amount: int) -> Worth:
         """`amount` of this, in proportion from all of its parts."""
         items, shipping, tax = allocate(amount, [self.items, self.shipping, self.tax])
+        return Worth(items, shipping, tax, self.inside(items + shipping))
+
+    def inside(self, prices: int) -> int:
+        """The tax inside so much of the prices, in proportion."""
         priced = self.items + self.shipping
-        included = allocate(self.included, [items + shipping, priced - items - shipping])[0] if priced else 0
-        return Worth(items, shipping, tax, included)
+        return allocate(self.included, [prices, priced - prices])[0] if priced else 0
 
 
 def whole(order: Priced) -> Worth:

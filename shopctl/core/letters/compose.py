@@ -24,18 +24,24 @@ Rows = Sequence[tuple[str, str, str]]
 def compose(facts: Facts, fact: Fact, about: About, templates: Templates) -> Message | None:
     """The letter that tells of this fact. BadInput for a template that cannot be used."""
     order, name = about.order, LETTERS[fact.topic]
-    if not facts.sends(name) or order.email.endswith(ERASED) or not _concerns(fact, about):
+    if not facts.sends(name) or order.email.endswith(ERASED) or not _concerns(facts, fact, about):
         return None
     amount = _money(fact.payload.get("amount", order.total), fact.payload.get("currency", order.currency))
     plain = {"shop": facts.name, "number": order.number, "amount": amount, "url": about.action_url or ""}
     plain |= {"total": _money(order.total, order.currency)}
     values = {field: safe(value) for field, value in plain.items()}
     blocks = {"lines": _lines(order), "totals": _totals(order)}
-    parcels, address = _parcels_of(fact, about), [safe(part) for part in order.shipping_address.values() if part]
+    parcels, how = _parcels_of(fact, about), [safe(line) for line in facts.payment_instructions.splitlines()]
+    address = [safe(part) for part in order.shipping_address.values() if part]
     in_text = {field: _columns(rows) for field, rows in blocks.items()}
     in_html = {field: _table(rows) for field, rows in blocks.items()}
-    in_text |= {"address": "\n".join(address), "parcels": _parcels(parcels, _columns, "\n\n")}
-    in_html |= {"address": "<br>".join(map(escape, address)), "parcels": _parcels(parcels, _table, "\n", _paragraph)}
+    in_text |= {
+        "address": "\n".join(address),
+        "instructions": "\n".join(how),
+        "parcels": _parcels(parcels, _columns, "\n\n"),
+    }
+    in_html |= {"address": "<br>".join(map(escape, address)), "instructions": "<br>".join(map(escape, how))}
+    in_html |= {"parcels": _parcels(parcels, _table, "\n", _paragraph)}
     subject, text = templates.text(name, values | in_text)
     html = templates.html(name, subject, {field: escape(value) for field, value in values.items()} | in_html)
     return Message(
@@ -50,12 +56,14 @@ def compose(facts: Facts, fact: Fact, about: About, templates: Templates) -> Mes
     )
 
 
-def _concerns(fact: Fact, about: About) -> bool:
+def _concerns(facts: Facts, fact: Fact, about: About) -> bool:
     """Whether the customer should hear of it. Of an order that was given up at the checkout they have heard there."""
+    if fact.topic == "payment.awaited":  # a shop that does not say how to pay takes the money itself, at a till
+        return bool(facts.payment_instructions) and about.order.status == "pending"
     if fact.topic == "order.cancelled":
         return fact.payload.get("from_status") != "pending" or about.waited
     if LETTERS[fact.topic] == "shipped":
-        return bool(about.parcels)
+        return bool(_parcels_of(fact, about))  # none: the rest of an order was cancelled, and that it is sent was told
     if fact.topic == "payment.action_required":
         return (about.action_url or "").startswith(("https://", "http://")) and about.order.status == "pending"
     return True
@@ -63,7 +71,7 @@ def _concerns(fact: Fact, about: About) -> bool:
 
 def _parcels_of(fact: Fact, about: About) -> Sequence[Parcel]:
     """The parcels that were sent with this fact: they were written in one transaction, and carry one time."""
-    return [parcel for parcel in about.parcels if parcel.shipped_at == fact.at] or about.parcels
+    return [parcel for parcel in about.parcels if parcel.shipped_at == fact.at]
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------

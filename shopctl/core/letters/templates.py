@@ -15,7 +15,7 @@ from shopctl.core.domain.facts import LETTERS
 from shopctl.core.domain.near import did_you_mean
 from shopctl.core.errors import BadInput
 
-FIELDS = ("shop", "number", "total", "amount", "url", "lines", "totals", "address", "parcels")
+FIELDS = ("shop", "number", "total", "amount", "url", "lines", "totals", "address", "parcels", "instructions")
 PAGE = "page.html"
 _IN_PAGE = ("title", "body", "shop")
 FILES = (PAGE, *(f"{name}.{kind}" for name in dict.fromkeys(LETTERS.values()) for kind in ("txt", "html")))

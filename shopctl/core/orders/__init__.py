@@ -7,9 +7,19 @@ invoices.py    papers with numbers                   units.py       so many of a
 """
 
 from shopctl.core.orders import credits, invoices, returns
-from shopctl.core.orders.cancelling import cancel
+from shopctl.core.orders.cancelling import cancel, give_up
 from shopctl.core.orders.changes import note, readdress
-from shopctl.core.orders.imported import NOWHERE, LineDraft, OrderDraft, ShipmentDraft, TakenIn, fingerprints, take_in
+from shopctl.core.orders.imported import (
+    NOWHERE,
+    CreditDraft,
+    CreditLine,
+    LineDraft,
+    OrderDraft,
+    ShipmentDraft,
+    TakenIn,
+    fingerprints,
+    take_in,
+)
 from shopctl.core.orders.record import (
     NewOrder,
     adopt,
@@ -34,6 +44,8 @@ from shopctl.core.orders.units import Units
 
 __all__ = [
     "NOWHERE",
+    "CreditDraft",
+    "CreditLine",
     "LineDraft",
     "NewOrder",
     "OrderDraft",
@@ -54,6 +66,7 @@ __all__ = [
     "fingerprints",
     "finish",
     "forget",
+    "give_up",
     "going_back",
     "invoices",
     "leave",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 from shopctl.core import payments, stock
@@ -25,7 +27,7 @@ def cancel(tx: UnitOfWork, order: Row, wanted: Units | None, *, note: str | None
     lines = lines_of(tx, order.id)
     open_units = {line.id: count for line in lines if (count := unshipped(line))}
     units = open_units if wanted is None else in_lines(order, lines, wanted, unshipped, "that are not shipped")
-    _give_up(tx, order, units)
+    give_up(tx, order, units)
     books = credits.account(tx, order)
     everything = units == open_units
     if everything and not any(line.shipped for line in lines):
@@ -40,8 +42,7 @@ def cancel(tx: UnitOfWork, order: Row, wanted: Units | None, *, note: str | None
         conclude(tx, order)
 
 
-# --- how it works --------------------------------------------------------------------------------------------------
-def _give_up(tx: UnitOfWork, order: Row, units: dict[str, int]) -> None:
+def give_up(tx: UnitOfWork, order: Row, units: Mapping[str, int]) -> None:
     """The units are not promised any more: they can be had again where they lie."""
     a, line = order_allocations.c, order_lines.c
     left = dict(units)

@@ -63,7 +63,34 @@ class Account:
         return max(0, self.left.total - self.units(unshipped).total)
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A caller's key for a credit, and what it stands for: repeating it with anything else is a mistake, not a retry."""
+
+    key: str
+    fingerprint: str
+
+
 # --- steps ---------------------------------------------------------------------------------------------------------
+def is_made(tx: UnitOfWork, key: Key) -> bool:
+    """Whether the credit of this key has been written before. Refused(key_reused) when that was another one."""
+    seen = tx.row(sa.select(c.fingerprint).where(c.key == key.key))
+    if seen is not None and seen.fingerprint != key.fingerprint:
+        raise Refused(
+            "key_reused",
+            f"The key {key.key!r} was used for another refund",
+            hint="Make a new key for a new refund.",
+            key=key.key,
+        )
+    return seen is not None
+
+
+def take_in(tx: UnitOfWork, rows: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> None:
+    """Write credits that were made elsewhere, before their order was imported."""
+    tx.insert(credits, rows)
+    tx.insert(credit_lines, lines)
+
+
 def account(tx: UnitOfWork, order: Row) -> Account:
     lines = lines_of(tx, order.id)
     of_lines, of_shipping = worth.shares(order, lines)
@@ -101,6 +128,7 @@ def credit(
     reason: str,
     units: Mapping[str, int] | None = None,
     return_id: str | None = None,
+    key: Key | None = None,
 ) -> int:
     """Write that so much of the order is not owed any more, for these units (by the line's id) if any, and settle up.
 
@@ -111,6 +139,7 @@ def credit(
         row = {"id": new_id(), "order_id": books.order.id, "kind": kind, "return_id": return_id, "reason": reason}
         row |= {"items": amount.items, "shipping": amount.shipping, "tax": amount.tax, "total": amount.total}
         row |= {"taxes": worth.by_tax(amount, books.taxes_left), "currency": books.order.currency}
+        row |= {"key": key and key.key, "fingerprint": key and key.fingerprint}
         tx.insert(credits, [{**row, "actor": tx.actor, "at": tx.now}])
         tx.insert(credit_lines, _lines(str(row["id"]), books, units or {}))
         note = f"{Money(amount.total, books.order.currency)} {books.order.currency}: {reason}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,18 @@ import sqlalchemy as sa
 from shopctl.core.db.tables import idempotency_keys, order_lines, orders, shipment_lines, shipments
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain import worth
 from shopctl.core.domain.pricing import TaxPart
+from shopctl.core.domain.worth import Worth
+from shopctl.core.orders import credits
 from shopctl.core.orders.record import begin
 from shopctl.core.payments import External
 
 NOWHERE = "@unknown.invalid"
 """Where the e-mail addresses end that stand for customers without one; no mail can be sent there (RFC 2606)."""
+BEFORE = "refunded before the import"
+Entry = dict[str, Any]
+"""A row to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class LineDraft:
     requires_shipping: bool | None = None
     weight_grams: int | None = None
     tracked: bool = False
+    cancelled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,34 @@ class ShipmentDraft:
     tracking: str | None
     warehouse: str | None
     units: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CreditLine:
+    """Units of a line that a credit is for, by the line's position."""
+
+    position: int
+    quantity: int
+    amount: int
+    tax: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreditDraft:
+    """What the order was not owed any more. `taxes` are as many as the order's, or None where the file did not say."""
+
+    kind: str
+    items: int
+    shipping: int
+    tax: int
+    taxes: Sequence[TaxPart] | None
+    reason: str
+    lines: Sequence[CreditLine]
+    at: datetime
+
+    @property
+    def total(self) -> int:
+        return self.items + self.shipping + self.tax
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +102,7 @@ class OrderDraft:
     shipments: Sequence[ShipmentDraft]
     extra: Mapping[str, Any] | None
     created_at: datetime
+    credits: Sequence[CreditDraft] | None = None
 
     @property
     def subtotal(self) -> int:
@@ -122,6 +158,8 @@ def take_in(tx: UnitOfWork, taken: Sequence[TakenIn]) -> None:
         idempotency_keys,
         [{"key": order.key, "fingerprint": order.fingerprint, "order_id": order.id, **stamp} for order in taken],
     )
+    for order in taken:
+        credits.take_in(tx, *_credits(tx, order, {n: lines[order.id, n] for n in range(1, len(order.draft.lines) + 1)}))
     begin(tx, [(order.id, order.number, order.draft.status, order.draft.reference) for order in taken])
 
 
@@ -160,4 +198,47 @@ def _line(order_id: str, line_id: str, position: int, line: LineDraft) -> dict[s
         "requires_shipping": line.requires_shipping is not False,
         "tracked": line.tracked,
         "weight_grams": line.weight_grams or 0,
+        "cancelled": 0 if line.tracked else line.cancelled or 0,  # what is held here is given up when it is allocated
     }
+
+
+def _credits(tx: UnitOfWork, taken: TakenIn, lines: Mapping[int, str]) -> tuple[list[Entry], list[Entry]]:
+    """The rows of the order's credits, and of their lines."""
+    taxes: list[dict[str, Any]] = [asdict(part) for part in taken.draft.taxes]
+    rows: list[Entry] = []
+    of_lines: list[Entry] = []
+    for one, amount in _worths(taken.draft, tx.now):
+        parts = worth.by_tax(amount, taxes) if one.taxes is None else [asdict(part) for part in one.taxes]
+        taxes = [{**tax, "amount": tax["amount"] - part["amount"]} for tax, part in zip(taxes, parts, strict=True)]
+        row = {"id": new_id(), "order_id": taken.id, "kind": one.kind, "reason": one.reason, "at": one.at}
+        row |= {"items": one.items, "shipping": one.shipping, "tax": one.tax, "total": one.total, "taxes": parts}
+        rows.append({**row, "currency": tx.facts.currency, "actor": tx.actor})
+        of_lines += [
+            {
+                "credit_id": row["id"],
+                "order_line_id": lines[line.position],
+                "quantity": line.quantity,
+                "amount": line.amount,
+                "tax": line.tax,
+            }
+            for line in one.lines
+        ]
+    return rows, of_lines
+
+
+def _worths(draft: OrderDraft, now: datetime) -> Iterator[tuple[CreditDraft, Worth]]:
+    """The draft's credits, each with its worth. What was given back of an order that stands, and is in none of them, is
+    one more: what is not kept is not owed."""
+    left = worth.whole(draft)
+    for one in draft.credits or ():
+        inside = left.inside(one.items + one.shipping)
+        if one.taxes is not None:
+            inside = sum(part.amount for part in one.taxes if part.included)
+        amount = Worth(one.items, one.shipping, one.tax, inside)
+        left -= amount
+        yield one, amount
+    refunded = draft.payment.refunded if draft.payment else 0
+    missing = min(left.total, refunded - sum(one.total for one in draft.credits or ()))
+    if missing > 0 and draft.status != "cancelled":
+        part = left.of_amount(missing)
+        yield CreditDraft("refund", part.items, part.shipping, part.tax, None, BEFORE, (), now), part

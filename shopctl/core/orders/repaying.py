@@ -25,7 +25,7 @@ def money_back(shop: Shop, order_id: str) -> Order:
         raise StillPending(
             "refund_unresolved",
             f"The refund of order {shown.number} is written, and not confirmed by the gateway yet",
-            hint="Run `shopctl store recover`, or leave it to the worker; do not repeat it.",
+            hint="Run `shopctl store recover`, or leave it to the worker; repeat it only with the key that it had.",
             order=shown.number,
         )
     if above > 0:
@@ -38,9 +38,11 @@ def money_back(shop: Shop, order_id: str) -> Order:
     if elsewhere:
         owed = Money(sum(row.amount for row in elsewhere), shown.currency)
         where = f" ({elsewhere[0].charge_reference})" if elsewhere[0].charge_reference else ""
+        each = ", ".join(str(Money(row.amount, shown.currency)) for row in elsewhere)
+        times = f", once for each of {each}" if len(elsewhere) > 1 else ""
         shop.narrate(
             f"Order {shown.number} was paid elsewhere{where}: give back {owed} {shown.currency} there, "
-            f"then say so with `shopctl payments refunded {shown.number}`."
+            f"then say so with `shopctl payments refunded {shown.number}`{times}."
         )
     return shown
 

@@ -13,13 +13,12 @@ from shopctl.core import stock
 from shopctl.core.db.tables import order_lines, return_lines, returns, shipment_lines, shipments, variants, warehouses
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.domain import lifecycle
+from shopctl.core.domain import lifecycle, text
 from shopctl.core.errors import BadInput
 from shopctl.core.orders import credits
 from shopctl.core.orders.record import lines_of, lock, remark
-from shopctl.core.orders.repaying import finish, money_back
+from shopctl.core.orders.repaying import finish, going_back, money_back
 from shopctl.core.orders.units import Units, in_lines, told
-from shopctl.core.orders.units import reason as checked
 from shopctl.core.queries import returns as reads
 from shopctl.core.queries.orders import row_by_number
 from shopctl.core.queries.returns import Return
@@ -34,7 +33,7 @@ r, rl, line = returns.c, return_lines.c, order_lines.c
 @retried
 def request(shop: Shop, *, number: str, lines: Units, reason: str) -> Return:
     """A customer wants to send units back that were shipped. Errors: not_owed."""
-    why = checked(reason)
+    why = text.reason(reason)
     if not lines:
         raise BadInput("usage", "Say what comes back", hint="--line SKU=QTY")
     with shop.work("orders.return", number) as tx:
@@ -69,7 +68,7 @@ def receive(shop: Shop, *, number: str) -> Return:
 @retried
 def reject(shop: Shop, *, number: str, reason: str | None = None) -> Return:
     """A return is not accepted."""
-    why = checked(reason) if reason else None
+    why = text.reason(reason) if reason else None
     with shop.work("returns.reject", number) as tx:
         order, found, _ = _locked(tx, number)
         _step(tx, found, "reject")
@@ -91,11 +90,16 @@ def resolve(
     """What was received goes back into the stock or is written off, and is refunded by a credit unless that is not wanted.
 
     What neither names is restocked; if only `restock` names units, it is written off. It is restocked where it was shipped
-    from, or in `warehouse`.
+    from, or in `warehouse`. Repeated after it was cut off, it finishes the refund.
     """
     with shop.read() as tx:
-        order_number = reads.get(tx, number).order
-    finish(shop, order_number)
+        found = reads.get(tx, number)
+        order = row_by_number(tx, found.order)
+        owed = going_back(tx, order.id)
+    if found.state == "resolved" and owed and not shop.dry_run:  # killed on the way: only the money is left
+        money_back(shop, order.id)
+        return found
+    finish(shop, found.order)
     shown, order_id = _resolved(shop, number, restock, write_off, refund, warehouse)
     if not shop.dry_run:
         money_back(shop, order_id)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from shopctl.core.db.unit_of_work import Row
-from shopctl.core.domain import text
 from shopctl.core.errors import BadInput, Refused
 
 Units = Mapping[str, int]
 """How many of which SKU."""
-LONGEST = 500
 
 
 def in_lines(order: Row, lines: Sequence[Row], wanted: Units, there: Callable[[Row], int], what: str) -> dict[str, int]:
@@ -51,14 +49,3 @@ def told(lines: Sequence[Row], units: Mapping[str, int]) -> str:
     for line in lines:
         sums[line.sku] = sums.get(line.sku, 0) + units.get(line.id, 0)
     return ", ".join(f"{count} × {sku}" for sku, count in sums.items() if count)
-
-
-def reason(said: str) -> str:
-    """A reason, fit to be kept and shown."""
-    try:
-        kept = text.storable(said.strip())
-    except ValueError as error:
-        raise BadInput("bad_reason", f"The reason {error}") from None
-    if not 1 <= len(kept) <= LONGEST:
-        raise BadInput("bad_reason", f"A reason has 1 to {LONGEST} characters", length=len(kept))
-    return text.refuse_card_number(kept, "reason")

@@ -152,7 +152,8 @@ def _done(shop: Shop, action: Row) -> None:
     """Record the confirmation of an action; a second one records nothing new."""
     with shop.work(f"payments.{action.verb}", str(action.number)) as tx:
         payment = locked(tx, action.payment_id)
-        if _resolved(tx, action, "succeeded", None):
+        # who was killed in between finds a void recorded already: the gateway was asked about its charge
+        if _resolved(tx, action, "succeeded", None) and (action.verb, payment.state) != ("void", "voided"):
             verb = "capture" if action.verb == "capture" else "void"
             state = lifecycle.step(lifecycle.PAYMENT, payment.state, verb, "The payment")
             captured = int(payment.captured) + (int(action.amount) if verb == "capture" else 0)

@@ -44,6 +44,7 @@ def charge(shop: Shop, request: ChargeRequest) -> Outcome:
 
     A key that the gateway may have forgotten is looked for first: to it, the repeat would be another charge.
     """
+    shop.must_write("a charge")
     gateway = gateway_of(shop, request.gateway)
     try:
         seen = _find(gateway, request) if _may_be_forgotten(shop, gateway, request.at) else None
@@ -109,6 +110,7 @@ def look_up(shop: Shop, payment: Row) -> Outcome:
 
 def act(shop: Shop, action: Row) -> Charge | None:
     """Capture or void under the stored key; None without an answer. Rejected when the gateway says no for good."""
+    shop.must_write(f"a {action.verb}")
     gateway = gateway_of(shop, action.gateway)
     old = _may_be_forgotten(shop, gateway, action.created_at)
 
@@ -143,6 +145,7 @@ def still_open(shop: Shop, action: Row) -> int | None:
 def give_back(shop: Shop, refund: Row, *, old: bool) -> Repaid | None:
     """Ask for a refund under its stored key; None without an answer. One that is `old` may have left the gateway's memory of
     keys, and a repeat would pay twice: so it is looked for first."""
+    shop.must_write("a refund")
     gateway = gateway_of(shop, refund.gateway)
     reference = refund.charge_reference
 

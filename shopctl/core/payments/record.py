@@ -12,7 +12,7 @@ from shopctl.core.db.tables import orders, payment_attempts, payments, refunds
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle
-from shopctl.core.domain.lifecycle import UNASKED
+from shopctl.core.domain.lifecycle import MANUAL, UNASKED
 from shopctl.core.domain.money import Money
 from shopctl.core.payments.asking import Outcome
 from shopctl.core.ports import Charge, ChargeRequest
@@ -54,6 +54,8 @@ def open_payment(tx: UnitOfWork, *, order_id: str, gateway: str, token: str, amo
         "state": "pending",
     }
     tx.insert(payments, [{**row, "created_at": tx.now, "updated_at": tx.now}])
+    if gateway == MANUAL and (payment := of_order(tx, order_id)):
+        tell(tx, "awaited", payment.id, payment)
     return asked
 
 

@@ -8,6 +8,7 @@ from shopctl.core.db.tables import orders, payments, refunds
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import text
+from shopctl.core.domain.money import Money
 from shopctl.core.errors import Refused
 from shopctl.core.payments.asking import gateway_of, give_back
 from shopctl.core.payments.record import ASKABLE, kept, locked, tell
@@ -105,6 +106,12 @@ def refunded(shop: Shop, *, name: str, reference: str | None = None) -> PaymentR
         if reference is not None and tx.row(sa.select(r.id).where(r.reference == reference)):
             raise Refused("reference_used", f"Another refund has the reference {reference!r} already")
         record_refund(tx, waiting, "succeeded", reference)
-        shown = payment_named(tx, found.id)
+        shown, others = payment_named(tx, found.id), refunds_elsewhere(tx, waiting.order_id)
         tx.commit()
+    if others:  # each has a reference of its own
+        noted, rest = (Money(amount, found.currency) for amount in (waiting.amount, sum(row.amount for row in others)))
+        shop.narrate(
+            f"{noted} {found.currency} is noted; {rest} {found.currency} of order {found.order} still waits to be given back "
+            f"elsewhere, in {len(others)}: say so for each."
+        )
     return shown

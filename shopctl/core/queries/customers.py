@@ -16,6 +16,7 @@ from shopctl.core.domain.lifecycle import PAID_ORDERS
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
 from shopctl.core.queries.listing import Listing
+from shopctl.core.queries.owed import OWED
 
 ERASED = "@erased.invalid"
 """How the address ends that stands for a customer who is erased. RFC 2606: no mail ever goes there."""
@@ -23,7 +24,7 @@ ERASED = "@erased.invalid"
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`spent` counts orders that were not cancelled."""
+    """`spent` is what orders that were not cancelled cost, less what of it was credited."""
 
     email: str
     id: str
@@ -43,7 +44,7 @@ class CustomerDetail(Customer):
 _kept = orders.c.status.in_(PAID_ORDERS)
 _count = sa.select(sa.func.count()).where(orders.c.customer_id == customers.c.id).scalar_subquery()
 _spent = (
-    sa.select(sa.func.coalesce(sa.func.sum(orders.c.total), 0))
+    sa.select(sa.func.coalesce(sa.func.sum(OWED), 0))
     .where(orders.c.customer_id == customers.c.id, _kept)
     .scalar_subquery()
 )

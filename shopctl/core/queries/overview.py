@@ -26,12 +26,14 @@ from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.money import Money
 from shopctl.core.queries import lag, pause, stock, webhooks
 from shopctl.core.queries.due import WAITING
+from shopctl.core.queries.owed import OWED
 from shopctl.core.queries.pause import Pause
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Live figures. `orders_by_minute` counts the last half hour, oldest first; today is the shop's own day; low: at the threshold."""
+    """Live figures. `orders_by_minute` counts the last half hour, oldest first; today is the shop's own day, and its revenue
+    what its orders cost less what of that was credited; low: at the threshold."""
 
     orders_by_minute: tuple[int, ...]
     orders_today: int
@@ -102,9 +104,9 @@ def figures(tx: UnitOfWork) -> Overview:
     midnight = tx.now.astimezone(ZoneInfo(tx.facts.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
     is_paid = orders.c.status.in_(paid)  # no part of the WHERE, where it would seem a better start than the day
     today = tx.rows(
-        sa.select(
-            sa.func.count().filter(is_paid), sa.func.coalesce(sa.func.sum(orders.c.total).filter(is_paid), 0)
-        ).where(orders.c.created_at >= midnight)
+        sa.select(sa.func.count().filter(is_paid), sa.func.coalesce(sa.func.sum(OWED).filter(is_paid), 0)).where(
+            orders.c.created_at >= midnight
+        )
     )[0]
     held = holds(tx)
     return Overview(

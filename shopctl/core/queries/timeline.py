@@ -37,7 +37,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What the order is not owed any more; `credit` is its number in the order, `note` that of its credit note."""
+    """What the order is not owed any more; `credit` is its number in the order, `note` that of its credit note, `key` the
+    caller's."""
 
     credit: int
     kind: str
@@ -48,6 +49,7 @@ class Credit:
     currency: str
     units: str
     reason: str
+    key: str | None
     note: str | None
     at: datetime
 
@@ -95,6 +97,7 @@ def credits_of(tx: UnitOfWork, order_id: str) -> list[Credit]:
             currency=row.currency,
             units=", ".join(f"{one.quantity} × {one.sku}" for one in lines if one.credit_id == row.id),
             reason=row.reason,
+            key=row.key,
             note=None if row.number is None else str(row.number),
             at=row.at,
         )

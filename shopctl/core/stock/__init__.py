@@ -3,7 +3,8 @@
 The only writer of warehouses, stock_levels and stock_movements.
 
 ledger.py      every change of a counter: one guarded statement, then its movements
-levels.py      the level rows: made, given their policy, mended      opening.py   opening stock, without a guard
+levels.py      the level rows: made, given their policy              opening.py   opening stock, without a guard
+mending.py     a level that is not what it is derived from
 low.py         thresholds that a change crosses                      warehouses.py   the places
 work.py        an operator's work: receive, adjust, transfer, set, spread
 counts.py      many counts at once, for imports                      buckets.py      a level in several rows, for hot SKUs
@@ -21,7 +22,8 @@ from shopctl.core.stock.ledger import (
     move,
     uncommitted_units,
 )
-from shopctl.core.stock.levels import ensure_levels, follow_policy, rewrite_level
+from shopctl.core.stock.levels import ensure_levels, follow_policy
+from shopctl.core.stock.mending import Derived, derived, mend_level
 from shopctl.core.stock.opening import open_stock
 from shopctl.core.stock.warehouses import add_warehouse, edit_warehouse, make_warehouse
 from shopctl.core.stock.work import adjust, receive, receive_all, set_level, spread, transfer
@@ -32,21 +34,23 @@ __all__ = [
     "MOVES",
     "Count",
     "Counted",
+    "Derived",
     "Move",
     "add_warehouse",
     "adjust",
     "book",
     "books_disagree",
+    "derived",
     "edit_warehouse",
     "ensure_levels",
     "follow_policy",
     "lock_levels",
     "make_warehouse",
+    "mend_level",
     "move",
     "open_stock",
     "receive",
     "receive_all",
-    "rewrite_level",
     "set_level",
     "ship",
     "spread",

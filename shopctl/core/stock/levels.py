@@ -1,29 +1,19 @@
-"""The level rows: made where they are missing, given the policy of their SKU, mended."""
+"""The level rows: made where they are missing, given the policy of their SKU."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from shopctl.core.db import dialects
-from shopctl.core.db.tables import stock_levels, stock_movements, variants
+from shopctl.core.db.tables import stock_levels, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import Refused
 from shopctl.core.queries.warehouses import DEFAULT, default_warehouse
-from shopctl.core.stock import buckets, low
+from shopctl.core.stock import buckets
 from shopctl.core.stock.ledger import COUNTERS, GENERAL
-
-
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """A level's counters and what its movements sum to; `before` is None for a level that there is not."""
-
-    before: Mapping[str, int] | None
-    after: Mapping[str, int]
-    possible: bool
 
 
 def ensure_levels(tx: UnitOfWork, places: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -110,25 +100,3 @@ def keep_safe(tx: UnitOfWork, units: Mapping[tuple[str, str], int]) -> None:
     for place, found in spread.items():
         if place in units:
             buckets.keep_back(tx, found, units[place])
-
-
-def rewrite_level(tx: UnitOfWork, *, sku: str, warehouse: str, pool: str, bucket: int) -> Rewritten:
-    """Make a level's counters what its movements sum to, if a level can be that. The ledger stays as it is."""
-    if pool == GENERAL and bucket == 0:
-        ensure_levels(tx, [(sku, warehouse)])
-    place = {"sku": sku, "warehouse": warehouse, "pool": pool, "bucket": bucket}
-    mine = [stock_levels.c[name] == value for name, value in place.items()]
-    level = tx.row(sa.select(stock_levels).where(*mine).with_for_update())
-    sums = sa.select(*(sa.func.coalesce(sa.func.sum(stock_movements.c[name]), 0) for name in COUNTERS))
-    summed = tx.rows(sums.where(*(stock_movements.c[name] == value for name, value in place.items())))[0]
-    after = {name: int(value) for name, value in zip(COUNTERS, summed, strict=True)}
-    if level is None:
-        return Rewritten(None, after, False)
-    before = {name: getattr(level, name) for name in COUNTERS}
-    promised = after["reserved"] + after["committed"]
-    possible = min(after.values()) >= 0 and promised <= after["quantity"] + level.backorder_limit
-    if possible:
-        tx.execute(sa.update(stock_levels).where(*mine).values(**after, updated_at=tx.now))
-        change = {name: after[name] - before[name] for name in COUNTERS}
-        low.tell(tx, [(sku, warehouse, change["quantity"] - change["committed"])])
-    return Rewritten(before, after, possible)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import uuid4
 
 from textual.binding import Binding, BindingType
 
@@ -150,6 +151,7 @@ class OrderActions(ListScreen[T]):
 
     def action_refund(self) -> None:
         if order := self.order():
+            key = str(uuid4())
             desk(self).consider(
                 refund_plan(order),
                 lambda typed: deeds.refund(
@@ -157,6 +159,7 @@ class OrderActions(ListScreen[T]):
                     typed["amount"],
                     typed["lines"],
                     typed["reason"],
+                    key=key,
                     restock=typed["restock"].strip() == "yes",
                 ),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -157,6 +158,20 @@ def shape(directory: Path, version: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def widened(was: str, now: str) -> bool:
+    """Whether a CHECK takes all that it took: with another way beside the old one, or other words beside the old ones."""
+    word = re.compile(r"'[^']*'")
+    same = word.sub("", was).replace(", ", "") == word.sub("", now).replace(", ", "")
+    return now.endswith(f" OR {was}") or (same and {*word.findall(was)} <= {*word.findall(now)})
+
+
+def test_a_check_is_widened_or_another() -> None:
+    assert widened("a > 0", "b = 'x' OR a > 0")
+    assert widened("a IN ('x', 'y')", "a IN ('x', 'y', 'z')")
+    assert not widened("a IN ('x', 'y')", "a IN ('x', 'z')")
+    assert not widened("a > 0", "b = 'x' AND a > 0")
+
+
 def broken(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[str]:
     """What the release before would stumble over."""
     problems = [f"{table} is gone" for table in before.keys() - after.keys()]
@@ -167,7 +182,7 @@ def broken(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) 
                 problems.append(f"{table}.{name} is new")
             elif was is None and not name.startswith("check"):
                 problems += [f"{table}.{name} must be given"] * (not part["nullable"] and part["default"] is None)
-            elif was is not None and str(was) != str(part):
+            elif was is not None and str(was) != str(part) and not (name.startswith("check") and widened(was, part)):
                 problems.append(f"{table}.{name} is another")
         problems += [f"{table}.{name} is gone" for name in before[table].keys() - after[table].keys()]
     return problems

@@ -136,6 +136,20 @@ def test_who_did_it_is_not_guessed(old: Path) -> None:
     assert len({request_id for _, request_id in by_migration}) == 1
 
 
+def test_what_was_refunded_of_an_imported_order_is_not_owed(old: Path) -> None:
+    url = stores.parse_url(f"sqlite:///{old}")
+    schema.upgrade(stores.open_engine(url), "0003")
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("UPDATE orders SET source = 'import', status = 'shipped' WHERE number = 1002")
+        connection.execute("UPDATE refunds SET amount = 700")
+        connection.commit()
+    schema.upgrade(stores.open_engine(url))
+    told = (
+        "SELECT number, kind, items, c.shipping, c.tax, c.total, actor FROM credits c JOIN orders o ON o.id = order_id"
+    )
+    assert rows(old, told) == [(1002, "refund", 700, 0, 0, 700, "migration")]
+
+
 def test_commands_ask_for_the_migration_and_it_says_what_it_did(old: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path)
     said = cli("orders", "list", "-o", "json")

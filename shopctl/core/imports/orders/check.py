@@ -12,6 +12,7 @@ from shopctl.core.domain import text
 from shopctl.core.domain.money import MAX_AMOUNT, format_amount
 from shopctl.core.domain.pricing import TaxPart
 from shopctl.core.errors import BadInput
+from shopctl.core.imports.orders import credited
 from shopctl.core.imports.orders.raw import ADDRESS, OrderSource, RawOrder
 from shopctl.core.imports.orders.read import grouped
 from shopctl.core.imports.orders.write import shopify
@@ -44,6 +45,8 @@ def check(raw: RawOrder, source: OrderSource, currency: str) -> Checked:
     if problems:
         return _refused(raw, problems)
     draft = _draft(said)
+    if wrong := credited.wrong(draft, said.get("credits", ()), currency):
+        return _refused(raw, [Refusal(*place(raw, source, loc), shown(value), why) for loc, value, why in wrong])
     if raw.cells is not None:
         draft = replace(draft, extra=shopify.kept(draft, raw.cells, currency))
     cards = [Refusal(raw.line, source.columns.get("extra", "extra"), "", why) for why in _cards(draft)]
@@ -69,8 +72,12 @@ Wrong = tuple[tuple[Any, ...], object, str]
 
 
 def _named(said: Mapping[str, Any]) -> list[Wrong]:
+    given_up = [i for i, line in enumerate(said["lines"]) if line.get("cancelled", 0) > line["quantity"]]
     nameless = [i for i, line in enumerate(said["lines"]) if not (line.get("sku") or line.get("product_name"))]
     wrong: list[Wrong] = [(("lines", i, "sku"), "", "a line needs a SKU, or a product's name") for i in nameless]
+    wrong += [(("lines", i, "cancelled"), said["lines"][i]["cancelled"], "is more than were ordered") for i in given_up]
+    if said.get("status") != "cancelled" and all(line.get("cancelled") == line["quantity"] for line in said["lines"]):
+        wrong.append((("lines",), "", "are all cancelled, and the order is not"))
     if not (said.get("reference") or said.get("number")):
         wrong.append((("reference",), "", "an order needs the name that it had: a reference, or a number"))
     return wrong
@@ -131,8 +138,9 @@ def _payment(said: Mapping[str, Any], currency: str) -> list[Wrong]:
 def _parcels(said: Mapping[str, Any]) -> list[Wrong]:
     status, parcels = said.get("status", "confirmed"), said.get("shipments", ())
     if parcels and status not in ("shipped", "delivered"):
-        return [(("shipments",), status, "an order with this status has not been shipped")]
-    ordered = {n: line["quantity"] for n, line in enumerate(said["lines"], 1)}
+        why = "an order with this status has not been shipped; one that was sent in part is taken in once nothing is owed of it"
+        return [(("shipments",), status, why)]
+    ordered = _owed(said)
     told = any("lines" in parcel for parcel in parcels) or len(parcels) > 1
     if told and _units(parcels) != ordered:
         return [(("shipments",), "", "do not hold exactly the units of the order's lines")]
@@ -174,12 +182,14 @@ def _draft(said: Mapping[str, Any]) -> OrderDraft:
         shipments=_shipments(said, status),
         extra=said.get("extra"),
         created_at=said["created_at"],
+        credits=credited.drafts(said),
     )
 
 
 def _line(said: Mapping[str, Any]) -> LineDraft:
     fields = {name: value for name, value in said.items() if name != "total_price"}
-    return LineDraft(**{"sku": "", **fields, "product_name": said.get("product_name") or None})
+    fields |= {"product_name": said.get("product_name") or None, "cancelled": said.get("cancelled") or None}
+    return LineDraft(**{"sku": "", **fields})
 
 
 def _external(payment: Mapping[str, Any], said: Mapping[str, Any]) -> External:
@@ -202,7 +212,7 @@ def _shipments(said: Mapping[str, Any], status: str) -> list[ShipmentDraft]:
     """The parcels as said; a shipped order of which none is told left in one, when it was placed."""
     if status not in ("shipped", "delivered"):
         return []
-    everything = {n: line["quantity"] for n, line in enumerate(said["lines"], 1)}
+    everything = _owed(said)
     drafts = []
     for parcel in said.get("shipments") or [{"shipped_at": said["created_at"]}]:
         units = _units([parcel]) if "lines" in parcel else everything
@@ -211,6 +221,12 @@ def _shipments(said: Mapping[str, Any], status: str) -> list[ShipmentDraft]:
             ShipmentDraft(parcel["shipped_at"], delivered, parcel.get("tracking"), parcel.get("warehouse"), units)
         )
     return drafts
+
+
+def _owed(said: Mapping[str, Any]) -> dict[int, int]:
+    """What there is to send, by the position of the line."""
+    found = {n: line["quantity"] - line.get("cancelled", 0) for n, line in enumerate(said["lines"], 1)}
+    return {n: units for n, units in found.items() if units}
 
 
 def _units(parcels: Sequence[Mapping[str, Any]]) -> dict[int, int]:

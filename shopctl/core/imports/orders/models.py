@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Required, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -108,6 +108,7 @@ class Line(TypedDict, total=False):
     product_name: Text
     options: Annotated[dict[Name, Text], Field(max_length=10)]
     quantity: Annotated[Whole, Field(ge=1, le=MAX_QUANTITY)]
+    cancelled: Whole
     unit_price: Amount
     total_price: Amount
     tax: Amount
@@ -156,6 +157,44 @@ class Shipment(TypedDict, total=False):
     lines: list[Sent]
 
 
+class CreditedLine(TypedDict):
+    """Units of a line that are not owed any more; `line` is its position, from 1."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    line: Annotated[int, Field(ge=1)]
+    quantity: Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
+    amount: Amount
+    tax: Amount
+
+
+class CreditedTax(TypedDict, total=False):
+    """How much of it is which of the order's taxes."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    name: Required[Name]
+    percent: Annotated[int, BeforeValidator(_parts_per_million)]
+    included: bool
+    amount: Required[Amount]
+
+
+class Credit(TypedDict, total=False):
+    """What an order is not owed any more."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    kind: Literal["cancel", "return", "refund"]
+    items: Amount
+    shipping: Amount
+    tax: Amount
+    total: Amount
+    taxes: Annotated[list[CreditedTax], Field(max_length=50)]
+    reason: Annotated[str, Field(max_length=text.LONGEST_REASON), _STORABLE, AfterValidator(_card_free)]
+    lines: list[CreditedLine]
+    at: Moment
+
+
 class Address(TypedDict, total=False):
     """Any part may be missing in an order that was placed elsewhere."""
 
@@ -199,6 +238,7 @@ class Order(TypedDict, total=False):
     shipping_address: Address
     payments: Annotated[list[Payment], Field(max_length=1)]
     shipments: list[Shipment]
+    credits: Annotated[list[Credit], Field(max_length=1000)]
     extra: Annotated[dict[Literal["shopify"], KeptCells], AfterValidator(_bounded)]
     created_at: Moment
     lines: Annotated[list[Line], Field(min_length=1, max_length=10_000)]

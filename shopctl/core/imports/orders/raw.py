@@ -10,12 +10,12 @@ from shopctl.core.imports.rows import Refusal
 
 ORDER_FIELDS = (
     *("number", "id", "status", "source", "reference", "email", "subtotal", "discount", "tax", "tax_included", "taxes"),
-    *("shipping", "total", "currency", "shipping_method", "shipping_address", "payments", "shipments", "extra"),
-    "created_at",
+    *("shipping", "total", "currency", "shipping_method", "shipping_address", "payments", "shipments", "credits"),
+    *("extra", "created_at"),
 )
 LINE_FIELDS = (
     *("sku", "product_name", "options", "quantity", "unit_price", "total_price", "tax", "taxable"),
-    *("requires_shipping", "weight_grams"),
+    *("requires_shipping", "weight_grams", "cancelled"),
 )
 ADDRESS = ("name", "line1", "line2", "city", "region", "postal_code", "country")
 """The parts of a shipping address; each may be empty in an order that was placed elsewhere."""

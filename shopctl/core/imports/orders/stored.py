@@ -9,10 +9,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import order_events, order_lines, orders, payments, refunds, shipment_lines, shipments
+from shopctl.core.db.tables import (
+    credit_lines,
+    credits,
+    order_events,
+    order_lines,
+    orders,
+    payments,
+    refunds,
+    shipment_lines,
+    shipments,
+)
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.pricing import TaxPart
-from shopctl.core.orders import LineDraft, OrderDraft, ShipmentDraft
+from shopctl.core.orders import CreditDraft, CreditLine, LineDraft, OrderDraft, ShipmentDraft
 from shopctl.core.payments import External
 
 PAGE = 200
@@ -52,6 +62,8 @@ def _page(tx: UnitOfWork, rows: Sequence[Row]) -> Iterator[Stored]:
     cancelled = sa.select(order_events).where(order_events.c.verb == "cancel")
     ends = _by_order(tx, cancelled.order_by(order_events.c.seq), order_events, ids)
     units = _units(tx, ids)
+    credited = _by_order(tx, sa.select(credits).order_by(credits.c.at, credits.c.id), credits, ids)
+    of_credits = _credit_lines(tx, ids) if credited else {}
     for row in rows:
         payment = next(iter(paid.get(row.id, ())), None)
         yield Stored(
@@ -77,6 +89,7 @@ def _page(tx: UnitOfWork, rows: Sequence[Row]) -> Iterator[Stored]:
                 shipments=[_shipment(parcel, units) for parcel in parcels.get(row.id, ())],
                 extra=row.extra,
                 created_at=row.created_at,
+                credits=[_credit(one, of_credits) for one in credited.get(row.id, ())] or None,
             ),
         )
 
@@ -110,6 +123,24 @@ def _units(tx: UnitOfWork, ids: Sequence[str]) -> dict[str, dict[int, int]]:
     return found
 
 
+def _credit_lines(tx: UnitOfWork, ids: Sequence[str]) -> dict[str, list[CreditLine]]:
+    """What each credit of these orders is for."""
+    cl = credit_lines.c
+    columns = (cl.credit_id, order_lines.c.position, cl.quantity, cl.amount, cl.tax)
+    of_these = sa.select(*columns).join(order_lines, order_lines.c.id == cl.order_line_id)
+    found: dict[str, list[CreditLine]] = {}
+    for credit_id, *line in tx.rows(
+        of_these.where(order_lines.c.order_id.in_(ids)).order_by(cl.credit_id, order_lines.c.position)
+    ):
+        found.setdefault(credit_id, []).append(CreditLine(*line))
+    return found
+
+
+def _credit(row: Row, lines: dict[str, list[CreditLine]]) -> CreditDraft:
+    taxes = [TaxPart(**part) for part in row.taxes]
+    return CreditDraft(row.kind, row.items, row.shipping, row.tax, taxes, row.reason, lines.get(row.id, []), row.at)
+
+
 def _line(row: Row) -> LineDraft:
     return LineDraft(
         sku=row.sku,
@@ -121,6 +152,7 @@ def _line(row: Row) -> LineDraft:
         taxable=row.taxable,
         requires_shipping=row.requires_shipping,
         weight_grams=row.weight_grams,
+        cancelled=row.cancelled or None,
     )
 
 

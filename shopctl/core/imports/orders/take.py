@@ -245,7 +245,11 @@ def _write(tx: UnitOfWork, new: Sequence[_New], store: Known) -> None:
     payments.take_in(tx, {order.id: order.draft.payment for order in new if order.draft.payment})
     for order in new:
         if order.held:
-            orders.allocate(tx, order.id, orders.lines_of(tx, order.id), order.held)
+            lines = orders.lines_of(tx, order.id)
+            orders.allocate(tx, order.id, lines, order.held)
+            gone = zip(lines, order.draft.lines, strict=True)
+            if given_up := {line.id: sold.cancelled for line, sold in gone if sold.tracked and sold.cancelled}:
+                orders.give_up(tx, orders.lock(tx, order.id), given_up)
 
 
 def _customer(tx: UnitOfWork, draft: OrderDraft, store: Known) -> str:

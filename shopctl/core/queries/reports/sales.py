@@ -1,6 +1,7 @@
 """Sales: of orders that stand (confirmed, shipped, delivered), on the day on which they were placed.
 
-A cancelled order is no sale. What was given back of one that stands is in its refunds, whenever that was.
+A cancelled order is no sale. What one that stands is not owed any more (cancelled units, returns, refunds) is credited,
+whenever that was.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core.db import types
-from shopctl.core.db.tables import categories, customers, order_lines, orders, products, refunds, variants
+from shopctl.core.db.tables import categories, credit_lines, credits, customers, order_lines, orders, products, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.lifecycle import PAID_ORDERS
 from shopctl.core.domain.money import Money
@@ -21,7 +22,7 @@ from shopctl.core.queries.reports.figures import Span, built, listing, local_day
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """Sums over orders: total = gross − discount + shipping + tax − tax_included; net = total − refunds, whenever made."""
+    """Sums over orders: total = gross − discount + shipping + tax − tax_included; net = total − credited."""
 
     orders: int
     units: int
@@ -31,7 +32,7 @@ class Sales:
     tax: Money
     tax_included: Money
     total: Money
-    refunds: Money
+    credited: Money
     net: Money
     currency: str
 
@@ -47,7 +48,7 @@ class DaySales:
     tax: Money
     tax_included: Money
     total: Money
-    refunds: Money
+    credited: Money
     net: Money
     currency: str
 
@@ -63,20 +64,26 @@ class CustomerSales:
     tax: Money
     tax_included: Money
     total: Money
-    refunds: Money
+    credited: Money
     net: Money
     currency: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProductSales:
-    """Sums over lines; `product` is the handle, or the SKU as it was sold when the catalogue has it no more."""
+    """Sums over lines; `product` is the handle, or the SKU as it was sold when the catalogue has it no more.
+
+    `credited` is the price of the units that are not owed any more, `units_credited`; net = gross − credited.
+    """
 
     product: str
     title: str
     orders: int
     units: int
+    units_credited: int
     gross: Money
+    credited: Money
+    net: Money
     tax: Money
     currency: str
 
@@ -86,23 +93,29 @@ class CategorySales:
     category: str | None
     orders: int
     units: int
+    units_credited: int
     gross: Money
+    credited: Money
+    net: Money
     tax: Money
     currency: str
 
 
 SALES = ("day", "product", "category", "customer")
 o, line = orders.c, order_lines.c
-_given_back = (
-    sa.select(refunds.c.order_id, sa.func.sum(refunds.c.amount).label("amount"))
-    .where(refunds.c.state == "succeeded")
-    .group_by(refunds.c.order_id)
+_credited = (
+    sa.select(credits.c.order_id, sa.func.sum(credits.c.total).label("amount")).group_by(credits.c.order_id).subquery()
+)
+_units_credited = (
+    sa.select(credit_lines.c.order_line_id, sa.func.sum(credit_lines.c.quantity).label("units"))
+    .group_by(credit_lines.c.order_line_id)
     .subquery()
 )
 _units = sa.select(sa.func.sum(line.quantity)).where(line.order_id == o.id).scalar_subquery()
-_of_order = orders.outerjoin(_given_back, _given_back.c.order_id == o.id)
+_of_order = orders.outerjoin(_credited, _credited.c.order_id == o.id)
 _of_line = (
     order_lines.join(orders, o.id == line.order_id)
+    .outerjoin(_units_credited, _units_credited.c.order_line_id == line.id)
     .outerjoin(variants, variants.c.sku == line.sku)
     .outerjoin(products, products.c.id == variants.c.product_id)
     .outerjoin(categories, categories.c.id == products.c.category_id)
@@ -114,16 +127,18 @@ def _money(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 
 def _order_sums() -> dict[str, sa.ColumnElement[Any]]:
-    returned = sa.func.coalesce(_given_back.c.amount, 0)
+    credited = sa.func.coalesce(_credited.c.amount, 0)
     sums = {"orders": sa.func.count(), "units": total(_units), "gross": _money(o.subtotal)}
     sums |= {name: _money(o[name]) for name in ("discount", "shipping", "tax", "tax_included", "total")}
-    return sums | {"refunds": _money(returned), "net": _money(o.total - returned)}
+    return sums | {"credited": _money(credited), "net": _money(o.total - credited)}
 
 
 def _line_sums() -> dict[str, sa.ColumnElement[Any]]:
     counted = sa.func.count(sa.distinct(line.order_id))
-    sums = {"orders": counted, "units": total(line.quantity), "gross": _money(line.total_price)}
-    return sums | {"tax": _money(line.tax)}
+    back = sa.func.coalesce(_units_credited.c.units, 0)
+    sums = {"orders": counted, "units": total(line.quantity), "units_credited": total(back)}
+    sums |= {"gross": _money(line.total_price), "credited": _money(line.unit_price * back)}
+    return sums | {"net": _money(line.total_price - line.unit_price * back), "tax": _money(line.tax)}
 
 
 def _standing(when: Span) -> tuple[sa.ColumnElement[bool], ...]:
@@ -131,7 +146,7 @@ def _standing(when: Span) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def sales(tx: UnitOfWork, by: str, when: Span) -> Listing[Any]:
-    """Sales by one of SALES. Discounts, shipping and refunds are an order's, so only days and customers have them."""
+    """Sales by one of SALES. Discounts, shipping and refunded amounts are an order's, so only days and customers have them."""
     stand = _standing(when)
     if by == "day":
         day = local_day(tx, o.created_at, when)
@@ -146,10 +161,10 @@ def sales(tx: UnitOfWork, by: str, when: Span) -> Listing[Any]:
         name = sa.func.coalesce(products.c.handle, line.sku).label("product")
         title = sa.func.max(sa.func.coalesce(products.c.title, line.product_name)).label("title")
         grouped = sa.select(name, title, *named(_line_sums())).select_from(_of_line).where(*stand).group_by(name)
-        return listing(ProductSales, grouped, "-gross")
+        return listing(ProductSales, grouped, "-net")
     path = categories.c.path.label("category")
     grouped = sa.select(path, *named(_line_sums())).select_from(_of_line).where(*stand).group_by(path)
-    return listing(CategorySales, grouped, "-gross")
+    return listing(CategorySales, grouped, "-net")
 
 
 def sales_in_all(tx: UnitOfWork, when: Span) -> Sales:

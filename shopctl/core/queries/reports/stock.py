@@ -76,7 +76,7 @@ def _stock(tx: UnitOfWork, days: int) -> sa.Select[Any]:
     }
     here = sa.select(s.sku, *(sa.func.sum(x).label(name) for name, x in sums.items())).group_by(s.sku).subquery()
     went = (
-        sa.select(line.sku, sa.func.sum(line.quantity).label("units"))
+        sa.select(line.sku, sa.func.sum(line.quantity - line.cancelled - line.returned).label("units"))
         .join(orders, o.id == line.order_id)
         .where(o.status.in_(PAID_ORDERS), o.created_at >= since)
         .group_by(line.sku)

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
-from shopctl.core import orders, settlement
-from shopctl.core.errors import BadInput
+from shopctl.core import orders, payments, rates, settlement
+from shopctl.core.errors import BadInput, Refused
 from shopctl.core.imports.orders.take import import_orders
 from shopctl.core.imports.products import import_products
+from shopctl.core.queries import customers as customer_reads
+from shopctl.core.queries import orders as order_reads
+from shopctl.core.queries import reports
+from shopctl.core.queries import stock as stock_reads
 from shopctl.core.shop import Shop
 from tests import shops
 
-from .helpers import PLACED, exported, jsonl, order, records, refused, taken
+from .helpers import PLACED, exported, jsonl, order, records, refused, taken, violations
 
 
 @pytest.fixture
@@ -67,6 +71,69 @@ def test_the_same_shop_knows_its_own_orders(lived: Shop, format: str) -> None:
     assert exported(lived, format) == before
 
 
+@pytest.fixture
+def credited(tmp_path: Path) -> Shop:
+    """Orders that are not owed in full any more: a sent one with all kinds of credits, and an open one with a unit cancelled."""
+    shop = shops.make(tmp_path / "credited", currency="EUR", country="DE")
+    vat = {"name": "VAT", "percent": "19", "included": True, "on_shipping": True, "country": "DE"}
+    rates.add(shop, rates.TAX, vat)
+    rates.add(shop, rates.TAX, {"name": "Levy", "percent": "2.5", "included": False, "country": "DE"})
+    rates.add(shop, rates.SHIPPING, {"name": "Post", "amount": "4.99", "country": "DE"})
+    shops.product(shop, "TEE", units=50)
+    for handle in ("c1", "c2", "c3"):
+        shops.buy(shop, handle, "TEE", 4)
+    settlement.cancel(shop, number="1001", lines={"TEE": 1})
+    orders.ship(shop, number="1001")
+    orders.refund(shop, number="1001", lines={"TEE": 1}, restock=True, reason="back")
+    orders.refund(shop, number="1001", amount="3.33", reason="late")
+    settlement.cancel(shop, number="1002", lines={"TEE": 1})
+    return shop
+
+
+def owed(shop: Shop) -> list[tuple[str, str, str]]:
+    """What reports and customers say."""
+    with shop.read() as tx:
+        found = reports.sales(tx, "customer", reports.span(tx, "2026-01-01")).rows(tx)
+        spent = {one.email: str(one.spent) for one in customer_reads.LIST.rows(tx)}
+    assert {row.customer: str(row.net) for row in found} == spent
+    return sorted((row.customer, str(row.total), str(row.credited)) for row in found)
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_what_is_not_owed_any_more_goes_along(credited: Shop, tmp_path: Path, format: str) -> None:
+    there = shops.make(tmp_path / "there", currency="EUR")
+    shops.product(there, "TEE", units=50)
+    taken(there, exported(credited, format))
+    assert owed(there) == owed(credited)
+    assert len({amount for _, _, amount in owed(there)}) == 3
+    assert [one["credits"] for one in records(there)] == [one["credits"] for one in records(credited)]
+    assert [len(one["credits"]) for one in records(there)] == [3, 1, 0]
+    assert (taken(there, exported(credited, format)).orders_unchanged, taken(there, exported(there)).orders_unchanged) == (
+        3,
+        3,
+    )  # fmt: skip
+    with there.read() as tx:
+        (level,) = stock_reads.show(tx, "TEE")
+    assert (level.quantity, level.committed) == (50, 7)
+    orders.ship(there, number="1002")
+    settlement.cancel(there, number="1003")
+    orders.refund(there, number="1001", amount="1.00", reason="more")
+    with pytest.raises(Refused, match="can be refunded"):
+        orders.refund(there, number="1001", amount="99.00", reason="more")
+    assert violations(there) == []
+
+
+def test_what_was_refunded_before_credits_were_told_is_one(shop: Shop) -> None:
+    paid = {"captured": "10.00", "refunded": "4.00"}
+    taken(shop, jsonl(order("R1", status="shipped", payments=[paid]), order("R2", status="cancelled", payments=[paid])))
+    assert [[one["total"] for one in record["credits"]] for record in records(shop)] == [["4.00"], []]
+    assert owed(shop) == [("ana@example.com", "10.00", "4.00")]
+    orders.refund(shop, number="1001", amount="6.00", reason="the rest")
+    with shop.read() as tx:
+        assert [str(one.total) for one in order_reads.detail(tx, "1001").credits] == ["4.00", "6.00"]
+        assert [str(row.amount) for row in payments.refunds_elsewhere(tx, order_reads.detail(tx, "1001").id)] == ["600"]
+
+
 def test_an_order_that_went_on_is_not_what_the_file_says(lived: Shop) -> None:
     before = exported(lived)
     orders.ship(lived, number="1001")
@@ -88,6 +155,10 @@ def test_what_lists_print_is_taken(shop: Shop) -> None:
 
 
 LINE = order()["lines"][0]
+VAT = {"name": "VAT", "included": True, "amount": "1.00"}
+TAXED = {"tax": "1.00", "tax_included": "1.00", "taxes": [VAT]}
+OF_CREDIT = {"line": 1, "quantity": 2, "amount": "1.00", "tax": "0"}
+CREDIT = {"items": "1.00", "lines": [OF_CREDIT]}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +196,34 @@ LINE = order()["lines"][0]
             {"status": "shipped", "shipments": [{"shipped_at": PLACED, "lines": [{"line": 1, "quantity": 2}]}]},
             ("shipments", "exactly the units"),
         ),
+        ({"credits": [{"items": "10.01"}]}, ("credits", "more than the order's worth, 10.00")),
+        ({"credits": [{"items": "6.00"}, {"items": "6.00"}]}, ("credits", "more than")),
+        ({"credits": [{"shipping": "1.00"}]}, ("credits", "more than")),
+        ({"credits": [{"items": "1.00", "total": "2.00"}]}, ("credits[0].total", "items + shipping + tax, 1.00")),
+        ({"credits": [{}]}, ("credits[0].total", "is nothing")),
+        ({"credits": [{"items": "1.00", "kind": "gift"}]}, ("credits[0].kind", "is none of")),
+        ({"credits": [{"items": "1.00", "reason": "4111 1111 1111 1111"}]}, ("credits[0].reason", "card number")),
+        (
+            {"credits": [{"items": "1.00", "taxes": [{"name": "VAT", "amount": "0"}]}]},
+            ("credits[0].taxes", "not the order's"),
+        ),
+        ({**TAXED, "credits": [{"items": "1.00", "taxes": [{**VAT, "amount": "2.00"}]}]}, ("credits", "more of a tax")),
+        (
+            {"credits": [{**CREDIT, "lines": [{**OF_CREDIT, "quantity": 0, "amount": "0"}] * 2}]},
+            ("credits[0].lines", "twice"),
+        ),
+        ({"credits": [CREDIT]}, ("credits", "units that the order's lines have not")),
+        (
+            {"credits": [{**CREDIT, "lines": [{**OF_CREDIT, "quantity": 1, "amount": "9"}]}]},
+            ("credits[0].lines", "worth more"),
+        ),
+        (
+            {"credits": [{**CREDIT, "lines": [{**OF_CREDIT, "quantity": None}]}]},
+            ("credits[0].lines[0].quantity", "not a whole"),
+        ),
+        ({"status": "cancelled", "credits": [{"items": "1.00"}]}, ("credits", "of a cancelled order are its total")),
+        ({"lines": [{**LINE, "cancelled": 2}]}, ("lines[0].cancelled", "more than were ordered")),
+        ({"lines": [{**LINE, "cancelled": 1}]}, ("lines", "are all cancelled")),
         ({"shipping_address": {"line1": "4111 1111 1111 1111"}}, ("shipping_address.line1", "card number")),
         ({"extra": {"shopify": {"status": "shipped"}}}, ("extra.shopify.rows", "is missing")),
     ],

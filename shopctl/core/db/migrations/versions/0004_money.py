@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shopctl.core.db import types
+from shopctl.core.domain.money import allocate
 
 revision = "0004"
 down_revision = "0003"
@@ -14,9 +15,11 @@ compatible_since = "0002"
 
 
 def upgrade() -> None:
+    _stock_movements()
     _order_lines()
     _returns()
     _credits()
+    _credit_what_was_refunded()
     _invoices()
     _payments()
     _payment_actions()
@@ -71,6 +74,21 @@ def _money(name: str) -> sa.Column[object]:
 
 def _instant(name: str, *, null: bool = False) -> sa.Column[object]:
     return sa.Column(name, types.Instant(), nullable=null)
+
+
+def _stock_movements() -> None:
+    """What `store repair` mends is in the ledger, too."""
+    kind_word, moves_something = op.f("ck_stock_movements_kind_word"), op.f("ck_stock_movements_moves_something")
+    with op.batch_alter_table("stock_movements") as movements:
+        for name in (kind_word, moves_something):
+            movements.drop_constraint(name, type_="check")
+        movements.create_check_constraint(
+            kind_word,
+            "kind IN ('receive', 'adjust', 'transfer', 'hold', 'release', 'expire', 'commit', 'uncommit', 'ship', 'repair')",
+        )
+        movements.create_check_constraint(
+            moves_something, "kind = 'repair' OR quantity <> 0 OR reserved <> 0 OR committed <> 0"
+        )
 
 
 def _order_lines() -> None:
@@ -145,12 +163,15 @@ def _credits() -> None:
         sa.Column("taxes", types.Json(), nullable=False),
         _word("currency"),
         _word("reason"),
+        _word("key", null=True),
+        _word("fingerprint", null=True),
         _word("actor"),
         _instant("at"),
         _key("credits", "id"),
         _ref("credits", "order_id", "orders.id"),
         _ref("credits", "return_id", "returns.id"),
         _unique("credits", "return_id"),
+        _unique("credits", "key"),
         _check("credits", "kind_word", "kind IN ('cancel', 'return', 'refund')"),
         _check("credits", "none_negative", "items >= 0 AND shipping >= 0 AND tax >= 0 AND total > 0"),
         _check("credits", "total_adds_up", "total = items + shipping + tax"),
@@ -170,6 +191,48 @@ def _credits() -> None:
         _check("credit_lines", "none_negative", "quantity >= 0 AND amount >= 0 AND tax >= 0"),
         sqlite_strict=True,
     )
+
+
+def _credit_what_was_refunded() -> None:
+    """Imported orders of which a part was given back: what is not kept is not owed. In proportion of its parts."""
+    text, amount = types.Word(), types.Money()
+    o = sa.table(
+        "orders",
+        *(sa.column(name, text) for name in ("id", "source", "status", "currency")),
+        *(sa.column(name, amount) for name in ("shipping", "tax", "tax_included", "total")),
+        sa.column("taxes", types.Json()),
+    ).c
+    r = sa.table(
+        "refunds",
+        *(sa.column(name, text) for name in ("order_id", "state")),
+        sa.column("amount", amount),
+        sa.column("created_at", types.Instant()),
+    ).c
+    refunded = sa.select(
+        r.order_id, sa.func.sum(r.amount).label("amount"), sa.func.max(r.created_at, type_=types.Instant()).label("at")
+    )
+    given = refunded.where(r.state == "succeeded").group_by(r.order_id).subquery().c
+    found = sa.select(
+        o.id, o.currency, o.shipping, (o.tax - o.tax_included).label("tax"), o.total, o.taxes, given.amount, given.at
+    )
+    standing = found.where(o.id == given.order_id, o.source == "import", o.status != "cancelled")
+    credits = sa.table(
+        "credits",
+        *(sa.column(name, text) for name in ("id", "order_id", "kind", "currency", "reason", "actor")),
+        *(sa.column(name, amount) for name in ("items", "shipping", "tax", "total")),
+        sa.column("taxes", types.Json()),
+        sa.column("at", types.Instant()),
+    )
+    for row in op.get_bind().execute(standing.order_by(o.id)).all():
+        back = int(row.amount)
+        added = max(0, int(row.tax))
+        items, shipping, tax = allocate(back, [max(0, row.total - row.shipping - added), row.shipping, added])
+        values = {"id": types.new_id(), "order_id": row.id, "kind": "refund", "currency": row.currency, "at": row.at}
+        values |= {"items": items, "shipping": shipping, "tax": tax, "total": back}
+        values |= {"taxes": [{**part, "amount": back * part["amount"] // row.total} for part in row.taxes]}
+        op.get_bind().execute(
+            sa.insert(credits).values(**values, reason="refunded before the import", actor="migration")
+        )
 
 
 def _invoices() -> None:

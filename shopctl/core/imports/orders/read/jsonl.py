@@ -13,8 +13,8 @@ from shopctl.core.imports.source import Lines
 _ORDER = frozenset((*ORDER_FIELDS, "lines"))
 _TOLD = frozenset(
     (
-        *("customer", "fulfilment", "payment", "reservations", "credits", "returns", "papers", "timeline"),
-        *("shipped", "cancelled", "returned", "shipment"),
+        *("customer", "fulfilment", "payment", "reservations", "returns", "papers", "timeline"),
+        *("shipped", "returned", "shipment"),
     )
 )
 """What `orders list` and `orders show` tell besides, and what begins anew in each store."""

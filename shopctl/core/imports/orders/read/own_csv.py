@@ -20,6 +20,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "shipping_address": cells.mapped,
     "payments": cells.listed,
     "shipments": cells.listed,
+    "credits": cells.listed,
     "extra": cells.mapped,
     "options": cells.mapped,
     "taxable": cells.flag,

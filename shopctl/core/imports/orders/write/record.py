@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from shopctl.core.domain.money import format_amount
+from shopctl.core.domain.pricing import TaxPart
 from shopctl.core.domain.wire import plain
 from shopctl.core.imports.orders.stored import Stored
-from shopctl.core.orders import LineDraft, ShipmentDraft
+from shopctl.core.orders import CreditDraft, LineDraft, ShipmentDraft
 from shopctl.core.queries.rates import percent
 
 
@@ -31,15 +32,7 @@ def of(stored: Stored, currency: str) -> dict[str, Any]:
         "discount": money(draft.discount),
         "tax": money(draft.tax),
         "tax_included": money(draft.tax_included),
-        "taxes": [
-            {
-                "name": part.name,
-                "percent": percent(part.parts_per_million),
-                "included": part.included,
-                "amount": money(part.amount),
-            }
-            for part in draft.taxes
-        ],
+        "taxes": [_tax(part, currency) for part in draft.taxes],
         "shipping": money(draft.shipping),
         "total": money(draft.total),
         "currency": currency,
@@ -47,6 +40,7 @@ def of(stored: Stored, currency: str) -> dict[str, Any]:
         "shipping_address": dict(draft.shipping_address),
         "payments": _payments(stored, currency),
         "shipments": [_shipment(parcel) for parcel in draft.shipments],
+        "credits": [_credit(one, currency) for one in draft.credits or ()],
         "extra": draft.extra,
         "created_at": _time(draft.created_at),
     }
@@ -68,6 +62,31 @@ def _line(line: LineDraft, currency: str) -> dict[str, Any]:
         "taxable": line.taxable,
         "requires_shipping": line.requires_shipping,
         "weight_grams": line.weight_grams,
+        "cancelled": line.cancelled or 0,
+    }
+
+
+def _tax(part: TaxPart, currency: str) -> dict[str, Any]:
+    amount = format_amount(part.amount, currency)
+    return {"name": part.name, "percent": percent(part.parts_per_million), "included": part.included, "amount": amount}
+
+
+def _credit(one: CreditDraft, currency: str) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        **{name: format_amount(getattr(one, name), currency) for name in ("items", "shipping", "tax", "total")},
+        "taxes": [_tax(part, currency) for part in one.taxes or ()],
+        "reason": one.reason,
+        "lines": [
+            {
+                "line": line.position,
+                "quantity": line.quantity,
+                "amount": format_amount(line.amount, currency),
+                "tax": format_amount(line.tax, currency),
+            }
+            for line in one.lines
+        ],
+        "at": _time(one.at),
     }
 
 
