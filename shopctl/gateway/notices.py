@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from shopctl import core
-from shopctl.core.errors import StillPending, Unavailable
+from shopctl.core.errors import StillPending
 from shopctl.core.notices import Heard
-from shopctl.gateway.answers import answer, documented, errors
+from shopctl.gateway.answers import answer, documented, errors, failed
 
 router = APIRouter(prefix="/v1", tags=["payments"], responses=errors(400, 403, 408, 409, 413, 431, 503, 504))
 
@@ -26,4 +26,4 @@ def _heed(request: Request, body: bytes) -> Response:
     try:
         return answer(core.notices.heed(shop, body=body, signature=request.headers.get(header, "")))
     except StillPending as error:  # a 202 would mean that it has arrived
-        raise Unavailable(error.code, error.message, hint=error.hint) from None
+        return failed(request, error, 503)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from shopctl.core import accounts, keys, moving
+from shopctl.core import accounts, keys, limits, moving
 from shopctl.core.domain import passwords
 from shopctl.core.errors import NotPermitted
+from shopctl.core.workers import Rounds
 from tests import servers, shops
 
 PASSWORD = "correct horse"
@@ -59,3 +60,13 @@ def test_a_key_is_known_by_its_secret_until_it_is_revoked(tmp_path: Path) -> Non
     for secret in (made.secret, "", "\ud800"):
         with pytest.raises(NotPermitted):
             keys.recognise(shop, secret)
+
+
+def test_a_worker_ends_old_sessions_and_forgets_full_buckets(tmp_path: Path) -> None:
+    shop = shops.make(tmp_path)
+    accounts.register(shop, email="ana@example.com", password=PASSWORD)
+    accounts.log_in(shop, email="ana@example.com", password=PASSWORD)
+    limits.take(shop, name="test", subject="ana", rate=1000, burst=1)
+    later = shop.but(clock=lambda: datetime.now(UTC) + accounts.LASTS + timedelta(seconds=1))
+    done = Rounds(later, lambda: False, lambda _: None).once().done
+    assert (done["end sessions"], done["forget limits"]) == (1, 1)
