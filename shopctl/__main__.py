@@ -1,3 +1,4 @@
 from shopctl.cli import main
 
-main()
+if __name__ == "__main__":  # the gateway's workers are started by importing this anew
+    main()

@@ -15,6 +15,8 @@ from shopctl.core import faults as points
 from shopctl.core import settings as shop_settings
 from shopctl.core.adapters.cart_db import DatabaseCarts
 from shopctl.core.adapters.cart_redis import RedisCarts
+from shopctl.core.adapters.limits_db import DatabaseLimits
+from shopctl.core.adapters.limits_redis import RedisLimits
 from shopctl.core.adapters.notify_maildir import MaildirNotifier
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.adapters.payment_stripe import StripeGateway
@@ -27,7 +29,7 @@ from shopctl.core.db import schema
 from shopctl.core.db.types import new_id
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import BadInput, Refused, Unavailable
-from shopctl.core.ports import Gateway, HotCarts, Notifier
+from shopctl.core.ports import Gateway, HotCarts, Notifier, RateLimiter
 from shopctl.core.shop import Shop
 
 
@@ -58,6 +60,7 @@ def open_shop(
         notifier=notifier(settings, facts, home),
         poster=HttpPoster(),
         carts=hot_carts(settings, facts),
+        limiter=limiter(settings, facts, engine),
         clock=stores.system_clock,
         actor=settings.actor.value,
         request_id=new_id(),
@@ -125,6 +128,12 @@ def hot_carts(settings: Settings, facts: Facts) -> HotCarts:
     """Where the shop's carts are kept while they change."""
     url = settings.redis_url
     return RedisCarts(url, facts.id, facts.cart_seconds) if url else DatabaseCarts()
+
+
+def limiter(settings: Settings, facts: Facts, engine: Engine) -> RateLimiter:
+    """Who counts how often somebody may."""
+    counted = DatabaseLimits(engine)
+    return RedisLimits(settings.redis_url, facts.id, counted) if settings.redis_url else counted
 
 
 def notifier(settings: Settings, facts: Facts, home: Path) -> Notifier:

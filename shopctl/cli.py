@@ -19,11 +19,12 @@ from typer import _click as click
 
 from shopctl.commands.face import SHORT_HELP, Face, Noun
 from shopctl.commands.output import BROKEN_PIPE, MACHINE, Output, abandon_stdout, output_failed
-from shopctl.core.errors import BadInput, ShopError
+from shopctl.core.errors import BadInput, ShopError, meaning_of
 
 if TYPE_CHECKING:
     from shopctl.core.shop import Shop
 
+DEBUG = "Add --debug to see where."
 COMMANDS = {
     "init": ("start", "Make a shop: a store, its currency, its first warehouse."),
     "demo": ("demo", "Build a demo shop, run a day of orders through it, and verify it."),
@@ -42,6 +43,7 @@ COMMANDS = {
     "customers": ("customers", "Accounts, addresses, order history."),
     "events": ("events", "What happened: the feed of events; letters and webhooks that tell of it."),
     "reports": ("reports", "Figures: sales, stock, the funnel from cart to parcel."),
+    "gateway": ("gateway", "The shop over HTTP: serve it, and say who may use it."),
     "store": ("store", "The store: settings, rates, recovery, copies, index."),
     "spec": ("spec", "The whole command line as data: commands, options, fields, errors."),
 }
@@ -189,7 +191,8 @@ def _invoke(face: Face) -> int:
         if face.debug:
             traceback.print_exc()
             return 1
-        return _fail(face, _unexpected(error))
+        meaning = meaning_of(error)
+        return _fail(face, meaning or ShopError("unexpected", f"Unexpected {type(error).__name__}", hint=DEBUG))
 
 
 def _fail(face: Face, error: ShopError) -> int:
@@ -198,18 +201,6 @@ def _fail(face: Face, error: ShopError) -> int:
     face.failed = error.code
     face.out.error(error)
     return error.exit_status
-
-
-def _unexpected(error: Exception) -> ShopError:
-    if isinstance(error, UnicodeEncodeError):
-        return BadInput("bad_text", "A value is not valid Unicode text")
-    if isinstance(error, OverflowError):
-        return BadInput("out_of_range", "A number or a time is out of range")
-    if isinstance(error, OSError) and error.errno == 28:
-        from shopctl.core.errors import Unavailable
-
-        return Unavailable("disk_full", "The disk is full")
-    return ShopError("unexpected", f"Unexpected {type(error).__name__}", hint="Add --debug to see where.")
 
 
 def _wanted_format(argv: list[str]) -> str:

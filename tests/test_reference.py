@@ -198,6 +198,9 @@ RUN: list[str] = [
     "store migrate",
     "store tax add VAT 19",
     "store tax list",
+    "gateway keys create web --scope read",
+    "gateway keys list",
+    "gateway keys revoke web --yes",
     "store shipping add Post 4.99",
     "store shipping list",
 ]

@@ -72,15 +72,7 @@ class Face:
     @contextmanager
     def shop(self, *, writes: bool = False) -> Iterator[Shop]:
         """The configured shop; after a command that writes, its own changes are indexed and delivered, bounded."""
-        said: set[str] = set()
-
-        def narrate(sentence: str) -> None:
-            """Once a command: what is so for one row of a pipe is mostly so for all."""
-            if sentence not in said:
-                said.add(sentence)
-                self.out.say(sentence)
-
-        shop = self.open_shop(self.settings(), read_only=self.read_only, dry_run=self.dry_run, narrate=narrate)
+        shop = self.open_shop(self.settings(), read_only=self.read_only, dry_run=self.dry_run, narrate=self.narrator())
         self.opened = shop = shop.but(log=self.log)
         try:
             yield shop
@@ -90,6 +82,17 @@ class Face:
             shop.engine.dispose()
         if self.dry_run and writes:
             self.out.say("Dry run: nothing was changed.")
+
+    def narrator(self) -> Callable[[str], None]:
+        """Says each sentence once: what is so for one row of a pipe is mostly so for all."""
+        said: set[str] = set()
+
+        def narrate(sentence: str) -> None:
+            if sentence not in said:
+                said.add(sentence)
+                self.out.say(sentence)
+
+        return narrate
 
     # --- answers ------------------------------------------------------------------------------------------------------
     def do(self, use_case: Callable[[Shop], object]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from shopctl.core.domain.near import did_you_mean
 from shopctl.core.domain.safe import safe
-from shopctl.core.domain.wire import encoded, plain
+from shopctl.core.domain.wire import encoded, error_record, plain
 from shopctl.core.errors import BadInput, ShopError
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
@@ -224,10 +224,6 @@ class _Lines(io.TextIOBase):
 def is_terminal(stream: Any) -> bool:
     """Whether somebody is looking (progress) or can answer (questions)."""
     return stream is not None and stream.isatty()
-
-
-def error_record(error: ShopError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, "hint": error.hint, "details": plain(error.details)}
 
 
 def unknown(noun: str, name: str, known: Iterable[str]) -> BadInput:

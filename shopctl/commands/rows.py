@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shopctl.commands.output import error_record, flush
+from shopctl.commands.output import flush
 from shopctl.core.domain import text
-from shopctl.core.domain.wire import plain
+from shopctl.core.domain.wire import error_record, plain
 from shopctl.core.errors import BadInput, NotFound, NotPermitted, Refused, ShopError, Unavailable
 from shopctl.core.shop import retried
 

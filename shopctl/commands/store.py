@@ -77,7 +77,7 @@ def metrics(ctx: typer.Context) -> None:
     if me.format_chosen:
         me.out.many([sample for metric in found for sample in metric.samples])
         return
-    from shopctl.commands.prometheus import exposition
+    from shopctl.core.domain.prometheus import exposition
 
     me.out.raw(exposition(found))
 

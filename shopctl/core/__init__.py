@@ -9,6 +9,7 @@ from shopctl.lazy import modules_of
 
 if TYPE_CHECKING:
     from shopctl.core import (
+        accounts,
         cart,
         catalog,
         checkout,
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
         erasure,
         housekeeping,
         imports,
+        keys,
         letters,
+        limits,
+        metrics,
         moving,
         notices,
         orders,
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     )
 
     __all__ = [
+        "accounts",
         "cart",
         "catalog",
         "checkout",
@@ -53,7 +58,10 @@ if TYPE_CHECKING:
         "erasure",
         "housekeeping",
         "imports",
+        "keys",
         "letters",
+        "limits",
+        "metrics",
         "moving",
         "notices",
         "orders",

@@ -42,6 +42,14 @@ def email_address(value: str) -> str:
     return text.refuse_card_number(trimmed, "e-mail address")
 
 
+def checked_name(name: str | None) -> str | None:
+    """The name as it is kept; "" is none. BadInput when it cannot be."""
+    try:
+        return text.refuse_card_number(text.storable(name.strip()), "name") or None if name is not None else None
+    except ValueError as error:
+        raise BadInput("bad_name", f"The name {error}") from None
+
+
 def parse_address(data: object) -> dict[str, str]:
     """A validated address: name, line1, line2, city, region, postal_code, country. BadInput names the first bad part."""
     from pydantic import ValidationError
@@ -75,11 +83,13 @@ def ensure(tx: UnitOfWork, email: str, *, name: str | None = None, registered: b
     return account
 
 
-def register(tx: UnitOfWork, email: str) -> str:
+def register(tx: UnitOfWork, email: str, *, name: str | None = None) -> str:
     """The id of the account of an e-mail address, a registered one from now on, and ours until the transaction ends."""
     account = ensure(tx, email, registered=True)
     if not _locked(tx, account).registered:
         _change(tx, account, registered=True)
+    if name is not None:
+        tx.execute(sa.update(customers).where(c.id == account).values(name=name))
     return account
 
 
@@ -117,15 +127,13 @@ def forget(tx: UnitOfWork, account: str) -> str:
 @retried
 def add(shop: Shop, *, email: str, name: str | None = None, places: Sequence[object] = ()) -> Account:
     """Open an account, with addresses (`places`) if there are; a guest's account becomes a registered one."""
-    address, called = email_address(email), _checked_name(name)
+    address, called = email_address(email), checked_name(name)
     kept = [parse_address(_without_id(place)) for place in places]
     with shop.work("customers.add") as tx:
         stores.one_at_a_time(tx.connection, "customers")
         if tx.execute(sa.select(c.registered).where(c.email_folded == text.fold(address))).scalar():
             raise _exists(address)
-        account = tx.target = register(tx, address)
-        if called is not None:
-            tx.execute(sa.update(customers).where(c.id == account).values(name=called))
+        account = tx.target = register(tx, address, name=called)
         for place in kept:
             remember_address(tx, account, place)
         row = _locked(tx, account)
@@ -139,7 +147,7 @@ def edit(shop: Shop, *, email: str, name: str | None = None, new_email: str | No
     if name is None and new_email is None:
         raise BadInput("nothing_to_change", "Name what to change", hint="--name NAME or --new-email E")
     address = None if new_email is None else email_address(new_email)
-    called = _checked_name(name)
+    called = checked_name(name)
     with shop.work("customers.edit") as tx:
         stores.one_at_a_time(tx.connection, "customers")
         account = tx.target = customer_id(tx, email)
@@ -210,13 +218,6 @@ def _own_address(tx: UnitOfWork, account: str, address_id: str) -> dict[str, str
         if found["id"] == address_id:
             return found
     raise unknown_address(address_id)
-
-
-def _checked_name(name: str | None) -> str | None:
-    try:
-        return text.refuse_card_number(text.storable(name.strip()), "name") or None if name is not None else None
-    except ValueError as error:
-        raise BadInput("bad_name", f"The name {error}") from None
 
 
 def _without_id(data: object) -> object:

@@ -17,6 +17,8 @@ stable word for programs, `hint` says what to do next.
 
 from __future__ import annotations
 
+import errno
+
 
 class ShopError(Exception):
     """A failure with a code, one sentence, an optional hint, and facts for programs."""
@@ -65,6 +67,17 @@ class StillPending(ShopError):
 
 class BatchFailed(ShopError):
     exit_status = 9
+
+
+def meaning_of(error: Exception) -> ShopError | None:
+    """What an exception says that nobody raised on purpose; None when it is a defect of ours."""
+    if isinstance(error, UnicodeEncodeError):
+        return BadInput("bad_text", "A value is not valid Unicode text")
+    if isinstance(error, OverflowError):
+        return BadInput("out_of_range", "A number or a time is out of range")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Unavailable("disk_full", "The disk is full")
+    return None
 
 
 EXIT_STATUSES: dict[int, str] = {

@@ -20,7 +20,7 @@ from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
 from shopctl.core.faults import Faults
 from shopctl.core.log import Effort, Log
-from shopctl.core.ports import Gateway, HotCarts, Notifier, Poster, SearchIndex
+from shopctl.core.ports import Gateway, HotCarts, Notifier, Poster, RateLimiter, SearchIndex
 
 Narrator = Callable[[str], None]
 P = ParamSpec("P")
@@ -76,6 +76,7 @@ class Shop:
     notifier: Notifier
     poster: Poster
     carts: HotCarts
+    limiter: RateLimiter
     clock: Clock
     actor: str
     request_id: str
@@ -120,7 +121,8 @@ class Shop:
         with Group(self.engine, self.faults) as group:
             away = _OutOfReach()
             carts = away if self.carts.kept else self.carts
-            inside = self.but(group=group, gateway=away, other_gateways=(), notifier=away, poster=away, carts=carts)
+            outside = {"gateway": away, "notifier": away, "poster": away, "limiter": away, "carts": carts}
+            inside = self.but(group=group, other_gateways=(), **outside)
             yield Together(inside, group.commit)
 
     @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shopctl.core import pause as pausing
 from shopctl.core import settings
 from shopctl.core.db import engine as stores
 from shopctl.core.db import failures, making, schema, tables
@@ -75,6 +76,14 @@ def info(shop: Shop) -> dict[str, Any]:
         **asdict(counts),
         "settings": rules,
     }
+
+
+def ready(shop: Shop) -> None:
+    """Whether the shop can sell now: the store answers, its schema is right, and nobody has paused it; else the error why not."""
+    schema.check(shop.engine)
+    with shop.read() as tx:
+        if paused := pause.find(tx):
+            raise pausing.refused(paused)
 
 
 def migrate(store_url: str, *, lock_wait: float, dry_run: bool, contract: bool = False) -> schema.Upgrade:

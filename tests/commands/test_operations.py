@@ -175,7 +175,7 @@ def test_metrics_are_what_prometheus_reads(cli: Cli) -> None:
 
 
 def test_text_in_metrics_cannot_break_out() -> None:
-    from shopctl.commands.prometheus import exposition
+    from shopctl.core.domain.prometheus import exposition
     from shopctl.core.metrics import Metric, Sample
 
     evil = 'a"b\\c\nd'

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from shopctl.core import cart, checkout, verify
-from shopctl.core.adapters import cart_redis
+from shopctl.core.adapters import redis_link
 from shopctl.core.adapters.cart_redis import RedisCarts
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
@@ -39,7 +39,7 @@ def told() -> list[str]:
 @pytest.fixture
 def hot(tmp_path: Path, server: Redis, told: list[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setenv("SHOPCTL_TEST_CARTS", server.url)
-    monkeypatch.setattr(cart_redis, "PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr(redis_link, "PAUSE_SECONDS", 0.3)
     shop = shops.make(tmp_path)
     shops.product(shop, "TEE", units=5000)
     shops.product(shop, "CAP", units=5000)
@@ -149,7 +149,7 @@ def test_stopped_it_is_waited_for_once(hot: Shop, server: Redis, told: list[str]
     fill(hot, "c1", TEE=1)
     fill(hot, "c1", TEE=1)
     cart.persist(hot, limit=9)
-    cart_redis.PAUSE_SECONDS = 60  # the fixture puts it back
+    redis_link.PAUSE_SECONDS = 60  # the fixture puts it back
     process = server.process
     os.kill(process, signal.SIGSTOP)
     started = time.monotonic()

@@ -321,9 +321,9 @@ def spoil(text: bytes, how: str) -> bytes:
         case "rows of no shop":
             return signed([line for line in lines[:-1] if b'{"carts"' not in line])
         case "a newer schema":
-            return text.replace(b'"schema":"0004"', b'"schema":"9999"')
+            return text.replace(b'"schema":"0005"', b'"schema":"9999"')
         case "a schema of nobody":
-            return text.replace(b'"schema":"0004"', b'"schema":"0001x"')
+            return text.replace(b'"schema":"0005"', b'"schema":"0001x"')
         case _:
             return b"something else"
 

@@ -20,7 +20,7 @@ from tests.reference import answers, errors
 ROOT: Any = typer.main.get_command(cli.app)
 _ADDRESS = dict.fromkeys(("name", "line1", "line2", "city", "region", "postal_code", "country"), str)
 _WAREHOUSE = {"code": str, "name": str, "priority": int, "active": bool}
-NOT_ROWS = {"dashboard", "catalog export", "stock export", "orders export"}
+NOT_ROWS = {"gateway serve", "dashboard", "catalog export", "stock export", "orders export"}
 """Commands that print no rows: a screen, or a file's own lines."""
 TOLD: dict[str, list[Any]] = {
     "demo": [{"store": str, "seconds": float, **answers.parts(demo.Summary)}],

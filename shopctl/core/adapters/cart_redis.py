@@ -5,38 +5,25 @@
     shopctl:{SHOP}:waiting      cart → when it was changed first since it was persisted
 
 Without `g` it is a mark: nothing is here, and nothing may be loaded that is older than `v` (closed: as old as `v`).
-Whatever must be decided is decided in one script, so in one round trip; nothing is tried a second time, because an
-answer that was lost may have been a yes.
+Whatever must be decided is decided in one script, so in one round trip.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from shopctl.core.adapters.cart_redis_scripts import SCRIPTS
+from shopctl.core.adapters.redis_link import RedisLink
 from shopctl.core.db.tables import MAX_QUANTITY
-from shopctl.core.errors import BadInput
 from shopctl.core.ports import CartChange, CartStamp, HotCart, HotCartsAway, HotHealth, HotLine
 
-CONNECT_SECONDS = 0.25
-ANSWER_SECONDS = 0.5
-PAUSE_SECONDS = 5.0
-"""How long Redis is left alone after it did not answer: its slowness is paid for once, not at every call."""
-FRESH_SECONDS = 1.0
-"""How long a connection is taken for alive without looking."""
-
-T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SHA = {name: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest() for name, script in SCRIPTS.items()}
 
 
 @dataclass
@@ -47,14 +34,14 @@ class RedisCarts:
     shop_id: str
     term: int
     kept: bool = field(default=True, init=False)
-    used: bool = field(default=False, init=False)
-    _away_until: float = field(default=0.0, init=False)
-    _told: bool = field(default=False, init=False)
-    _idle: deque[tuple[float, Any]] = field(default_factory=deque, init=False)
+    _link: RedisLink = field(init=False)
 
     def __post_init__(self) -> None:
-        if "?" in self.url:
-            _must_be_known(self.url)
+        self._link = RedisLink(self.url, HotCartsAway)
+
+    @property
+    def used(self) -> bool:
+        return self._link.used
 
     # --- one cart -------------------------------------------------------------------------------------------------
     def load(self, cart_id: str, stamp: CartStamp, copy: HotCart) -> None:
@@ -79,11 +66,11 @@ class RedisCarts:
     def find(self, cart_ids: Collection[str]) -> Mapping[str, HotCart]:
         if not cart_ids:
             return {}
-        pipeline = self._asked(lambda: self._client.pipeline(transaction=False))
+        pipeline = self._link.asked(lambda: self._link.client.pipeline(transaction=False))
         for cart_id in cart_ids:
             pipeline.hgetall(self._key(cart_id))
         copies = {
-            cart_id: _cart(answer) for cart_id, answer in zip(cart_ids, self._asked(pipeline.execute), strict=True)
+            cart_id: _cart(answer) for cart_id, answer in zip(cart_ids, self._link.asked(pipeline.execute), strict=True)
         }
         return {cart_id: copy for cart_id, copy in copies.items() if copy}
 
@@ -92,29 +79,29 @@ class RedisCarts:
             self._run("void", cart_id, CartStamp(version))
 
     def waiting(self, limit: int) -> Sequence[str]:
-        return list(self._asked(lambda: self._client.zrange(self._waiting, 0, limit - 1)))
+        return list(self._link.asked(lambda: self._link.client.zrange(self._waiting, 0, limit - 1)))
 
     def all(self) -> Iterator[str]:
-        found = self._client.scan_iter(match=_literal(self._key("")) + "*", count=1000)
+        found = self._link.client.scan_iter(match=_literal(self._key("")) + "*", count=1000)
         seen: set[str] = set()  # a scan may name a key twice
-        while (key := self._asked(lambda: next(found, None))) is not None:
+        while (key := self._link.asked(lambda: next(found, None))) is not None:
             if key not in seen:
                 seen.add(key)
                 yield key.removeprefix(self._key(""))
 
     def wipe(self) -> None:
         for key in [self._waiting, *map(self._key, self.all())]:
-            self._asked(partial(self._client.unlink, key))
+            self._link.asked(partial(self._link.client.unlink, key))
 
     # --- the server -----------------------------------------------------------------------------------------------
     def health(self) -> HotHealth:
         try:
-            info, waits, oldest, now = self._asked(
+            info, waits, oldest, now = self._link.asked(
                 lambda: (
-                    self._client.info(),
-                    self._client.zcard(self._waiting),
-                    self._client.zrange(self._waiting, 0, 0, withscores=True),
-                    self._client.time()[0],
+                    self._link.client.info(),
+                    self._link.client.zcard(self._waiting),
+                    self._link.client.zrange(self._waiting, 0, 0, withscores=True),
+                    self._link.client.time()[0],
                 )
             )
         except HotCartsAway as away:
@@ -133,77 +120,14 @@ class RedisCarts:
     def _snapshots(self) -> str | None:
         """When snapshots are made ("" is never); None where a managed server does not tell."""
         try:
-            return str(self._asked(lambda: self._client.config_get("save")).get("save", ""))
+            return str(self._link.asked(lambda: self._link.client.config_get("save")).get("save", ""))
         except HotCartsAway:
             return None
 
     # --- how it works ---------------------------------------------------------------------------------------------
-    @cached_property
-    def _client(self) -> Any:
-        from redis import Redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        self.used = True
-        return Redis.from_url(
-            self.url,
-            decode_responses=True,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
-
     def _run(self, name: str, cart_id: str, stamp: CartStamp, *more: object) -> Any:
-        """Run a script. Not through the client: it takes longer than Redis does."""
         words = (2, self._key(cart_id), self._waiting, cart_id, stamp.version, stamp.hot_id or "", stamp.hot_revision)
-        return self._asked(lambda: self._evaluated(name, (*words, *more)))
-
-    def _evaluated(self, name: str, words: tuple[object, ...]) -> Any:
-        from redis.exceptions import NoScriptError, ResponseError
-
-        connection = self._connection()
-        try:
-            try:
-                answer = _said(connection, "EVALSHA", _SHA[name], *words)
-            except NoScriptError:  # it has not run
-                answer = _said(connection, "EVAL", SCRIPTS[name], *words)
-        except ResponseError:
-            self._idle.append((time.monotonic(), connection))
-            raise
-        except BaseException:  # an answer may still be under way to it
-            connection.disconnect()
-            self._client.connection_pool.release(connection)
-            raise
-        self._idle.append((time.monotonic(), connection))
-        return answer
-
-    def _connection(self) -> Any:
-        pool = self._client.connection_pool
-        while self._idle:
-            since, connection = self._idle.pop()
-            if time.monotonic() - since < FRESH_SECONDS:
-                return connection
-            pool.release(connection)  # the pool looks whether there is still somebody at the other end
-        return pool.get_connection()
-
-    def _asked(self, question: Callable[[], T]) -> T:
-        """The answer, or HotCartsAway; after none came in time, Redis is not asked for a while."""
-        from redis.exceptions import RedisError, ResponseError
-
-        if time.monotonic() < self._away_until:
-            raise self._away("it did not answer a moment ago")
-        try:
-            return question()
-        except ResponseError as error:  # it answers, and will not do that: full, loading, not allowed
-            raise self._away(str(error)) from None
-        except (RedisError, OSError) as error:
-            self._away_until = time.monotonic() + PAUSE_SECONDS
-            self._idle.clear()
-            raise self._away(str(error)) from None
-
-    def _away(self, why: str) -> HotCartsAway:
-        news, self._told = not self._told, True
-        return HotCartsAway(why, news=news)
+        return self._link.run(SCRIPTS[name], *words, *more)
 
     def _key(self, cart_id: str) -> str:
         return f"shopctl:{{{self.shop_id}}}:cart:{cart_id}"
@@ -228,29 +152,6 @@ def _cart(answer: Any) -> HotCart | None:
         return HotCart(hash_["g"], int(hash_["r"]), int(hash_["v"]), _moment(hash_["u"]), lines)
     except (KeyError, ValueError, OverflowError):
         return None
-
-
-def _must_be_known(url: str) -> None:
-    """Refuse options that the client does not have, or not with these values, before anything is done; nothing is connected."""
-    from redis import Redis
-    from redis.exceptions import RedisError
-
-    try:
-        Redis.from_url(url).connection_pool.make_connection()
-    except (TypeError, ValueError, RedisError):
-        raise BadInput(
-            "bad_redis_url",
-            "redis has an option that there is not, or a value that it cannot have",
-            hint="After the ? it takes the connection parameters of redis-py.",
-        ) from None
-
-
-def _said(connection: Any, *words: object) -> Any:
-    """Say one command, and the answer."""
-    said = [str(word).encode() for word in words]
-    parts = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in said])
-    connection.send_packed_command([b"*%d\r\n%b" % (len(said), parts)], check_health=False)
-    return connection.read_response()
 
 
 def _paired(flat: list[str]) -> dict[str, str]:

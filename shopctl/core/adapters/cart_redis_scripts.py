@@ -5,6 +5,8 @@ What frees memory, or only marks, is allowed when memory is full: what is hot ca
 
 from __future__ import annotations
 
+from shopctl.core.adapters.redis_link import Script
+
 MARK_SECONDS = 3600
 """How long a mark stays: longer than any process may still act on what it read of the database before."""
 
@@ -84,9 +86,9 @@ if r == ARGV[4] then redis.call('ZREM', waiting, id) end
 """
 
 SCRIPTS = {
-    "load": "#!lua\n" + _HERE + _LOAD,
-    "change": "#!lua\n" + _HERE + _CHANGE,
-    "close": "#!lua flags=allow-oom\n" + _HERE + _CLOSE,
-    "void": "#!lua flags=allow-oom\n" + _HERE + _VOID,
-    "persisted": "#!lua flags=allow-oom\n" + _HERE + _PERSISTED,
+    "load": Script("#!lua\n" + _HERE + _LOAD),
+    "change": Script("#!lua\n" + _HERE + _CHANGE),
+    "close": Script("#!lua flags=allow-oom\n" + _HERE + _CLOSE),
+    "void": Script("#!lua flags=allow-oom\n" + _HERE + _VOID),
+    "persisted": Script("#!lua flags=allow-oom\n" + _HERE + _PERSISTED),
 }

@@ -155,7 +155,8 @@ class SandboxGateway:
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
         given = {name.lower(): value for name, value in headers.items()}.get(self.signature_header.lower(), "")
         moment = given.partition("t=")[2].partition(",")[0]
-        if not moment.isdigit() or not hmac.compare_digest(given, _signed(self._secret(), body, int(moment))):
+        known = moment.isdecimal() and _signed(self._secret(), body, int(moment))
+        if not known or not hmac.compare_digest(given.encode(), known.encode()):
             raise NotPermitted("bad_signature", "The notice is not signed by the sandbox gateway")
         if datetime.now(UTC).timestamp() - int(moment) > NOTICE_AGE.total_seconds():
             raise NotPermitted("bad_signature", "The notice was signed too long ago")

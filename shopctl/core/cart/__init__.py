@@ -9,7 +9,7 @@ address from anywhere. A cart lives seven days after its last change. While a ch
 """
 
 from shopctl.core.cart.devices import LoggedOut, login, logout, merge
-from shopctl.core.cart.edit import add, clear, remove, set_quantity
+from shopctl.core.cart.edit import add, clear, make, remove, set_quantity
 from shopctl.core.cart.hot import NOTHING, Closed, in_database, persist, persist_all, persist_one, show
 from shopctl.core.cart.life import claim, empty, expire_carts, forget, in_checkout, sweep, unclaim
 from shopctl.core.cart.lines import drop_lines, owner
@@ -29,6 +29,7 @@ __all__ = [
     "in_database",
     "login",
     "logout",
+    "make",
     "merge",
     "owner",
     "persist",

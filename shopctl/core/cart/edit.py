@@ -17,6 +17,12 @@ from shopctl.core.shop import Shop, retried
 
 
 @retried
+def make(shop: Shop, *, handle: str) -> CartView:
+    """The cart of this handle, an empty one if there is none yet."""
+    return _in_database(shop, "cart.make", handle, lambda _tx, _cart: None, make=True)
+
+
+@retried
 def add(shop: Shop, *, handle: str, sku: str, quantity: int) -> CartView:
     """Put `quantity` more of a SKU in, if that many can be had."""
     if quantity <= 0:

@@ -41,7 +41,7 @@ def _largest(numbers: sa.Column[Any]) -> sa.Select[Any]:
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that can say `on_conflict_do_nothing` / `on_conflict_do_update`, alike on both stores."""
-    return _insert(connection.dialect.name, table)
+    return insert_for(connection.dialect.name, table)
 
 
 def insert_once(connection: sa.Connection, table: sa.Table, *unique: str) -> sa.Insert:
@@ -49,14 +49,15 @@ def insert_once(connection: sa.Connection, table: sa.Table, *unique: str) -> sa.
     return _insert_once(connection.dialect.name, table, *unique)
 
 
-def _insert(dialect: str, table: sa.Table) -> Any:
+def insert_for(dialect: str, table: sa.Table) -> Any:
+    """The same by the name of a dialect, for statements that are made once."""
     # Only the dialect in use is loaded: the other costs a one-shot command 20 ms.
     return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 @cache
 def _insert_once(dialect: str, table: sa.Table, *unique: str) -> sa.Insert:
-    made: sa.Insert = _insert(dialect, table).on_conflict_do_nothing(index_elements=unique).returning(table.c.id)
+    made: sa.Insert = insert_for(dialect, table).on_conflict_do_nothing(index_elements=unique).returning(table.c.id)
     return made
 
 

@@ -63,6 +63,7 @@ def open_engine(url: sa.URL, *, read_only: bool = False, lock_wait: float = LOCK
         sa.URL.create("sqlite+pysqlite", database=f"file:{_quoted(path)}", query={"uri": "true", "mode": mode}),
         hide_parameters=True,
         connect_args={"timeout": lock_wait},
+        pool_size=CONNECTIONS,
         execution_options={"writer_lock": str(path) + "-writer", "lock_wait": lock_wait},
     )
 
@@ -100,6 +101,7 @@ def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
         url,
         hide_parameters=True,
         execution_options={"lock_wait": lock_wait},
+        pool_size=CONNECTIONS,
         pool_timeout=lock_wait,
         pool_use_lifo=True,  # the fewer connections are in use, the more of them a quiet shop gives up
         pool_recycle=3600,
@@ -125,6 +127,8 @@ def _server_engine(url: sa.URL, read_only: bool, lock_wait: float) -> sa.Engine:
     return engine
 
 
+CONNECTIONS = 16
+"""Of one process at most that are kept for the next who needs one: a gateway has as many threads at work."""
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 300
 """The longest statement on a server, unless its reader has another patience."""
@@ -156,6 +160,28 @@ def writing(connection: sa.Connection) -> Iterator[None]:
             yield
         finally:
             del about[_WRITING]
+
+
+@contextmanager
+def hasty(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
+    """A writing transaction that is true before it is on the disk: a crash may take it back, and nothing else of the store.
+    It waits for its turn so long.
+    """
+    with engine.connect().execution_options(lock_wait=seconds) as connection, writing(connection):
+        if connection.dialect.name == "postgresql":
+            with connection.begin():
+                connection.exec_driver_sql(
+                    f"SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = {int(seconds * 1000)}"
+                )
+                yield connection
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute("PRAGMA synchronous=FULL")
 
 
 def snapshot(connection: sa.Connection) -> sa.Connection:

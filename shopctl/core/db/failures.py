@@ -66,6 +66,18 @@ _HINTS = {
 }
 
 
+class translated:
+    """Turn what a driver raises inside into the ShopError that it stands for."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, exc.SQLAlchemyError):
+            meaning = translate(error)
+            if meaning is not None:
+                raise meaning from error
+
+
 def translate(error: exc.SQLAlchemyError) -> ShopError | None:
     """The ShopError that a driver's failure stands for, or None when it is a defect of ours."""
     original = getattr(error, "orig", None)

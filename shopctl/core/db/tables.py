@@ -791,3 +791,44 @@ import_runs = _table(
 )
 _unfinished = text("finished_at IS NULL")
 Index("uq_import_runs_open", import_runs.c.kind, import_runs.c.fingerprint, unique=True, sqlite_where=_unfinished)
+
+# --- the gateway: core/keys.py. Who may ask it for what. Of a secret, only its SHA-256 is kept. ----------------------
+api_keys = _table(
+    "api_keys",
+    Column("id", Id, primary_key=True),
+    Column("name", Word, nullable=False),
+    Column("secret_hash", Word, nullable=False, unique=True),
+    Column("scopes", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+    _must("named", "name <> ''"),
+)
+_in_force = text("revoked_at IS NULL")
+Index("uq_api_keys_in_force", api_keys.c.name, unique=True, sqlite_where=_in_force)
+
+# --- shoppers at the gateway: core/accounts.py. By what they prove who they are. --------------------------------------
+customer_passwords = _table(
+    "customer_passwords",
+    Column("customer_id", Id, _ref("customers.id"), primary_key=True),
+    Column("hash", Word, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+shopper_tokens = _table(
+    "shopper_tokens",
+    Column("token_hash", Word, primary_key=True),
+    Column("customer_id", Id, _ref("customers.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+Index("ix_shopper_tokens_customer_id", shopper_tokens.c.customer_id)
+Index("ix_shopper_tokens_expires_at", shopper_tokens.c.expires_at)
+
+# --- rate limits: core/adapters/limits_db.py. When each bucket is full again, in microseconds since 1970. -------------
+rate_limits = _table(
+    "rate_limits",
+    Column("key", Word, primary_key=True),
+    Column("full_at", Count, nullable=False),
+)
+Index("ix_rate_limits_full_at", rate_limits.c.full_at)

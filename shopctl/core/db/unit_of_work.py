@@ -50,7 +50,7 @@ class Group:
         return self
 
     def _enter(self) -> None:
-        with ExitStack() as opened, _translated():
+        with ExitStack() as opened, failures.translated():
             self.connection = opened.enter_context(self._engine.connect())
             opened.enter_context(stores.writing(self.connection))
             self._transaction = self.connection.begin()
@@ -60,7 +60,7 @@ class Group:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _translated():
+        with failures.translated():
             self._open.__exit__(kind, error, trace)
             if isinstance(error, sa.exc.SQLAlchemyError):
                 raise error
@@ -100,7 +100,7 @@ class UnitOfWork:
         return self
 
     def _enter(self) -> None:
-        with ExitStack() as opened, _translated():
+        with ExitStack() as opened, failures.translated():
             self._transaction = self._begun(opened)
             if self._transaction:
                 opened.callback(self._transaction.close)
@@ -125,7 +125,7 @@ class UnitOfWork:
     ) -> None:
         if self.action and self.target:
             self.note(self.action, self.target)
-        with _translated():
+        with failures.translated():
             self._open.__exit__(kind, error, trace)
             if isinstance(error, sa.exc.SQLAlchemyError):
                 raise error
@@ -206,18 +206,6 @@ def _between(faults: Faults | None, action: str) -> Iterator[None]:
     yield
     if faults:
         faults.point("commit", f"{action}.after_commit")
-
-
-class _translated:
-    """Turn what a driver raises into the ShopError that it stands for."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sa.exc.SQLAlchemyError):
-            meaning = failures.translate(error)
-            if meaning is not None:
-                raise meaning from error
 
 
 def _patiently(enter: Callable[[], None]) -> None:

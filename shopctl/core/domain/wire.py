@@ -10,6 +10,7 @@ from typing import Any
 
 from shopctl.core.domain.money import Money
 from shopctl.core.domain.safe import json_safe
+from shopctl.core.errors import ShopError
 
 
 def plain(value: Any) -> Any:
@@ -30,3 +31,8 @@ def plain(value: Any) -> Any:
 def encoded(record: object, indent: int | None = None) -> str:
     """JSON text that no terminal can be steered with."""
     return json_safe(json.dumps(record, ensure_ascii=False, indent=indent))
+
+
+def error_record(error: ShopError) -> dict[str, Any]:
+    """An error as every face tells it to programs, under "error"."""
+    return {"code": error.code, "message": error.message, "hint": error.hint, "details": plain(error.details)}

@@ -10,10 +10,19 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from shopctl.core.db import upkeep
-from shopctl.core.db.tables import leases, metadata, orders, schema_version, workers
+from shopctl.core.db.tables import (
+    leases,
+    metadata,
+    orders,
+    rate_limits,
+    schema_version,
+    shopper_tokens,
+    workers,
+)
 
-_OF_ONE_STORE = (schema_version, workers, leases)
-"""What its migrations have made of it, and who is at work in it."""
+_OF_ONE_STORE = (schema_version, workers, leases, shopper_tokens, rate_limits)
+"""What its migrations have made of it, who is at work in it, and who is logged in: a backup must not log in again who has
+logged out since."""
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in metadata.sorted_tables if table not in _OF_ONE_STORE}
 """What a shop is made of."""
 

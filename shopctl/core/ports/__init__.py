@@ -2,6 +2,7 @@
 
 from shopctl.core.ports.carts import CartChange, CartStamp, HotCart, HotCarts, HotCartsAway, HotHealth, HotLine
 from shopctl.core.ports.letters import Keeping, Message, Notifier, Send, Undeliverable
+from shopctl.core.ports.limits import Allowance, RateLimiter
 from shopctl.core.ports.payments import (
     Charge,
     ChargeRequest,
@@ -32,6 +33,7 @@ from shopctl.core.ports.webhooks import NoReply, Poster
 __all__ = [
     "MAX_QUERY_CHARACTERS",
     "MAX_QUERY_WORDS",
+    "Allowance",
     "CartChange",
     "CartStamp",
     "Charge",
@@ -58,6 +60,7 @@ __all__ = [
     "Notifier",
     "Notifying",
     "Poster",
+    "RateLimiter",
     "Rehearsing",
     "Rejected",
     "Repaid",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         catalog,
         customers,
         events,
+        keys,
         letters,
         listing,
         orders,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         reservations,
         sourcing,
         stock,
+        tracking,
         warehouses,
         webhooks,
     )
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         "catalog",
         "customers",
         "events",
+        "keys",
         "letters",
         "listing",
         "orders",
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
         "reservations",
         "sourcing",
         "stock",
+        "tracking",
         "warehouses",
         "webhooks",
     ]

@@ -142,6 +142,12 @@ def open_cart(tx: UnitOfWork, name: str) -> Row | None:
     return led_to if led_to is not None and led_to.state == "open" and led_to.customer_id else None
 
 
+def owner(tx: UnitOfWork, name: str) -> str | None:
+    """Whose the open cart of a name is, the id of their account; None for a guest's, and where there is none."""
+    cart = open_cart(tx, name)
+    return cart.customer_id if cart else None
+
+
 def basket(tx: UnitOfWork, name: str) -> Sequence[Row]:
     """The open cart of a name, however old, with its owner's e-mail address, whether it holds units, what is kept of a pause
     of the shop, and its lines as LINES has them: a row for each line, one without a SKU for an empty cart, none where there

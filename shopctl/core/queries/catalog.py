@@ -152,6 +152,23 @@ LIST: Listing[VariantRow] = Listing(
 )
 
 
+def for_sale() -> list[sa.ColumnElement[bool]]:
+    """Conditions for a list of variants: what shoppers may see."""
+    return [p.status == "active"]
+
+
+def offered(tx: UnitOfWork, name: str) -> Product:
+    """The same as `show`, for shoppers: what is not for sale is not there."""
+    found = show(tx, name)
+    if found.status != "active":
+        raise unknown_product(name)
+    return found
+
+
+def unknown_product(name: str, hint: str | None = None) -> NotFound:
+    return NotFound("unknown_product", f"There is no product or SKU {name!r}", hint=hint, name=name)
+
+
 def show(tx: UnitOfWork, name: str) -> Product:
     """A product by its handle, or by the SKU of one of its variants."""
     row = tx.row(
@@ -163,7 +180,7 @@ def show(tx: UnitOfWork, name: str) -> Product:
     )
     if row is None:
         hint = near.hint(tx, p.handle, name) or near.hint(tx, v.sku, name, otherwise="See `shopctl catalog list`.")
-        raise NotFound("unknown_product", f"There is no product or SKU {name!r}", hint=hint, name=name)
+        raise unknown_product(name, hint)
     found = tx.rows(
         sa.select(variants, _available.label("available")).where(v.product_id == row.id).order_by(v.position, v.sku)
     )

@@ -12,8 +12,10 @@ from shopctl.core.db.tables import (
     outbox,
     payment_actions,
     payments,
+    rate_limits,
     refunds,
     reservations,
+    shopper_tokens,
     webhook_deliveries,
 )
 from shopctl.core.db.tables import webhooks as hooks
@@ -24,6 +26,7 @@ SETTLING = timedelta(seconds=15)
 """How long a checkout at work is not asked after."""
 DOUBTFUL = timedelta(days=1)
 """How long a payment that was given up may still turn out to be charged, and is asked about without being told to."""
+FULL_SINCE = timedelta(minutes=10)
 IN_FLIGHT: sa.ColumnElement[bool] = sa.literal_column("orders.in_flight")  # as its partial index says it, not "= 1"
 WAITS_FOR_PEOPLE = sa.exists().where(payments.c.order_id == orders.c.id, payments.c.gateway == MANUAL)
 """Orders that are unfinished until somebody says that they are paid."""
@@ -47,6 +50,16 @@ def holds(tx: UnitOfWork) -> bool:
 def open_carts(tx: UnitOfWork) -> bool:
     c = carts.c
     return _any(tx, sa.select(c.id).where(c.state == _word("open"), c.expires_at <= tx.now, c.claimed_by.is_(None)))
+
+
+def sessions(tx: UnitOfWork) -> bool:
+    return _any(tx, sa.select(shopper_tokens.c.token_hash).where(shopper_tokens.c.expires_at <= tx.now))
+
+
+def limits(tx: UnitOfWork) -> bool:
+    """Buckets that have been full for a while."""
+    long_ago = int((tx.now - FULL_SINCE).timestamp() * 1_000_000)
+    return _any(tx, sa.select(rate_limits.c.key).where(rate_limits.c.full_at <= long_ago))
 
 
 def unfinished(tx: UnitOfWork) -> bool:

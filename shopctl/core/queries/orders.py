@@ -180,8 +180,12 @@ def row_by_number(tx: UnitOfWork, number: str) -> Row:
     if digits.isascii() and digits.isdigit() and len(digits) < 18:
         row = tx.row(sa.select(orders).where(orders.c.number == int(digits)))
     if row is None:
-        raise NotFound("unknown_order", f"There is no order {number!r}", number=number)
+        raise unknown_order(number)
     return row
+
+
+def unknown_order(number: str) -> NotFound:
+    return NotFound("unknown_order", f"There is no order {number!r}", number=number)
 
 
 def get(tx: UnitOfWork, order_id: str) -> Order:
@@ -202,7 +206,7 @@ def detail(tx: UnitOfWork, number: str) -> OrderDetail:
     return OrderDetail(
         **{f.name: getattr(order, f.name) for f in fields(Order)},
         payments=payment_reads.LIST.rows(tx, where=[payments.c.order_id == row.id]),
-        shipments=_shipments(tx, row.id),
+        shipments=shipments_of(tx, row.id),
         reservations=[
             HoldRow(*found) for found in tx.rows(held.order_by(reservations.c.sku, reservations.c.warehouse))
         ],
@@ -279,7 +283,7 @@ def _fulfilment(status: str, lines: Sequence[Row]) -> str:
     return "partial" if any(line.shipped for line in lines) else "none"
 
 
-def _shipments(tx: UnitOfWork, order_id: str) -> list[Shipment]:
+def shipments_of(tx: UnitOfWork, order_id: str) -> list[Shipment]:
     found = tx.rows(sa.select(shipments).where(shipments.c.order_id == order_id).order_by(shipments.c.id))
     sent = tx.rows(
         sa.select(shipment_lines.c.shipment_id, order_lines.c.sku, shipment_lines.c.quantity)

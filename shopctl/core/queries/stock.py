@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import reservations, stock_levels, stock_movements, variants, warehouses
+from shopctl.core.db.tables import products, reservations, stock_levels, stock_movements, variants, warehouses
 from shopctl.core.db.types import Count, Flag, Id, Instant
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.sourcing import Level
+from shopctl.core.errors import NotFound
 from shopctl.core.queries.catalog import find_variant
 from shopctl.core.queries.listing import Listing
 
@@ -148,6 +149,25 @@ def can_be_had(tx: UnitOfWork, skus: Iterable[str], *, owner_id: str | None = No
     """
     wanted = {"skus": sorted(set(skus)), "now": tx.now, "owner_id": owner_id}
     return {row.sku: int(row.units) for row in tx.rows(_CAN_BE_HAD, wanted)}
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """How many units of a SKU a shopper can have now; None when it is not tracked, and there is always enough."""
+
+    sku: str
+    available: int | None
+
+
+def availability(tx: UnitOfWork, skus: Sequence[str]) -> list[Availability]:
+    """The same for shoppers, in the order asked; NotFound(unknown_sku) for what is not for sale."""
+    found = sa.select(v.sku, v.tracked).join(products, products.c.id == v.product_id)
+    rows = tx.rows(found.where(v.sku.in_(sorted(set(skus))), products.c.status == "active"))
+    tracked, units = {row.sku: row.tracked for row in rows}, can_be_had(tx, skus)
+    for sku in skus:
+        if sku not in tracked:
+            raise NotFound("unknown_sku", f"There is no SKU {sku!r}", sku=sku)
+    return [Availability(sku, max(units.get(sku, 0), 0) if tracked[sku] else None) for sku in dict.fromkeys(skus)]
 
 
 def free_levels(tx: UnitOfWork, skus: Sequence[str]) -> list[Level]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shopctl.core import cart, housekeeping, letters, outbox, recovery, reservations, search, webhooks
+from shopctl.core import accounts, cart, housekeeping, letters, limits, outbox, recovery, reservations, search, webhooks
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.facts import LETTERS, Facts
 from shopctl.core.errors import StillPending, Unavailable
@@ -87,6 +87,8 @@ JOBS = (
     Job("recover", lambda _, tx: due.unfinished(tx), _recover, every=lambda _: 30),
     Job("release holds", lambda _, tx: due.holds(tx), lambda shop, _: reservations.sweep(shop)),
     Job("end carts", lambda _, tx: due.open_carts(tx), lambda shop, _: cart.sweep(shop)),
+    Job("end sessions", lambda _, tx: due.sessions(tx), lambda shop, _: accounts.sweep(shop), every=lambda _: 600),
+    Job("forget limits", lambda _, tx: due.limits(tx), lambda shop, _: limits.sweep(shop), every=lambda _: 600),
     Job(
         "forget events",
         lambda _, tx: due.old_events(tx),

@@ -1,0 +1,98 @@
+"""Sockets, processes, signals: the application as a server that ends when it is asked to, and finishes what is under way."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors import Multiprocess
+
+from shopctl.core.errors import Unavailable
+from shopctl.core.shop import Shop
+from shopctl.gateway.app import Rules, build
+from shopctl.gateway.callers import Rates
+from shopctl.gateway.guard import App
+
+__all__ = ["Application", "Rates", "Rules", "listen", "serve"]
+
+HEADERS = 16 * 1024
+"""Bytes of a request's line and headers at most."""
+FIRST_SECONDS = 10.0
+"""How long a connection may take until its first request has all of its headers."""
+IDLE_SECONDS = 15
+BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """How a process makes the application; it travels to the processes that are started."""
+
+    open_shop: Callable[[], Shop]
+    rules: Rules
+
+    def __call__(self) -> App:
+        return build(self.open_shop(), self.rules)
+
+
+class Connection(H11Protocol):
+    """One that does not wait for ever for somebody who says nothing, or one letter a minute."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._first = self.loop.call_later(FIRST_SECONDS, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._first.cancel()
+        super().connection_lost(exc)
+
+    def _too_slow(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is ours, before anything is started; port 0 is any free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        found = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise Unavailable("cannot_listen", f"Nobody can listen on {host} port {port}: {error}") from None
+    found.set_inheritable(True)
+    return found
+
+
+def serve(application: Application, door: socket.socket, *, workers: int, grace: float) -> None:
+    """Answer until SIGTERM or Ctrl-C; then accept nothing more, and finish what is under way, in `grace` seconds."""
+    how = config(application, workers=workers, grace=grace)
+    if workers > 1:
+        Multiprocess(how, [door]).run()
+        return
+    # uvicorn sends itself the signal once more when it has ended: it has been obeyed.
+    before = {which: signal.signal(which, lambda *_: None) for which in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        uvicorn.Server(how).run([door])
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def config(application: Callable[[], App], *, workers: int, grace: float) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        factory=True,
+        workers=workers,
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=HEADERS,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=int(grace),
+    )
