@@ -6,6 +6,7 @@ ledger.py      every change of a counter: one guarded statement, then its moveme
 levels.py      the level rows: made, given their policy, mended      opening.py   opening stock, without a guard
 low.py         thresholds that a change crosses                      warehouses.py   the places
 work.py        an operator's work: receive, adjust, transfer, set, spread
+pools.py       what is set aside for a sale
 counts.py      many counts at once, for imports                      buckets.py      a level in several rows, for hot SKUs
 """
 
@@ -23,6 +24,7 @@ from shopctl.core.stock.ledger import (
 )
 from shopctl.core.stock.levels import ensure_levels, follow_policy, rewrite_level
 from shopctl.core.stock.opening import open_stock
+from shopctl.core.stock.pools import SALE, of_pool, put_back, set_aside
 from shopctl.core.stock.warehouses import add_warehouse, edit_warehouse, make_warehouse
 from shopctl.core.stock.work import adjust, receive, receive_all, set_level, spread, transfer
 
@@ -30,6 +32,7 @@ __all__ = [
     "COUNTERS",
     "GENERAL",
     "MOVES",
+    "SALE",
     "Count",
     "Counted",
     "Move",
@@ -43,10 +46,13 @@ __all__ = [
     "lock_levels",
     "make_warehouse",
     "move",
+    "of_pool",
     "open_stock",
+    "put_back",
     "receive",
     "receive_all",
     "rewrite_level",
+    "set_aside",
     "set_level",
     "ship",
     "spread",
