@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 
 from shopctl.core import cart, customers, outbox, reservations
 from shopctl.core.db.tables import sale_items, tickets
-from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle, money, text
 from shopctl.core.errors import BadInput, Refused, ShopError
@@ -160,7 +160,7 @@ def _write(tx: UnitOfWork, sale: Row, items: Mapping[str, Row], new: Sequence[_N
         tails[one.sku] += 1
         rows.append(
             {
-                "id": new_id(),
+                "id": str(uuid4()),  # whoever has it may use it: nobody guesses it from another
                 "sale_id": sale.id,
                 "sku": one.sku,
                 "seq": tails[one.sku],

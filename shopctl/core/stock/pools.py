@@ -86,8 +86,8 @@ def _make_levels(tx: UnitOfWork, sku: str, places: Sequence[str]) -> None:
         "backorder_limit": zero,
         "updated_at": sa.literal(tx.now, c.updated_at.type),
     }
-    rows = sa.select(*values.values()).where(variants.c.sku == sku, warehouses.c.code.in_(places))
+    rows = sa.select(*values.values()).join_from(variants, warehouses, warehouses.c.code.in_(places))
     insert = dialects.insert_new(tx.connection, stock_levels).from_select(
-        list(values), rows.order_by(warehouses.c.code)
+        list(values), rows.where(variants.c.sku == sku).order_by(warehouses.c.code)
     )
     tx.execute(insert.on_conflict_do_nothing())
