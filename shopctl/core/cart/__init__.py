@@ -13,7 +13,7 @@ from shopctl.core.cart.edit import add, clear, remove, set_quantity
 from shopctl.core.cart.hot import NOTHING, Closed, in_database, persist, persist_all, persist_one, show
 from shopctl.core.cart.life import claim, empty, expire_carts, forget, in_checkout, sweep, unclaim
 from shopctl.core.cart.lines import drop_lines, owner
-from shopctl.core.cart.turns import Turn, end_turns, give_up_turn, open_turns, until
+from shopctl.core.cart.turns import Turn, end_turns, handle_of, open_turns, unclaimed
 
 __all__ = [
     "NOTHING",
@@ -28,7 +28,7 @@ __all__ = [
     "end_turns",
     "expire_carts",
     "forget",
-    "give_up_turn",
+    "handle_of",
     "in_checkout",
     "in_database",
     "login",
@@ -44,5 +44,5 @@ __all__ = [
     "show",
     "sweep",
     "unclaim",
-    "until",
+    "unclaimed",
 ]

@@ -8,11 +8,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from shopctl.core.cart.life import in_checkout
 from shopctl.core.db.tables import cart_lines, carts
 from shopctl.core.db.unit_of_work import UnitOfWork
 
 c = carts.c
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,58 +27,43 @@ class Turn:
 
     @property
     def handle(self) -> str:
-        """No cart that a shopper names can have it: there is a space in it."""
-        return f"ticket {self.ticket_id}"
+        return handle_of(self.ticket_id)
+
+
+def handle_of(ticket_id: str) -> str:
+    """No cart that a shopper names can have it: there is a space in it."""
+    return f"ticket {ticket_id}"
 
 
 def open_turns(tx: UnitOfWork, turns: Sequence[Turn], *, until: datetime) -> None:
     """Make their carts."""
     same = {"state": "open", "version": 1, "expires_at": until, "created_at": tx.now, "updated_at": tx.now}
-    tx.insert(
-        carts,
-        [
-            {
-                **same,
-                "id": turn.cart_id,
-                "handle": turn.handle,
-                "handle_folded": turn.handle,
-                "ticket_id": turn.ticket_id,
-            }
-            for turn in turns
-        ],
-    )
+    named = [(turn, {"handle": turn.handle, "handle_folded": turn.handle}) for turn in turns]
+    tx.insert(carts, [{**same, "id": turn.cart_id, "ticket_id": turn.ticket_id, **name} for turn, name in named])
+    priced = [(turn, {"seen_price": turn.price, "agreed_price": turn.price}) for turn in turns]
     tx.insert(
         cart_lines,
         [
-            {
-                "cart_id": turn.cart_id,
-                "sku": turn.sku,
-                "quantity": turn.quantity,
-                "seen_price": turn.price,
-                "agreed_price": turn.price,
-                "added_at": tx.now,
-            }
-            for turn in turns
+            {"cart_id": turn.cart_id, "sku": turn.sku, "quantity": turn.quantity, "added_at": tx.now, **price}
+            for turn, price in priced
         ],
     )
 
 
-def until(tx: UnitOfWork, cart_id: str, moment: datetime) -> None:
-    """The turn ends then."""
-    tx.execute(sa.update(carts).where(c.id == cart_id).values(expires_at=moment, updated_at=tx.now))
-
-
-def give_up_turn(tx: UnitOfWork, cart_id: str) -> None:
-    """A turn is given back; Refused(cart_in_checkout) while it is being bought."""
-    found = tx.rows(sa.select(carts).where(c.id == cart_id).with_for_update())[0]
-    if found.claimed_by is not None:
-        raise in_checkout(found.handle)
-    end_turns(tx, [cart_id])
+def unclaimed(tx: UnitOfWork, cart_ids: Sequence[str]) -> set[str]:
+    """Those that no checkout has, and none can claim before this transaction ends."""
+    ordered, found = sorted(cart_ids), set[str]()
+    for start in range(0, len(ordered), _CHUNK):
+        some = sa.select(c.id).where(c.id.in_(ordered[start : start + _CHUNK]), c.claimed_by.is_(None))
+        found |= {row.id for row in tx.rows(some.order_by(c.id).with_for_update())}
+    return found
 
 
 def end_turns(tx: UnitOfWork, cart_ids: Sequence[str]) -> None:
-    """The turns are over; carts that a checkout has are left to it."""
-    over = sa.update(carts).where(c.id == sa.bindparam("k_id"), c.state == "open", c.claimed_by.is_(None))
-    ended = over.values(state="expired", updated_at=tx.now, version=c.version + 1)
+    """The turns of these carts, which are unclaimed, are over."""
+    over = sa.update(carts).where(c.id == sa.bindparam("k_id"))
     if cart_ids:
-        tx.execute(ended, [{"k_id": one} for one in sorted(cart_ids)])
+        tx.execute(
+            over.values(state="expired", updated_at=tx.now, version=c.version + 1),
+            [{"k_id": one} for one in sorted(cart_ids)],
+        )

@@ -698,7 +698,9 @@ sales = _table(
     Column("batch", Count, nullable=False),  # most that are admitted at a time
     Column("rate", Count),  # most that are admitted a minute; None: as many as there are units for
     Column("hold_seconds", Count, nullable=False),
-    Column("admitted_at", Instant),  # the last time that somebody was
+    Column("paced_at", Instant),  # since when the rate has admitted nobody
+    Column("checked_at", Instant),  # the last time that what shoppers registered was looked at
+    Column("problem", Word),  # why the clock could not open it
     Column("sold_out_at", Instant),
     Column("opened_at", Instant),
     Column("ended_at", Instant),
@@ -741,6 +743,7 @@ tickets = _table(
     Column("agreed_price", Money),  # what the shopper agreed to when joining
     Column("problem", Word),  # what keeps a registered cart from being bought
     Column("cart_id", Id),  # since its turn came
+    Column("price", Money),  # since then: what one unit costs
     Column("joined_at", Instant, nullable=False),
     Column("admitted_at", Instant),
     Column("hold_until", Instant),
@@ -750,9 +753,11 @@ tickets = _table(
     UniqueConstraint("sale_id", "sku", "seq"),
     _one_of("state", lifecycle.TICKET),
     _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
-    _must("turn_has_a_cart", "(admitted_at IS NULL) = (cart_id IS NULL)"),
+    _must("turn_has_a_cart", "(cart_id IS NULL) = (admitted_at IS NULL) AND (cart_id IS NULL) = (price IS NULL)"),
+    _must("agreed_price_in_range", "agreed_price BETWEEN 0 AND 1000000000000000"),
+    _must("price_in_range", "price BETWEEN 0 AND 1000000000000000"),
 )
-Index("ix_tickets_state", tickets.c.sale_id, tickets.c.sku, tickets.c.state, tickets.c.seq)
+Index("ix_tickets_state", tickets.c.sale_id, tickets.c.state, tickets.c.sku, tickets.c.seq)
 Index("ix_tickets_admitted_at", tickets.c.sale_id, tickets.c.admitted_at)
 Index("ix_tickets_cart_id", tickets.c.cart_id)
 

@@ -16,6 +16,7 @@ from shopctl.core.ports.payments import (
     Rejected,
     Repaid,
     Throttled,
+    Vouching,
 )
 from shopctl.core.ports.search import (
     MAX_QUERY_CHARACTERS,
@@ -65,4 +66,5 @@ __all__ = [
     "Send",
     "Throttled",
     "Undeliverable",
+    "Vouching",
 ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         overview,
         parcels,
         payments,
+        pools,
         rates,
         related,
         reports,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         sales,
         sourcing,
         stock,
+        tickets,
         warehouses,
         webhooks,
     )
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         "overview",
         "parcels",
         "payments",
+        "pools",
         "rates",
         "related",
         "reports",
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         "sales",
         "sourcing",
         "stock",
+        "tickets",
         "warehouses",
         "webhooks",
     ]

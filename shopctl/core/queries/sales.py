@@ -1,23 +1,28 @@
-"""Reads of flash sales: a sale with its items, a ticket with its place in the queue."""
+"""Reads of flash sales: a sale with its items, how it goes, and which of them have something to do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import orders, sale_items, sales, stock_levels, tickets
+from shopctl.core.db.tables import sale_items, sales, stock_levels, tickets
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.domain.lifecycle import PAID_ORDERS
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
+from shopctl.core.queries import pools
 from shopctl.core.queries.listing import Listing
+from shopctl.core.queries.pools import Pool
 
 s, i, t = sales.c, sale_items.c, tickets.c
 MEASURED = timedelta(seconds=60)
-"""Over how long the rate of admission is measured."""
+"""Over how long rates are measured."""
+SOON = timedelta(minutes=10)
+"""So long before its start a sale is due for a look at what was registered."""
+_RUNNING = s.status.in_(("open", "paused"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,16 @@ class SaleItem:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """`rate` is the most admitted a minute, None without a limit; `admitted_per_second` what was measured."""
+    """`rate` is the most that are admitted a minute, None without a limit; `admitted_per_second` was measured over the last
+    minute, and so was what `sell_out_seconds` is estimated from (None: nothing was sold). `waiting`, `admitted` and `bought`
+    count tickets; `problems` those of them that could not be bought as they are; `problem` is why the clock cannot open it.
+    """
 
     name: str
     id: str
     status: str
+    starts_at: datetime | None
+    ends_at: datetime | None
     items: Sequence[SaleItem]
     per_customer: int
     batch: int
@@ -48,37 +58,33 @@ class Sale:
     waiting: int
     admitted: int
     bought: int
+    problems: int
+    left: int
+    held: int
+    sold: int
     admitted_per_second: float
+    sell_out_seconds: int | None
     sold_out_at: datetime | None
-    starts_at: datetime | None
-    ends_at: datetime | None
+    problem: str | None
     currency: str
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """A place in the queue of a sale. `ahead` are those before it, None when it does not wait; `wait_seconds` is an estimate
-    from the measured rate, None while there is none; `chance` is good, unlikely or none.
-    """
+class Moment:
+    """How a sale stands at a moment: `queue` tickets wait, units are held, sold and left."""
 
-    ticket: str
+    at: datetime
     sale: str
-    sku: str
-    quantity: int
-    price: Money
-    currency: str
-    state: str
-    ahead: int | None
-    wait_seconds: int | None
-    chance: str | None
-    problem: str | None
-    hold_until: datetime | None
-    order: str | None
-    joined_at: datetime
+    status: str
+    queue: int
+    admitted_per_second: float
+    held: int
+    sold: int
+    left: int
+    sell_out_seconds: int | None
 
 
-# --- one sale ------------------------------------------------------------------------------------------------------
 def row_by_name(tx: UnitOfWork, name: str) -> Row:
     row = tx.row(sa.select(sales).where(s.name == name.strip().lower()))
     if row is None:
@@ -90,84 +96,102 @@ def get(tx: UnitOfWork, name: str) -> Sale:
     return _sales(tx, [row_by_name(tx, name)])[0]
 
 
+def moment(tx: UnitOfWork, name: str) -> Moment:
+    """How it goes."""
+    now = get(tx, name)
+    units = {"held": now.held, "sold": now.sold, "left": now.left, "sell_out_seconds": now.sell_out_seconds}
+    return Moment(tx.now, now.name, now.status, now.waiting, now.admitted_per_second, **units)
+
+
+# --- rates ---------------------------------------------------------------------------------------------------------
 def rate_of(tx: UnitOfWork, sale_id: str) -> float:
-    """Admissions a second, over the last minute, or since the first of them."""
-    row = tx.rows(
-        sa.select(sa.func.count().label("tickets"), sa.func.min(t.admitted_at).label("first")).where(
-            t.sale_id == sale_id, t.admitted_at > tx.now - MEASURED
-        )
-    )[0]
-    if not row.tickets:
+    """Admissions a second over the last minute: what came after the first batch, in the time from it to the last, or less
+    when there has been none for longer."""
+    batches = tx.rows(
+        sa.select(t.admitted_at, sa.func.count().label("tickets"))
+        .where(t.sale_id == sale_id, t.admitted_at > tx.now - MEASURED)
+        .group_by(t.admitted_at)
+        .order_by(t.admitted_at)
+    )
+    if not batches:
         return 0.0
-    return float(row.tickets) / max(1.0, (tx.now - row.first).total_seconds())
+    all_of_them, first = sum(row.tickets for row in batches), batches[0].admitted_at
+    until_now = all_of_them / max(1.0, (tx.now - first).total_seconds())
+    between = (batches[-1].admitted_at - first).total_seconds()
+    return min(until_now, (all_of_them - batches[0].tickets) / between) if between else until_now
 
 
-_POOL = sa.select(
-    sa.func.coalesce(
-        sa.func.sum(stock_levels.c.quantity - stock_levels.c.reserved - stock_levels.c.committed), 0
-    ).label("free"),
-    sa.func.coalesce(sa.func.sum(stock_levels.c.reserved), 0).label("held"),
-).where(stock_levels.c.sku == sa.bindparam("pool_sku"), stock_levels.c.pool == sa.literal_column("'sale'"))
-_SOLD = (
-    sa.select(sa.func.coalesce(sa.func.sum(t.quantity), 0))
-    .join(orders, orders.c.cart_id == t.cart_id)
-    .where(t.sale_id == sa.bindparam("sold_sale"), t.sku == sa.bindparam("sold_sku"), orders.c.status.in_(PAID_ORDERS))
-)
+def _sold_per_second(tx: UnitOfWork, sale: Row) -> float:
+    bought = sa.select(sa.func.coalesce(sa.func.sum(t.quantity), 0), sa.func.min(t.ended_at)).where(
+        t.sale_id == sale.id, t.state == "bought", t.ended_at > tx.now - MEASURED
+    )
+    units, first = tx.rows(bought)[0]
+    return int(units) / max(1.0, (tx.now - first).total_seconds()) if first else 0.0
 
 
-def units_of(tx: UnitOfWork, sku: str) -> tuple[int, int]:
-    """Units of a pool that nobody has, and that are held."""
-    row = tx.rows(_POOL, {"pool_sku": sku})[0]
-    return int(row.free), int(row.held)
+# --- sales ---------------------------------------------------------------------------------------------------------
+_STATES = sa.select(
+    t.sale_id,
+    t.sku,
+    t.state,
+    sa.func.count().label("tickets"),
+    sa.func.count(sa.case((t.state == "waiting", t.problem))).label("problems"),
+).group_by(t.sale_id, t.sku, t.state)
 
 
 def _sales(tx: UnitOfWork, rows: Sequence[Row]) -> list[Sale]:
     ids = [row.id for row in rows]
-    found: dict[str, list[Row]] = {}
+    items: dict[str, list[Row]] = {}
     for item in tx.rows(sa.select(sale_items).where(i.sale_id.in_(ids)).order_by(i.sku)):
-        found.setdefault(item.sale_id, []).append(item)
-    counted = sa.select(t.sale_id, t.sku, t.state, sa.func.count().label("tickets")).where(t.sale_id.in_(ids))
-    states = {
-        (row.sale_id, row.sku, row.state): int(row.tickets)
-        for row in tx.rows(counted.group_by(t.sale_id, t.sku, t.state))
-    }
-    return [_sale(tx, row, found.get(row.id, []), states) for row in rows]
+        items.setdefault(item.sale_id, []).append(item)
+    states: dict[str, list[Row]] = {}
+    for row in tx.rows(_STATES.where(t.sale_id.in_(ids))):
+        states.setdefault(row.sale_id, []).append(row)
+    in_pools = pools.of_skus(tx, sorted({item.sku for found in items.values() for item in found}))
+    sold = pools.sold(tx, ids)
+    return [_sale(tx, row, items.get(row.id, []), states.get(row.id, []), in_pools, sold) for row in rows]
 
 
-def _sale(tx: UnitOfWork, row: Row, items: Sequence[Row], states: Mapping[tuple[str, str, str], int]) -> Sale:
-    currency = tx.facts.currency
+def _sale(
+    tx: UnitOfWork,
+    row: Row,
+    items: Sequence[Row],
+    states: Sequence[Row],
+    in_pools: Mapping[str, Pool],
+    sold: Mapping[tuple[str, str], int],
+) -> Sale:
+    count = {state: sum(one.tickets for one in states if one.state == state) for state in _COUNTED}
+    waiting = {one.sku: one.tickets for one in states if one.state == "waiting"}
     running = row.status in ("open", "paused")
 
-    def of_state(state: str) -> int:
-        return sum(states.get((row.id, item.sku, state), 0) for item in items)
+    def of_item(item: Row) -> SaleItem:
+        pool = in_pools.get(item.sku, Pool()) if running or count["admitted"] else Pool()
+        left = pool.free if running else item.allotment if row.status == "scheduled" else 0
+        price = Money(item.price, tx.facts.currency)
+        units = {"left": left, "held": pool.held, "sold": sold.get((row.id, item.sku), 0)}
+        return SaleItem(item.sku, price, item.allotment, **units, waiting=waiting.get(item.sku, 0))
 
-    told = []
-    for item in items:
-        free, held = units_of(tx, item.sku) if running else (0, 0)
-        sold = int(tx.execute(_SOLD, {"sold_sale": row.id, "sold_sku": item.sku}).scalar_one())
-        waiting = states.get((row.id, item.sku, "waiting"), 0)
-        told.append(SaleItem(item.sku, Money(item.price, currency), item.allotment, free, held, sold, waiting))
+    told = [of_item(item) for item in items]
+    units = {name: sum(getattr(item, name) for item in told) for name in ("left", "held", "sold")}
+    pace = _sold_per_second(tx, row) if running else 0.0
+    unsold = units["left"] + units["held"]
     return Sale(
-        name=row.name,
-        id=row.id,
-        status=row.status,
+        **{name: row._mapping[name] for name in _KEPT},
         items=told,
-        per_customer=row.per_customer,
-        batch=row.batch,
-        rate=row.rate,
-        hold_seconds=row.hold_seconds,
-        waiting=of_state("waiting"),
-        admitted=of_state("admitted"),
-        bought=of_state("bought"),
+        **count,
+        problems=sum(one.problems for one in states),
+        **units,
         admitted_per_second=round(rate_of(tx, row.id), 2) if running else 0.0,
-        sold_out_at=row.sold_out_at,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        currency=currency,
-        created_at=row.created_at,
+        sell_out_seconds=(0 if not unsold else ceil(unsold / pace) if pace else None) if running else None,
+        currency=tx.facts.currency,
     )
 
 
+_COUNTED = ("waiting", "admitted", "bought")
+_KEPT = (
+    *("name", "id", "status", "starts_at", "ends_at", "per_customer", "batch", "rate", "hold_seconds"),
+    *("sold_out_at", "problem", "created_at"),
+)
 LIST: Listing[Sale] = Listing(
     sa.select(sales),
     {"name": s.name, "status": s.status, "starts_at": s.starts_at, "ends_at": s.ends_at, "created_at": s.created_at},
@@ -177,69 +201,37 @@ LIST: Listing[Sale] = Listing(
 )
 
 
-# --- one ticket ----------------------------------------------------------------------------------------------------
-_TICKET = (
-    sa.select(
-        tickets,
-        s.name,
-        s.status.label("sale_status"),
-        s.sold_out_at,
-        i.price,
-        i.head,
-        orders.c.number.label("order_number"),
+# --- which of them have something to do ----------------------------------------------------------------------------
+def to_check(tx: UnitOfWork) -> list[str]:
+    """Those that open soon, and have not been looked at since."""
+    soon = sa.and_(s.status == "scheduled", s.starts_at <= tx.now + SOON)
+    unseen = sa.or_(s.checked_at.is_(None), s.checked_at < s.starts_at)
+    rows = tx.rows(sa.select(s.name, s.starts_at, s.checked_at).where(soon, unseen).order_by(s.name))
+    return [row.name for row in rows if row.checked_at is None or row.checked_at < row.starts_at - SOON]
+
+
+def due(tx: UnitOfWork) -> list[str]:
+    """Those that a round would do something for, or could. One that is sold out, and nobody's turn, waits for nothing."""
+    starts = sa.and_(s.status == "scheduled", sa.or_(s.starts_at <= tx.now, s.ends_at <= tx.now))
+    ends = sa.and_(_RUNNING, s.ends_at <= tx.now)
+    sells = sa.and_(s.status == "open", s.sold_out_at.is_(None))
+    some = sa.or_(starts, ends, sells, _TURNS, sa.and_(s.status.in_(("open", "closed", "cancelled")), _STRAYS))
+    return [row.name for row in tx.rows(sa.select(s.name).where(some).order_by(s.name))]
+
+
+def _strays() -> sa.ColumnElement[bool]:
+    """Units in the pool of one of its SKUs that nobody has, and no other sale is selling: an order was cancelled."""
+    mine, theirs, others = sale_items.alias("mine"), sale_items.alias("theirs"), sales.alias("others")
+    elsewhere = (
+        sa.exists()
+        .where(theirs.c.sale_id == others.c.id, theirs.c.sku == mine.c.sku)
+        .where(others.c.id != s.id, others.c.status.in_(("open", "paused")))
+        .correlate(mine, sales)
     )
-    .join(sales, s.id == t.sale_id)
-    .join(sale_items, sa.and_(i.sale_id == t.sale_id, i.sku == t.sku))
-    .outerjoin(orders, sa.and_(orders.c.cart_id == t.cart_id, orders.c.status.in_(PAID_ORDERS)))
-)
-_ONE = _TICKET.where(t.id == sa.bindparam("ticket_id", type_=t.id.type))
+    c = stock_levels.c
+    here = (mine.c.sale_id == s.id, c.sku == mine.c.sku, c.pool == "sale", pools.FREE > 0)
+    return sa.exists().where(*here, sa.not_(elsewhere)).correlate(sales)
 
 
-def ticket_row(tx: UnitOfWork, ticket_id: str) -> Row:
-    row = tx.row(_ONE, {"ticket_id": ticket_id})
-    if row is None:
-        raise NotFound("unknown_ticket", f"There is no ticket {ticket_id!r}", ticket=ticket_id)
-    return row
-
-
-def position(tx: UnitOfWork, ticket_id: str) -> Ticket:
-    """Where a ticket is now; NotFound(unknown_ticket)."""
-    row = ticket_row(tx, ticket_id)
-    return _placed(tx, row, rate_of(tx, row.sale_id) if row.state == "waiting" else 0.0)
-
-
-def of_sale(tx: UnitOfWork, sale_id: str, emails: Sequence[str]) -> dict[str, Ticket]:
-    """The tickets that these (folded) addresses have, by address."""
-    rate = rate_of(tx, sale_id)
-    told: dict[str, Ticket] = {}
-    for start in range(0, len(emails), 500):
-        some = t.email_folded.in_(emails[start : start + 500])
-        told |= {row.email_folded: _placed(tx, row, rate) for row in tx.rows(_TICKET.where(t.sale_id == sale_id, some))}
-    return told
-
-
-def _placed(tx: UnitOfWork, row: Row, rate: float) -> Ticket:
-    waits = row.state == "waiting"
-    ahead = row.seq - row.head - 1 if waits else None
-    chance = None
-    if ahead is not None:
-        free, held = units_of(tx, row.sku)
-        running = row.sale_status in ("open", "paused")
-        chance = "good" if not running or ahead < free + held else "unlikely"
-    bought = row.order_number is not None
-    return Ticket(
-        ticket=row.id,
-        sale=row.name,
-        sku=row.sku,
-        quantity=row.quantity,
-        price=Money(row.price, tx.facts.currency),
-        currency=tx.facts.currency,
-        state="bought" if bought else row.state,
-        ahead=ahead,
-        wait_seconds=round(ahead / rate) if ahead is not None and rate else None,
-        chance=chance,
-        problem=row.problem,
-        hold_until=None if bought else row.hold_until,
-        order=str(row.order_number) if bought else None,
-        joined_at=row.joined_at,
-    )
+_TURNS: sa.ColumnElement[bool] = sa.exists().where(t.sale_id == s.id, t.state == "admitted").correlate(sales)
+_STRAYS = _strays()

@@ -14,7 +14,7 @@ over or extends a hold locks its row first, which is why `expire` passes over ro
 from shopctl.core.reservations.ending import commit, expire, release_cart, release_order
 from shopctl.core.reservations.holding import hold, short
 from shopctl.core.reservations.owners import Owner, extend_cart, give_back, held_by_cart, take_over
-from shopctl.core.reservations.turns import ends, hold_turns
+from shopctl.core.reservations.turns import end_turns, hold_turns
 from shopctl.core.reservations.work import LONGEST_TERM, Released, extend, release, sweep
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "Owner",
     "Released",
     "commit",
-    "ends",
+    "end_turns",
     "expire",
     "extend",
     "extend_cart",

@@ -14,14 +14,14 @@ from shopctl.core.db.tables import reservations
 from shopctl.core.db.types import Instant
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.queries.reservations import LIVE
+from shopctl.core.reservations.ending import expire
 from shopctl.core.stock import Move
 
 r = reservations.c
-_UNTIL = sa.bindparam("until", type_=Instant())
-_ENDS = (
+_OVER = (
     sa.update(reservations)
     .where(r.owner_id == sa.bindparam("mine", type_=r.owner_id.type), r.owner_kind == "cart", LIVE)
-    .values(expires_at=_UNTIL)
+    .values(expires_at=sa.bindparam("over_at", type_=Instant()))
 )
 
 
@@ -30,9 +30,11 @@ def hold_turns(tx: UnitOfWork, turns: Sequence[Move], *, until: datetime) -> boo
     return stock.move(tx, "hold", turns, batch=_TURNS, shared={"hold_until": until})
 
 
-def ends(tx: UnitOfWork, cart_id: str, until: datetime) -> None:
-    """What a cart holds is held until then."""
-    tx.execute(_ENDS, {"mine": cart_id, "until": until})
+def end_turns(tx: UnitOfWork, cart_ids: Sequence[str], skus: Sequence[str]) -> None:
+    """What these carts hold of these SKUs is free again, whatever term it had."""
+    if cart_ids:
+        tx.execute(_OVER, [{"mine": one, "over_at": tx.now} for one in sorted(cart_ids)])
+        expire(tx, skus)
 
 
 def _reservation(said: Said) -> Mapping[str, sa.ColumnElement[Any]]:

@@ -1,209 +1,195 @@
 """Whose turn it is: the head of the queue gets what is free of the pool, in set-based steps, strictly in the order of the tickets.
 
-A round is one transaction with the sale locked, so that there is one admitter at a time whoever runs; those that come
-second find nothing left to do. Killed anywhere, the next round goes on.
+A round is one transaction with the sale's row locked, so that one admits at a time whoever runs, and a second one finds
+nothing left to do. One that dies has done all of its round or nothing, and its lock goes with it: the next goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from shopctl.core import cart, outbox, reservations, stock
+from shopctl.core import outbox, stock
 from shopctl.core.cart import Turn
-from shopctl.core.db.tables import carts, orders, sale_items, sales, tickets
+from shopctl.core.db.tables import sale_items, sales, tickets
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
-from shopctl.core.domain.lifecycle import PAID_ORDERS
+from shopctl.core.queries import pause, pools
 from shopctl.core.queries import sales as reads
-from shopctl.core.sales import life
-from shopctl.core.sales.terms import items_of, locked
+from shopctl.core.sales import life, registered, turns
+from shopctl.core.sales.terms import items_of, locked, reference
 from shopctl.core.shop import Shop, retried
 from shopctl.core.stock import SALE, Move
 
 s, i, t = sales.c, sale_items.c, tickets.c
+BURST = 2.0
+"""Seconds' worth of its rate that a sale may let in at once, when nobody could be let in before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round did: turns given, bought, run out; shoppers told that nothing is left; units put back after the end."""
+    """What one round did. `told`: shoppers who wait and heard that nothing is left; `revived`: who wait again, because
+    units came back; `put_back`: units that left the pool. `problem` keeps it from being opened.
+    """
 
     sale: str
-    admitted: int
-    bought: int
-    expired: int
-    told: int
-    put_back: int
+    status: str
+    admitted: int = 0
+    bought: int = 0
+    expired: int = 0
+    told: int = 0
+    revived: int = 0
+    put_back: int = 0
+    problem: str | None = None
 
     @property
     def count(self) -> int:
-        return self.admitted + self.bought + self.expired + self.told + self.put_back
+        """How much it did for shoppers."""
+        return self.admitted + self.bought + self.expired + self.told + self.revived + self.put_back
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
 @retried
 def admit(shop: Shop, *, name: str) -> Round:
-    """One round. A sale that is not open admits nobody; turns that are over are ended all the same."""
+    """One round: the sale opens or ends by its window, turns that are over end, and the next have theirs. A sale that is
+    not open admits nobody."""
     with shop.work("sales.admit", name) as tx:
-        sale = locked(tx, name)
-        bought, expired = _bought(tx, sale), _run_out(tx, sale)
-        admitted = told = back = 0
+        before = locked(tx, name)
+        sale = life.by_the_clock(tx, before)
+        bought, expired = turns.bought(tx, sale), turns.run_out(tx, sale)
+        admitted = told = revived = back = 0
         if sale.status == "open":
+            back = _put_surplus_back(tx, sale)
+            revived = _revive(tx, sale)
             admitted = _let_in(tx, sale)
             told = _tell_the_rest(tx, sale)
-        elif sale.status in ("closed", "cancelled"):
+        elif sale.status in life.OVER:
             back = life.put_back(tx, sale)
-        done = Round(sale.name, admitted, bought, expired, told, back)
-        if done.count:
+        after = locked(tx, name)
+        done = Round(after.name, after.status, admitted, bought, expired, told, revived, back, after.problem)
+        if done.count or before != after:
             tx.commit()
     return done
 
 
 def run_all(shop: Shop) -> list[Round]:
-    """Open and close what is due, and a round of every sale that has something to do."""
+    """A round of every sale that has something to do; what was registered for those that open soon is looked at first."""
     with shop.read() as tx:
-        to_open = tx.rows(sa.select(s.name).where(s.status == "scheduled", s.starts_at <= tx.now).order_by(s.name))
-        to_close = tx.rows(
-            sa.select(s.name).where(s.status.in_(("open", "paused")), s.ends_at <= tx.now).order_by(s.name)
-        )
-        turns = sa.exists().where(t.sale_id == s.id, t.state == "admitted")
-        running = tx.rows(sa.select(s.name).where(sa.or_(s.status == "open", turns)).order_by(s.name))
-    for row in to_open:
-        life.open_(shop, name=row.name)
-    for row in to_close:
-        life.close(shop, name=row.name)
-    names = sorted({row.name for row in (*to_open, *to_close, *running)})
-    return [admit(shop, name=name) for name in names]
-
-
-# --- turns that are over -------------------------------------------------------------------------------------------
-_HAS_ORDER = sa.exists().where(orders.c.cart_id == t.cart_id, orders.c.status.in_(PAID_ORDERS))
-_IN_CHECKOUT = sa.exists().where(carts.c.id == t.cart_id, carts.c.claimed_by.is_not(None))
-
-
-def _bought(tx: UnitOfWork, sale: Row) -> int:
-    """Tickets whose cart has become an order."""
-    some = sa.update(tickets).where(t.sale_id == sale.id, t.state == "admitted", _HAS_ORDER)
-    return int(tx.execute(some.values(state="bought", ended_at=tx.now)).rowcount)
-
-
-def _run_out(tx: UnitOfWork, sale: Row) -> int:
-    """Turns past their time that no checkout has: their units go to the next."""
-    late = sa.select(t.id, t.cart_id).where(
-        t.sale_id == sale.id, t.state == "admitted", t.hold_until <= tx.now, sa.not_(_IN_CHECKOUT), sa.not_(_HAS_ORDER)
-    )
-    rows = tx.rows(late.order_by(t.cart_id))
-    if rows:
-        reservations.expire(tx, [item.sku for item in items_of(tx, sale.id)])
-        cart.end_turns(tx, [row.cart_id for row in rows])
-        ended = sa.update(tickets).where(t.id == sa.bindparam("k_id")).values(state="expired", ended_at=tx.now)
-        tx.execute(ended, [{"k_id": row.id} for row in rows])
-    return len(rows)
+        soon, due = reads.to_check(tx), reads.due(tx)
+    for name in soon:
+        registered.check(shop, name=name)
+    return [admit(shop, name=name) for name in due]
 
 
 # --- turns that begin ----------------------------------------------------------------------------------------------
 def _let_in(tx: UnitOfWork, sale: Row) -> int:
-    allowed = min(sale.batch, _pace(sale, tx.now))
+    if pause.find(tx):  # the shop takes no orders: nobody shall lose a turn to that
+        return 0
+    credit = _credit(tx, sale)
+    allowed = min(sale.batch, int(credit))
     admitted = 0
     for item in items_of(tx, sale.id):
         admitted += _let_in_for(tx, sale, item, allowed - admitted)
     if admitted:
-        tx.execute(sa.update(sales).where(s.id == sale.id).values(admitted_at=tx.now))
+        since = tx.now - timedelta(seconds=(credit - admitted) * 60 / sale.rate) if sale.rate else tx.now
+        tx.execute(sa.update(sales).where(s.id == sale.id).values(paced_at=since))
         outbox.add(tx, "sale.admitted", sale.id, name=sale.name, tickets=admitted)
     return admitted
 
 
-def _pace(sale: Row, now: datetime) -> int:
-    """How many the rate lets in since the last time; a minute's worth at most."""
+def _credit(tx: UnitOfWork, sale: Row) -> float:
+    """How many the rate lets in by now, a token bucket: what is not used is kept, up to a burst."""
     if sale.rate is None:
-        return int(sale.batch)
-    since = (now - (sale.admitted_at or sale.opened_at)).total_seconds()
-    return int(sale.rate * min(since, 60.0) / 60)
+        return float(sale.batch)
+    since = (tx.now - max(filter(None, (sale.paced_at, sale.opened_at)))).total_seconds()
+    return min(sale.rate * since / 60, max(1.0, sale.rate * BURST / 60))
 
 
 def _let_in_for(tx: UnitOfWork, sale: Row, item: Row, most: int) -> int:
-    stock.lock_levels(tx, [item.sku])
-    free = [[level.warehouse, level.bucket, int(level.free)] for level in stock.of_pool(tx, item.sku)]
-    units = sum(level[2] for level in free)
-    if most <= 0 or units <= 0:
+    if most <= 0:
         return 0
+    stock.lock_levels(tx, [item.sku])
+    free = _Free((level.warehouse, level.bucket, level.free) for level in stock.of_pool(tx, item.sku))
     queue = tx.rows(
         sa.select(t.id, t.seq, t.quantity)
         .where(t.sale_id == sale.id, t.sku == item.sku, t.state == "waiting")
         .order_by(t.seq)
-        .limit(min(most, units))
+        .limit(min(most, free.units))
         .with_for_update()
     )
-    turns: list[tuple[Row, Turn]] = []
+    given: list[Turn] = []
     moves: list[Move] = []
     for ticket in queue:
-        wanted = min(ticket.quantity, units)
+        wanted = min(ticket.quantity, sale.per_customer, free.units)
         if not wanted:
             break
-        units -= wanted
         turn = Turn(new_id(), ticket.id, item.sku, wanted, item.price)
-        turns.append((ticket, turn))
-        moves += _taken(free, turn)
-    if turns:
-        _give(tx, sale, turns, moves)
-        head = sa.update(sale_items).where(i.sale_id == sale.id, i.sku == item.sku)
-        tx.execute(head.values(head=turns[-1][0].seq))
-    return len(turns)
+        given.append(turn)
+        moves += free.take(turn)
+    if given:
+        turns.give(tx, sale, given, moves)
+        last = sa.update(sale_items).where(i.sale_id == sale.id, i.sku == item.sku)
+        tx.execute(last.values(head=queue[len(given) - 1].seq))
+    return len(given)
 
 
-def _taken(free: list[list[object]], turn: Turn) -> Sequence[Move]:
-    """Units for a turn, from the first levels that have some."""
-    moves, missing = [], turn.quantity
-    for level in free:
-        warehouse, bucket, units = level
-        taken = min(int(units), missing)  # type: ignore[call-overload]
-        if taken:
-            level[2] = int(units) - taken  # type: ignore[call-overload]
+class _Free:
+    """What is free of a pool, as the round goes on."""
+
+    def __init__(self, levels: Iterable[tuple[str, int, int]]) -> None:
+        self._levels = [[*level] for level in levels if level[2] > 0]
+
+    @property
+    def units(self) -> int:
+        return sum(units for _, _, units in self._levels)
+
+    def take(self, turn: Turn) -> Sequence[Move]:
+        """Units for a turn, from the first levels that have some."""
+        moves, missing = [], turn.quantity
+        while missing:
+            warehouse, bucket, units = self._levels[0]
+            taken = min(units, missing)
+            mine = {"reference": turn.handle, "reservation_id": new_id(), "owner_id": turn.cart_id}
+            moves.append(Move(turn.sku, warehouse, SALE, bucket, reserved=taken, **mine))
             missing -= taken
-            moves.append(
-                Move(
-                    turn.sku,
-                    str(warehouse),
-                    SALE,
-                    int(bucket),  # type: ignore[call-overload]
-                    reserved=taken,
-                    reference=turn.handle,
-                    reservation_id=new_id(),
-                    owner_id=turn.cart_id,
-                )
-            )
-    return moves
+            self._levels[0][2] -= taken
+            if not self._levels[0][2]:
+                self._levels.pop(0)
+        return moves
 
 
-def _give(tx: UnitOfWork, sale: Row, turns: Sequence[tuple[Row, Turn]], moves: Sequence[Move]) -> None:
-    until = tx.now + timedelta(seconds=sale.hold_seconds)
-    cart.open_turns(tx, [turn for _, turn in turns], until=until)
-    if not reservations.hold_turns(tx, moves, until=until):
-        raise stock.books_disagree(f"sale {sale.name}")
-    began = sa.update(tickets).where(t.id == sa.bindparam("k_id"))
-    tx.execute(
-        began.values(
-            state="admitted",
-            cart_id=sa.bindparam("k_cart", type_=t.cart_id.type),
-            quantity=sa.bindparam("k_units", type_=t.quantity.type),
-            admitted_at=tx.now,
-            hold_until=until,
-        ),
-        [{"k_id": ticket.id, "k_cart": turn.cart_id, "k_units": turn.quantity} for ticket, turn in turns],
-    )
+# --- what is left --------------------------------------------------------------------------------------------------
+def _put_surplus_back(tx: UnitOfWork, sale: Row) -> int:
+    """What an order of an earlier sale gave back to the pool is not this sale's: it sells its allotment."""
+    back = 0
+    for item in items_of(tx, sale.id):
+        pool = pools.of_sku(tx, item.sku)
+        surplus = pool.free + pool.held + pools.sold(tx, [sale.id]).get((sale.id, item.sku), 0) - item.allotment
+        if pool.free and surplus > 0:
+            back += stock.put_back(tx, item.sku, most=min(surplus, pool.free), reference=reference(sale))
+    return back
 
 
-# --- nothing is left -----------------------------------------------------------------------------------------------
+def _revive(tx: UnitOfWork, sale: Row) -> int:
+    """Units came back (an order was cancelled, the sale got more): who was told that nothing is left waits again."""
+    again = [item.sku for item in items_of(tx, sale.id) if pools.of_sku(tx, item.sku).free]
+    some = sa.update(tickets).where(t.sale_id == sale.id, t.state == "sold_out", t.sku.in_(again))
+    revived = int(tx.execute(some.values(state="waiting", ended_at=None)).rowcount)
+    if again and sale.sold_out_at is not None:
+        tx.execute(sa.update(sales).where(s.id == sale.id).values(sold_out_at=None, updated_at=tx.now))
+        outbox.add(tx, "sale.on_again", sale.id, name=sale.name, tickets=revived)
+    return revived
+
+
 def _tell_the_rest(tx: UnitOfWork, sale: Row) -> int:
     """Everyone who waits for a SKU of which nothing is free and nothing held any more; the sale is sold out when that is all."""
     items = items_of(tx, sale.id)
-    gone = [item.sku for item in items if reads.units_of(tx, item.sku) == (0, 0)]
+    gone = [item.sku for item in items if not any(pools.of_sku(tx, item.sku))]
     told = sum(life.end_waiting(tx, sale.id, "sold_out", sku=sku) for sku in gone)
     if len(gone) == len(items) and sale.sold_out_at is None:
         tx.execute(sa.update(sales).where(s.id == sale.id).values(sold_out_at=tx.now, updated_at=tx.now))
         outbox.add(tx, "sale.sold_out", sale.id, name=sale.name, tickets=told)
-        told = max(told, 1)  # the round has something to write
     return told

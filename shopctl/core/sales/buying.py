@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, customers, reservations
-from shopctl.core.cart import Turn
+from shopctl.core import cart, checkout, customers
 from shopctl.core.checkout import Placement
 from shopctl.core.db.tables import orders, tickets
 from shopctl.core.db.unit_of_work import Row
-from shopctl.core.errors import BadInput, Refused, ShopError, StillPending
-from shopctl.core.queries import sales as reads
-from shopctl.core.queries.orders import Order, Quote
+from shopctl.core.domain import money
+from shopctl.core.domain.money import Money
+from shopctl.core.errors import BadInput, NotFound, Refused
+from shopctl.core.queries import tickets as reads
+from shopctl.core.queries.orders import Order, Quote, as_confirmed, get
 from shopctl.core.shop import Shop, retried
 
 t = tickets.c
@@ -27,69 +27,77 @@ def buy(
     address: Mapping[str, str] | None = None,
     token: str | None = None,
     method: str | None = None,
+    agreed: str | None = None,
 ) -> Order | Quote:
     """Buy the units whose turn it is: the confirmed order, the same one however often it is asked for.
 
-    What is not said is what the ticket was registered with. Errors: not_your_turn, turn_over, sold_out, address_missing, and
-    those of `checkout.place`; after one of them the turn goes on until its time is over.
+    What is not said is what the ticket was registered with; `agreed` is a price (a decimal string) for one unit. Errors:
+    not_your_turn, turn_over, sold_out, price_changed, address_missing, and those of `checkout.place`; after one of them the
+    turn goes on until its time is over.
     """
     with shop.read() as tx:
-        row = reads.ticket_row(tx, ticket)
+        row = reads.find(tx, ticket)
         attempts = sa.select(sa.func.count()).where(orders.c.cart_id == row.cart_id, orders.c.status == "cancelled")
         number = int(tx.execute(attempts).scalar_one()) if row.cart_id else 0
         in_time = row.hold_until is not None and row.hold_until > tx.now
-    _may_buy(row, in_time=in_time)
+    if row.order_number is not None:
+        with shop.read() as tx:
+            return as_confirmed(get(tx, row.order_id))
+    _must_be_its_turn(row, in_time=in_time)
+    _must_be_agreed(row, agreed, shop.facts.currency)
     place = address or row.address
     if place is None:
-        raise BadInput(
-            "address_missing", "The ticket has no address yet: say where to send it", hint="--ship-to FILE|-"
-        )
+        hint = "--ship-to FILE|-"
+        raise BadInput("address_missing", "The ticket has no address yet: say where to send it", hint=hint)
     wanted = Placement(
-        cart=_handle(row),
+        cart=cart.handle_of(row.id),
         email=row.email,
         address=customers.parse_address(place),
         token=token or row.token,
-        key=f"{ticket}:{number + 1}",
+        key=f"{row.id}:{number + 1}",
         method=method,
     )
     try:
         made = checkout.place(shop, wanted)
-    except StillPending:
+    except NotFound as error:
+        if error.code == "unknown_cart":  # it ended between two looks
+            raise _over(row) from None
         raise
-    except ShopError:
-        if not shop.dry_run:
-            _goes_on(shop, row.cart_id, row.hold_until)
-        raise
-    if isinstance(made, Order) and not shop.dry_run:
-        _is_bought(shop, ticket)
+    if isinstance(made, Order) and made.status != "pending" and not shop.dry_run:
+        _is_bought(shop, row.id)
     return made
 
 
-def _may_buy(row: Row, *, in_time: bool) -> None:
-    if row.order_number is not None:
-        return  # the same answer again
+def _must_be_its_turn(row: Row, *, in_time: bool) -> None:
+    if row.claimed_by is not None:
+        return  # a checkout that has begun goes on
     if row.state == "waiting":
         ahead = row.seq - row.head - 1
-        raise Refused(
-            "not_your_turn", f"{ahead} are before this ticket", hint="shopctl sales position TICKET", ahead=ahead
-        )
+        before = f"It is not the turn of this ticket yet; before it: {ahead}"
+        raise Refused("not_your_turn", before, hint=f"shopctl sales position {row.id}", ahead=ahead)
     if row.state == "sold_out":
         raise Refused("sold_out", f"Sale {row.name} is sold out", sale=row.name)
     if row.state != "admitted" or not in_time:
-        raise Refused("turn_over", "The turn of this ticket is over", state=row.state)
+        raise _over(row)
 
 
-def _handle(row: Row) -> str:
-    return Turn(row.cart_id, row.id, row.sku, row.quantity, row.price).handle
+def _over(row: Row) -> Refused:
+    return Refused("turn_over", "The turn of this ticket is over", hint="Its units went to the next.", state=row.state)
 
 
-@retried
-def _goes_on(shop: Shop, cart_id: str, until: datetime) -> None:
-    """Nothing came of a checkout: what was held is held as long as it was before."""
-    with shop.work("sales.turn", cart_id) as tx:
-        cart.until(tx, cart_id, until)
-        reservations.ends(tx, cart_id, until)
-        tx.commit()
+def _must_be_agreed(row: Row, agreed: str | None, currency: str) -> None:
+    """A price that has risen since the ticket was registered must be agreed to anew."""
+    limit = row.agreed_price if agreed is None else money.parse_amount(agreed, currency)
+    if limit is not None and row.price > limit:
+        costs = Money(row.price, currency)
+        raise Refused(
+            "price_changed",
+            f"One {row.sku} costs {costs} {currency} now, not {Money(limit, currency)}",
+            hint=f"--agree {costs} buys it all the same.",
+            sku=row.sku,
+            expected=str(Money(limit, currency)),
+            price=str(costs),
+        )
 
 
 @retried

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What may be said of a sale. None: as it is, or as it is by default."""
+    """What may be said of a sale. None: as it is, or as it is by default; a rate of 0 is no limit."""
 
     starts_at: datetime | None = None
     ends_at: datetime | None = None
@@ -47,11 +47,8 @@ class Terms:
     hold_seconds: int | None = None
 
     def said(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name in ("starts_at", "ends_at", "per_customer", "batch", "rate", "hold_seconds")
-            if (value := getattr(self, name)) is not None
-        }
+        """What was said, by column."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
 _DEFAULTS: Mapping[str, Any] = {"per_customer": 1, "batch": 500, "hold_seconds": 300}
@@ -85,23 +82,35 @@ def create(shop: Shop, *, name: str, items: Sequence[Item], terms: Terms | None 
 
 
 @retried
-def edit(shop: Shop, *, name: str, terms: Terms, more: Mapping[str, int] | None = None) -> Sale:
-    """Change a sale that has not ended, also while it is open; `more` units of its SKUs are set aside at once where it is.
+def edit(
+    shop: Shop,
+    *,
+    name: str,
+    terms: Terms,
+    more: Mapping[str, int] | None = None,
+    prices: Mapping[str, str] | None = None,
+) -> Sale:
+    """Change a sale that has not ended, also while it is open: `more` units of its SKUs are set aside at once where it is,
+    and `prices` (decimal strings) hold for the turns that come.
 
-    Errors: invalid_state, nothing_to_change, insufficient_stock, not_in_sale.
+    Errors: bad_sale, invalid_state, nothing_to_change, insufficient_stock, not_in_sale.
     """
     said = _checked(terms)
-    if not said and not more:
+    if not said and not more and not prices:
         raise BadInput("nothing_to_change", "Say what is to change")
     with shop.work("sales.edit", name) as tx:
         sale = locked(tx, name)
         if sale.status in ("closed", "cancelled"):
             raise Refused("invalid_state", f"Sale {sale.name} is {sale.status}", name=sale.name)
+        if "starts_at" in said and sale.status != "scheduled":
+            raise Refused("invalid_state", f"Sale {sale.name} has begun already", name=sale.name)
         _in_order(said.get("starts_at", sale.starts_at), said.get("ends_at", sale.ends_at))
         if said:
-            tx.execute(sa.update(sales).where(s.id == sale.id).values(**said, updated_at=tx.now))
+            tx.execute(sa.update(sales).where(s.id == sale.id).values(**said, problem=None, updated_at=tx.now))
         for sku, units in sorted((more or {}).items()):
             _add(tx, sale, sku, units)
+        for sku, price in sorted((prices or {}).items()):
+            _change(tx, sale, sku, price=money.parse_amount(price, tx.facts.currency))
         outbox.add(tx, "sale.changed", sale.id, name=sale.name)
         shown = reads.get(tx, sale.name)
         tx.commit()
@@ -135,6 +144,8 @@ def _name(name: str) -> str:
 
 def _checked(terms: Terms) -> dict[str, Any]:
     said = terms.said()
+    if said.get("rate") == 0:
+        return {**_checked(replace(terms, rate=None)), "rate": None}
     for field, (least, most, what) in _RANGES.items():
         if field in said and not least <= said[field] <= most:
             raise BadInput("bad_sale", f"{what[0].upper()}{what[1:]} is {least} to {most}, not {said[field]}")
@@ -167,9 +178,12 @@ def _row(tx: UnitOfWork, sale_id: str, item: Item) -> dict[str, Any]:
 def _add(tx: UnitOfWork, sale: Row, sku: str, units: int) -> None:
     if not 1 <= units <= MAX_QUANTITY:
         raise BadInput("bad_sale", f"More units are 1 to {MAX_QUANTITY}, not {units}")
-    changed = sa.update(sale_items).where(i.sale_id == sale.id, i.sku == sku)
-    if tx.execute(changed.values(allotment=i.allotment + units)).rowcount != 1:
-        raise Refused("not_in_sale", f"{sku} is not in sale {sale.name}", sku=sku)
+    _change(tx, sale, sku, allotment=i.allotment + units)
     if sale.status in ("open", "paused"):
         stock.set_aside(tx, sku, units, reference=reference(sale))
-        tx.execute(sa.update(sales).where(s.id == sale.id).values(sold_out_at=None, updated_at=tx.now))
+
+
+def _change(tx: UnitOfWork, sale: Row, sku: str, **values: Any) -> None:
+    changed = sa.update(sale_items).where(i.sale_id == sale.id, i.sku == sku)
+    if tx.execute(changed.values(**values)).rowcount != 1:
+        raise Refused("not_in_sale", f"{sku} is not in sale {sale.name}", sku=sku)

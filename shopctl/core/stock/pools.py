@@ -13,19 +13,28 @@ from shopctl.core.db import dialects
 from shopctl.core.db.tables import stock_levels, variants, warehouses
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.errors import Refused
-from shopctl.core.queries.stock import free_levels
 from shopctl.core.stock.buckets import book
-from shopctl.core.stock.ledger import Move, books_disagree, lock_levels, move
+from shopctl.core.stock.ledger import Move, books_disagree, lock_levels
 
 SALE = "sale"
 c = stock_levels.c
 _SKU = sa.bindparam("pool_sku", type_=c.sku.type)
+_FREE = c.quantity - c.reserved - c.committed
+_IN_ORDER = (warehouses.c.priority, warehouses.c.code)
 _POOL = (
-    sa.select(c.warehouse, c.bucket, (c.quantity - c.reserved - c.committed).label("free"), c.reserved)
+    sa.select(c.warehouse, c.bucket, _FREE.label("free"), c.reserved)
     .join(warehouses, warehouses.c.code == c.warehouse)
     .where(c.sku == _SKU, c.pool == sa.literal_column("'sale'"))
-    .order_by(warehouses.c.priority, c.warehouse, c.bucket)
+    .order_by(*_IN_ORDER, c.bucket)
 )
+_ON_HAND = (
+    sa.select(c.warehouse, sa.func.sum(_FREE - c.safety_stock).label("free"))
+    .join(warehouses, warehouses.c.code == c.warehouse)
+    .where(c.sku == _SKU, c.pool == sa.literal_column("'general'"), warehouses.c.active)
+    .group_by(c.warehouse, *_IN_ORDER)
+    .order_by(*_IN_ORDER)
+)
+"""What lies there and nobody was promised: what is still to come cannot be set aside, and safety stock is not."""
 
 
 def of_pool(tx: UnitOfWork, sku: str) -> Sequence[Row]:
@@ -36,43 +45,42 @@ def of_pool(tx: UnitOfWork, sku: str) -> Sequence[Row]:
 def set_aside(tx: UnitOfWork, sku: str, units: int, *, reference: str) -> None:
     """Move units that nobody has, from the warehouses in their order, into the pool. Refused(insufficient_stock)."""
     lock_levels(tx, [sku])
-    free: dict[str, int] = {}
-    for level in free_levels(tx, [sku]):
-        free[level.warehouse] = free.get(level.warehouse, 0) + level.available
-    out, missing = [], units
-    for warehouse, available in free.items():
-        taken = min(missing, max(available, 0))
-        if taken:
-            out.append(Move(sku, warehouse, quantity=-taken, reference=reference))
-        missing -= taken
-    if missing:
+    taken: dict[str, int] = {}
+    for level in tx.rows(_ON_HAND, {"pool_sku": sku}):
+        taken[level.warehouse] = min(units - sum(taken.values()), max(int(level.free), 0))
+    if (available := sum(taken.values())) < units:
         raise Refused(
             "insufficient_stock",
-            f"Only {units - missing} of {sku} can be set aside, {units} asked for",
+            f"Only {available} of {sku} can be set aside, {units} asked for",
             hint="Receive stock first, or allot fewer.",
             sku=sku,
             requested=units,
-            available=units - missing,
+            available=available,
         )
-    _make_levels(tx, sku, [m.warehouse for m in out])
-    into = [Move(sku, m.warehouse, SALE, quantity=-m.quantity, reference=reference) for m in out]
-    if not book(tx, "transfer", out, reason="set aside") or not move(tx, "transfer", into, reason="set aside"):
-        raise books_disagree(reference)
+    _make_levels(tx, sku, [warehouse for warehouse, count in taken.items() if count])
+    moved = [(warehouse, 0, count) for warehouse, count in taken.items() if count]
+    _move(tx, sku, moved, reference=reference, reason="set aside")
 
 
 def put_back(tx: UnitOfWork, sku: str, *, most: int | None = None, reference: str) -> int:
     """Move what is free of a pool, or so many units of it, back to where it came from; how many."""
     lock_levels(tx, [sku])
-    out, left = [], most
+    left: int = sum(level.free for level in of_pool(tx, sku)) if most is None else most
+    back = []
     for level in of_pool(tx, sku):
-        units = level.free if left is None else min(level.free, left)
-        if units > 0:
-            out.append(Move(sku, level.warehouse, SALE, level.bucket, quantity=-units, reference=reference))
-            left = None if left is None else left - units
-    back = [Move(sku, m.warehouse, quantity=-m.quantity, reference=reference) for m in out]
-    if not move(tx, "transfer", out, reason="put back") or not book(tx, "transfer", back, reason="put back"):
+        if (units := min(level.free, left)) > 0:
+            back.append((level.warehouse, level.bucket, -units))
+            left -= units
+    _move(tx, sku, back, reference=reference, reason="put back")
+    return -sum(units for _, _, units in back)
+
+
+def _move(tx: UnitOfWork, sku: str, moved: Sequence[tuple[str, int, int]], *, reference: str, reason: str) -> None:
+    """Units by warehouse and bucket of the pool: into it, or out of it where they are below zero."""
+    pool = [Move(sku, place, SALE, bucket, quantity=units, reference=reference) for place, bucket, units in moved]
+    general = [Move(sku, place, quantity=-units, reference=reference) for place, _, units in moved]
+    if not book(tx, "transfer", [*general, *pool], reason=reason):
         raise books_disagree(reference)
-    return -sum(m.quantity for m in out)
 
 
 def _make_levels(tx: UnitOfWork, sku: str, places: Sequence[str]) -> None:

@@ -38,7 +38,9 @@ def _sales() -> None:
         sa.Column("batch", types.Count(), nullable=False),
         sa.Column("rate", types.Count()),
         sa.Column("hold_seconds", types.Count(), nullable=False),
-        sa.Column("admitted_at", types.Instant()),
+        sa.Column("paced_at", types.Instant()),
+        sa.Column("checked_at", types.Instant()),
+        sa.Column("problem", types.Word()),
         sa.Column("sold_out_at", types.Instant()),
         sa.Column("opened_at", types.Instant()),
         sa.Column("ended_at", types.Instant()),
@@ -92,6 +94,7 @@ def _tickets() -> None:
         sa.Column("agreed_price", types.Money()),
         sa.Column("problem", types.Word()),
         sa.Column("cart_id", types.Id()),
+        sa.Column("price", types.Money()),
         sa.Column("joined_at", types.Instant(), nullable=False),
         sa.Column("admitted_at", types.Instant()),
         sa.Column("hold_until", types.Instant()),
@@ -108,10 +111,16 @@ def _tickets() -> None:
             "state IN ('waiting', 'admitted', 'bought', 'expired', 'left', 'sold_out', 'ended')",
         ),
         _check("tickets", "quantity_positive", f"quantity BETWEEN 1 AND {_MOST}"),
-        _check("tickets", "turn_has_a_cart", "(admitted_at IS NULL) = (cart_id IS NULL)"),
+        _check(
+            "tickets",
+            "turn_has_a_cart",
+            "(cart_id IS NULL) = (admitted_at IS NULL) AND (cart_id IS NULL) = (price IS NULL)",
+        ),
+        _check("tickets", "agreed_price_in_range", "agreed_price BETWEEN 0 AND 1000000000000000"),
+        _check("tickets", "price_in_range", "price BETWEEN 0 AND 1000000000000000"),
         sqlite_strict=True,
     )
-    op.create_index("ix_tickets_state", "tickets", ["sale_id", "sku", "state", "seq"])
+    op.create_index("ix_tickets_state", "tickets", ["sale_id", "state", "sku", "seq"])
     op.create_index("ix_tickets_admitted_at", "tickets", ["sale_id", "admitted_at"])
     op.create_index("ix_tickets_cart_id", "tickets", ["cart_id"])
 
