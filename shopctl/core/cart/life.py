@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from shopctl.core import reservations
 from shopctl.core.cart.hot import Closed, persist_these
 from shopctl.core.cart.lines import empty_out
+from shopctl.core.cart.turns import RESERVED
 from shopctl.core.db.tables import carts
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -187,6 +188,8 @@ def _handle_of(cart_id: str) -> str:
 
 
 def _valid_handle(handle: str) -> str:
+    if text.fold(handle).startswith(RESERVED):
+        raise BadInput("bad_cart", f"A cart cannot be called {handle!r}: that is a turn at a sale", cart=handle)
     try:
         return text.sku(handle.strip())
     except ValueError as error:

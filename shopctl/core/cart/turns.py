@@ -13,6 +13,8 @@ from shopctl.core.db.unit_of_work import UnitOfWork
 
 c = carts.c
 _CHUNK = 500
+RESERVED = "ticket "
+"""How the handles of turns begin, and no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class Turn:
 
 
 def handle_of(ticket_id: str) -> str:
-    """No cart that a shopper names can have it: there is a space in it."""
-    return f"ticket {ticket_id}"
+    """No cart that a shopper names has it."""
+    return f"{RESERVED}{ticket_id}"
 
 
 def open_turns(tx: UnitOfWork, turns: Sequence[Turn], *, until: datetime) -> None:

@@ -99,8 +99,8 @@ def get(tx: UnitOfWork, name: str) -> Sale:
 def moment(tx: UnitOfWork, name: str) -> Moment:
     """How it goes."""
     now = get(tx, name)
-    units = {"held": now.held, "sold": now.sold, "left": now.left, "sell_out_seconds": now.sell_out_seconds}
-    return Moment(tx.now, now.name, now.status, now.waiting, now.admitted_per_second, **units)
+    named = ("status", "admitted_per_second", "held", "sold", "left", "sell_out_seconds")
+    return Moment(at=tx.now, sale=now.name, queue=now.waiting, **{field: getattr(now, field) for field in named})
 
 
 # --- rates ---------------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def rate_of(tx: UnitOfWork, sale_id: str) -> float:
     all_of_them, first = sum(row.tickets for row in batches), batches[0].admitted_at
     until_now = all_of_them / max(1.0, (tx.now - first).total_seconds())
     between = (batches[-1].admitted_at - first).total_seconds()
-    return min(until_now, (all_of_them - batches[0].tickets) / between) if between else until_now
+    return float(min(until_now, (all_of_them - batches[0].tickets) / between) if between else until_now)
 
 
 def _sold_per_second(tx: UnitOfWork, sale: Row) -> float:

@@ -106,7 +106,7 @@ def position(tx: UnitOfWork, ticket_id: str) -> Ticket:
 
 def of_sale(tx: UnitOfWork, sale_id: str, emails: Sequence[str]) -> dict[str, Ticket]:
     """The tickets that these (folded) addresses have, by address."""
-    found = []
+    found: list[Row] = []
     for start in range(0, len(emails), _CHUNK):
         some = t.email_folded.in_(emails[start : start + _CHUNK])
         found += tx.rows(_TICKET.where(t.sale_id == sale_id, some))

@@ -6,7 +6,7 @@ nothing left to do. One that dies has done all of its round or nothing, and its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -105,14 +105,14 @@ def _credit(tx: UnitOfWork, sale: Row) -> float:
     if sale.rate is None:
         return float(sale.batch)
     since = (tx.now - max(filter(None, (sale.paced_at, sale.opened_at)))).total_seconds()
-    return min(sale.rate * since / 60, max(1.0, sale.rate * BURST / 60))
+    return float(min(sale.rate * since / 60, max(1.0, sale.rate * BURST / 60)))
 
 
 def _let_in_for(tx: UnitOfWork, sale: Row, item: Row, most: int) -> int:
     if most <= 0:
         return 0
     stock.lock_levels(tx, [item.sku])
-    free = _Free((level.warehouse, level.bucket, level.free) for level in stock.of_pool(tx, item.sku))
+    free = _Free(stock.of_pool(tx, item.sku))
     queue = tx.rows(
         sa.select(t.id, t.seq, t.quantity)
         .where(t.sale_id == sale.id, t.sku == item.sku, t.state == "waiting")
@@ -137,27 +137,34 @@ def _let_in_for(tx: UnitOfWork, sale: Row, item: Row, most: int) -> int:
 
 
 class _Free:
-    """What is free of a pool, as the round goes on."""
+    """What is free of a pool as the round goes on: units by warehouse and bucket, in the order in which they are sold."""
 
-    def __init__(self, levels: Iterable[tuple[str, int, int]]) -> None:
-        self._levels = [[*level] for level in levels if level[2] > 0]
+    def __init__(self, levels: Iterable[Row]) -> None:
+        self._levels = {(level.warehouse, level.bucket): int(level.free) for level in levels if level.free > 0}
 
     @property
     def units(self) -> int:
-        return sum(units for _, _, units in self._levels)
+        return sum(self._levels.values())
 
-    def take(self, turn: Turn) -> Sequence[Move]:
-        """Units for a turn, from the first levels that have some."""
+    def take(self, turn: Turn) -> list[Move]:
+        """Units for a turn, which are there, from the first levels that have some."""
         moves, missing = [], turn.quantity
-        while missing:
-            warehouse, bucket, units = self._levels[0]
-            taken = min(units, missing)
-            mine = {"reference": turn.handle, "reservation_id": new_id(), "owner_id": turn.cart_id}
-            moves.append(Move(turn.sku, warehouse, SALE, bucket, reserved=taken, **mine))
-            missing -= taken
-            self._levels[0][2] -= taken
-            if not self._levels[0][2]:
-                self._levels.pop(0)
+        for (warehouse, bucket), units in self._levels.items():
+            if taken := min(units, missing):
+                missing -= taken
+                self._levels[warehouse, bucket] -= taken
+                moves.append(
+                    Move(
+                        turn.sku,
+                        warehouse,
+                        SALE,
+                        bucket,
+                        reserved=taken,
+                        reference=turn.handle,
+                        reservation_id=new_id(),
+                        owner_id=turn.cart_id,
+                    )
+                )
         return moves
 
 

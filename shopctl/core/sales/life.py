@@ -61,7 +61,10 @@ def cancel(shop: Shop, *, name: str) -> Sale:
 @retried
 def _stepped(shop: Shop, verb: str, name: str) -> Sale:
     with shop.work(f"sales.{verb}", name) as tx:
-        step(tx, locked(tx, name), verb)
+        sale = step(tx, locked(tx, name), verb)
+        if sale.status in OVER:
+            turns.run_out(tx, sale)
+            put_back(tx, sale)
         shown = reads.get(tx, name)
         tx.commit()
     return shown
@@ -86,7 +89,8 @@ def by_the_clock(tx: UnitOfWork, sale: Row) -> Row:
 
 
 def step(tx: UnitOfWork, sale: Row, verb: str) -> Row:
-    """The next status of a sale, with all that goes with it; Refused(invalid_state)."""
+    """The next status of a sale; Refused(invalid_state). When it is over, nobody waits any more: what becomes of the turns, and
+    of what is left, is the work of a round."""
     after = lifecycle.step(lifecycle.SALE, sale.status, verb, f"Sale {sale.name}")
     outbox.add(tx, f"sale.{_TOPICS[verb]}", sale.id, name=sale.name)
     if verb == "open":
@@ -94,11 +98,8 @@ def step(tx: UnitOfWork, sale: Row, verb: str) -> Row:
         return _changed(tx, sale, status=after, opened_at=tx.now, problem=None)
     if after not in OVER:
         return _changed(tx, sale, status=after)
-    over = _changed(tx, sale, status=after, ended_at=tx.now, problem=None)
-    end_waiting(tx, over.id, "ended")
-    turns.run_out(tx, over)
-    put_back(tx, over)
-    return over
+    end_waiting(tx, sale.id, "ended")
+    return _changed(tx, sale, status=after, ended_at=tx.now, problem=None)
 
 
 def end_waiting(tx: UnitOfWork, sale_id: str, state: str, *, sku: str | None = None) -> int:

@@ -72,7 +72,7 @@ def put_back(tx: UnitOfWork, sku: str, *, most: int | None = None, reference: st
             back.append((level.warehouse, level.bucket, -units))
             left -= units
     _move(tx, sku, back, reference=reference, reason="put back")
-    return -sum(units for _, _, units in back)
+    return -sum(int(units) for _, _, units in back)
 
 
 def _move(tx: UnitOfWork, sku: str, moved: Sequence[tuple[str, int, int]], *, reference: str, reason: str) -> None:
