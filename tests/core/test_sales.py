@@ -360,9 +360,7 @@ def test_edit_while_open_rate_end_and_limit(shop: Shop) -> None:
     shop = flash.stopped(shop)
     opened(shop, 6, per_customer=2)
     crowd(shop, 4, quantity=2)
-    sales.edit(
-        shop, name="friday", terms=Terms(rate=60, per_customer=1, ends_at=shop.clock() + timedelta(minutes=2))
-    )
+    sales.edit(shop, name="friday", terms=Terms(rate=60, per_customer=1, ends_at=shop.clock() + timedelta(minutes=2)))
     paced = later(shop, 1.5)
     assert sales.admit(paced, name="friday").admitted == 1
     assert sales.admit(paced, name="friday").admitted == 0

@@ -103,6 +103,13 @@ def moment(tx: UnitOfWork, name: str) -> Moment:
     return Moment(at=tx.now, sale=now.name, queue=now.waiting, **{field: getattr(now, field) for field in named})
 
 
+def is_over(tx: UnitOfWork, name: str) -> bool:
+    """Whether it has ended, and nobody's turn goes on."""
+    row = row_by_name(tx, name)
+    turns = sa.select(t.id).where(t.sale_id == row.id, t.state == "admitted").limit(1)
+    return row.status in ("closed", "cancelled") and tx.row(turns) is None
+
+
 # --- rates ---------------------------------------------------------------------------------------------------------
 def rate_of(tx: UnitOfWork, sale_id: str) -> float:
     """Admissions a second over the last minute: what came after the first batch, in the time from it to the last, or less

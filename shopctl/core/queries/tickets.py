@@ -18,7 +18,7 @@ from shopctl.core.errors import NotFound
 from shopctl.core.queries import pools
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.pools import Pool
-from shopctl.core.queries.sales import rate_of
+from shopctl.core.queries.sales import rate_of, row_by_name
 
 s, i, t = sales.c, sale_items.c, tickets.c
 _CHUNK = 500
@@ -148,6 +148,11 @@ def _chance(row: Row, ahead: int | None, pool: Pool) -> str | None:
 
 
 # --- the queue as a list -------------------------------------------------------------------------------------------
+def of(tx: UnitOfWork, sale: str) -> list[sa.ColumnElement[bool]]:
+    """What narrows LIST to the queue of one sale; NotFound(unknown_sale)."""
+    return [t.sale_id == row_by_name(tx, sale).id]
+
+
 def _rows(_: UnitOfWork, rows: Sequence[Row]) -> list[QueueRow]:
     return [
         QueueRow(
