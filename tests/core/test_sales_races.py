@@ -8,7 +8,9 @@ from tests import sales_races
 from tests.sales_races import Rush
 
 
-def test_first_come_first_served_and_exactly_the_allotment_whoever_joins_admits_and_buys_at_once(tmp_path: Path) -> None:
+def test_first_come_first_served_and_exactly_the_allotment_whoever_joins_admits_and_buys_at_once(
+    tmp_path: Path,
+) -> None:
     rush = Rush(tmp_path)
     shop = sales_races.prepare(rush)
     sales_races.run(rush)

@@ -37,7 +37,7 @@ named = pytest.mark.parametrize("planted", PLANTS, ids=lambda p: f"{p.check}: {p
 def test_the_clean_store_has_no_violation(shop: Shop) -> None:
     report = verify.verify(shop)
     assert report.violations == []
-    assert report.checks == 30
+    assert report.checks == 34
     assert {note.name for note in report.notes} == {"outbox_lag"}
 
 

@@ -226,6 +226,12 @@ def due(tx: UnitOfWork) -> list[str]:
     return [row.name for row in tx.rows(sa.select(s.name).where(some).order_by(s.name))]
 
 
+def strays(tx: UnitOfWork) -> list[str]:
+    """Those that are over, and whose pool has units that nobody has."""
+    over = sa.select(s.name).where(s.status.in_(("closed", "cancelled")), _STRAYS)
+    return [row.name for row in tx.rows(over.order_by(s.name))]
+
+
 def _strays() -> sa.ColumnElement[bool]:
     """Units in the pool of one of its SKUs that nobody has, and no other sale is selling: an order was cancelled."""
     mine, theirs, others = sale_items.alias("mine"), sale_items.alias("theirs"), sales.alias("others")
