@@ -40,6 +40,7 @@ COMMANDS = {
     "checkout": ("checkout", "Quote a cart, place an order."),
     "orders": ("orders", "Orders: list, show, pay, ship, deliver, cancel, refund, return; notes, papers, watching."),
     "payments": ("payments", "What was charged and refunded."),
+    "sales": ("sales", "Flash sales: units set aside, a queue, a turn for each who waits."),
     "customers": ("customers", "Accounts, addresses, order history."),
     "events": ("events", "What happened: the feed of events; letters and webhooks that tell of it."),
     "reports": ("reports", "Figures: sales, stock, the funnel from cart to parcel."),

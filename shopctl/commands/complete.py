@@ -37,6 +37,7 @@ _CALLED: Mapping[str, str] = {
     "shipping": "METHOD SHIPPING_METHOD",
     "order": "ORDER NUMBER NUMBERS",
     "reservation": "RESERVATION_ID",
+    "sale": "SALE",
     "setting": "KEY",
     "timezone": "TIMEZONE",
     "command": "COMMAND",
@@ -54,7 +55,7 @@ _IN_NOUN: Mapping[tuple[str, str], str] = {
     ("checkout", "KEY"): "",
 }
 """Names that mean something else, or nothing, in some noun."""
-_NEW = {"catalog add", "customers add", "stock warehouses add", "store tax add", "store shipping add"}
+_NEW = {"catalog add", "customers add", "sales create", "stock warehouses add", "store tax add", "store shipping add"}
 """Commands whose own names are new ones: what is there already is no answer."""
 
 

@@ -297,6 +297,9 @@ def _hold(tx: UnitOfWork, cart: Row, order: Owner, lines: Sequence[Row]) -> None
     wanted = {line.sku: line.quantity for line in lines if line.tracked}
     mine = _taken_over(tx, cart.id, order, wanted) if cart.holds else {}
     missing = {sku: units - mine.get(sku, 0) for sku, units in wanted.items()}
+    for line in lines:
+        if line.agreed_price is not None and missing.get(line.sku, 0) > 0:
+            raise Refused("turn_over", f"What was held of {line.sku} at this price is not held any more", sku=line.sku)
     reservations.hold(tx, order, {sku: n for sku, n in missing.items() if n > 0}, origin="checkout", pinned=True)
 
 

@@ -1,7 +1,8 @@
 """Erasure: a customer asks to be forgotten (GDPR, article 17). Owns no table; composes the steps of others.
 
-Gone are name, e-mail address, addresses, password, carts, notes, tracking numbers, what imports said besides, and kept letters. What
-the shop's own books need stays without a person: amounts, tax, country and region, stock, the gateway's references.
+Gone are name, e-mail address, addresses, password, carts, places in queues, notes, tracking numbers, what imports said
+besides, and kept letters. What the shop's own books need stays without a person: amounts, tax, country and region, stock, the
+gateway's references.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from shopctl.core import accounts, cart, customers, orders, outbox, payments
+from shopctl.core import accounts, cart, customers, orders, outbox, payments, sales
 from shopctl.core.db import tables, upkeep
 from shopctl.core.db.unit_of_work import UnitOfWork
+from shopctl.core.domain import text
 from shopctl.core.errors import Refused
 from shopctl.core.ports import Keeping
 from shopctl.core.queries.customers import customer_id
@@ -54,6 +56,7 @@ def _erase(shop: Shop, email: str, hot: cart.Closed = cart.NOTHING) -> tuple[Era
         recipients = _recipients(tx, account)
         cart.forget(tx, account, hot)
         accounts.forget(tx, account)
+        sales.forget(tx, sorted(map(text.fold, recipients)))
         placeholder = customers.forget(tx, account)
         theirs = orders.forget(tx, account, recipients, placeholder)
         for papers in (orders.credits, orders.returns, orders.invoices):

@@ -115,7 +115,8 @@ def _return_money(shop: Shop, order_id: str) -> None:
 
 def _give_up(tx: UnitOfWork, order: Row, problem: Mapping[str, object]) -> str:
     claimed = cart.unclaim(tx, order.cart_id, order.id)
-    reservations.give_back(tx, order.id, cart.owner(claimed))
+    its_turn = claimed.expires_at if claimed.ticket_id else None
+    reservations.give_back(tx, order.id, cart.owner(claimed), until=its_turn)
     return orders.advance(tx, order, "cancel", note=str(problem["code"]), problem=problem)
 
 

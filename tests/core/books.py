@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, checkout, orders, outbox, payments, reservations, settlement, stock
+from shopctl.core import cart, checkout, orders, outbox, payments, reservations, sales, settlement, stock
 from shopctl.core.adapters.payment_sandbox import SandboxGateway
 from shopctl.core.db.tables import metadata, products
 from shopctl.core.db.types import Instant, new_id
@@ -23,7 +23,7 @@ from shopctl.core.imports.orders.take import import_orders
 from shopctl.core.ports import Document, IndexAnswer, IndexQuery
 from shopctl.core.shop import Shop
 from shopctl.core.verify import schema
-from tests import shops
+from tests import flash, shops
 
 Entry = dict[str, Any]
 
@@ -66,7 +66,8 @@ def live(directory: Path) -> None:
 
     1001 declined · 1002 confirmed · 1003 shipped · 1004 delivered · 1005 cancelled and refunded · 1006 free, untracked,
     shipped · 1007 backordered · 1008 in flight · 1009 imported, open, paid elsewhere, two lines of one SKU · 1010 of
-    three MUG, paid by hand: two sent, one cancelled, one returned, with an invoice and a credit note. Cart c9 holds
+    three MUG, paid by hand: two sent, one cancelled, one returned, with an invoice and a credit note · 1011 bought a turn at
+    a flash sale of two DROP, in whose queue the second has a turn and the third waits. Cart c9 holds
     stock; what cart c0 held has expired and was swept. Two of six MUG went EAST.
     """
     shop = shops.make(directory)
@@ -76,6 +77,7 @@ def live(directory: Path) -> None:
     shops.product(shop, "OLD", units=3)
     shops.product(shop, "GIFT", price=0, tracked=False)
     shops.product(shop, "MUG", units=6)
+    shops.product(shop, "DROP", units=3)
     stock.add_warehouse(shop, code="EAST")
     stock.transfer(shop, sku="MUG", quantity=2, source="MAIN", target="EAST")
     cart.add(shop, handle="c0", sku="CAP", quantity=2)
@@ -108,6 +110,10 @@ def live(directory: Path) -> None:
     orders.invoices.issue(shop, number="1010", credit=1)
     for _ in ("cancelled", "returned"):
         payments.refunded(shop, name="1010")
+    flash.opened(shop, 2, name="drop", sku="DROP", hold_seconds=86_400)
+    first, *_ = flash.crowd(shop, 3, sale="drop")
+    sales.admit(shop, name="drop")
+    sales.buy(shop, ticket=first)
     with shop.work("outbox.delivered") as tx:
         outbox.done(tx, outbox.take(tx, [outbox.CATALOG_CHANGED], 100))
         tx.commit()

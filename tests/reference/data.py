@@ -12,7 +12,7 @@ from shopctl.commands.spec import walk
 from shopctl.core import demo, imports, reconcile, search, workers
 from shopctl.core.db import health
 from shopctl.core.payments import contract
-from shopctl.core.queries import events, rates
+from shopctl.core.queries import events, rates, sales
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.reports.sales import CategorySales, CustomerSales, DaySales, ProductSales
 from tests.reference import answers, errors
@@ -39,6 +39,7 @@ TOLD: dict[str, list[Any]] = {
     "doctor": [health.Check],
     "payments reconcile": [reconcile.Drift],
     "payments selftest": [contract.Shown],
+    "sales watch": [sales.Moment],
     "search": [search.Hit, search.Results],
 }
 """What cannot be read from the source of a command, or says less than is there."""

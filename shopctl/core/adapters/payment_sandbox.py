@@ -73,6 +73,13 @@ class SandboxGateway:
             raise NoAnswer
         return self._charge(line)
 
+    def doubt(self, token: str) -> str | None:
+        """That a card has expired shows before it is charged; that it will be declined, only then."""
+        if token in TOKENS:
+            return None
+        found = DECLINES.get(token, "unknown_token")
+        return found if found in ("expired_card", "unknown_token") else None
+
     def find(self, key: str, *, since: datetime) -> Charge | None:  # noqa: ARG002 — its ledger has everything
         line = self.book.under(key)
         return self._now(line) if line else None

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from shopctl.core import reservations
 from shopctl.core.cart.hot import Closed, persist_these
 from shopctl.core.cart.lines import empty_out
+from shopctl.core.cart.turns import RESERVED
 from shopctl.core.db.tables import carts
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -28,8 +29,15 @@ _CLAIMED = (
 _GIVEN_BACK = (
     sa.update(carts)
     .where(c.id == _id, c.claimed_by == _order)
-    .values(claimed_by=None, version=c.version + 1)
-    .returning(c.id, c.handle)
+    .values(
+        claimed_by=None,
+        version=c.version + 1,
+        updated_at=sa.bindparam("k_now", type_=c.updated_at.type),
+        expires_at=sa.case(
+            (c.ticket_id.is_not(None), c.expires_at), else_=sa.bindparam("k_until", type_=c.expires_at.type)
+        ),
+    )
+    .returning(c.id, c.handle, c.ticket_id, c.expires_at)
 )
 
 
@@ -105,10 +113,10 @@ def claim(tx: UnitOfWork, cart: Row, order_id: str) -> None:
 
 
 def unclaim(tx: UnitOfWork, cart_id: str, order_id: str) -> Row:
-    """Give a cart back to its shopper with a new term; its id and handle."""
+    """Give a cart back to its shopper with a new term, but a turn at a sale with the one that it had; the cart."""
     until = tx.now + tx.facts.cart_ttl
-    given_back = tx.row(_GIVEN_BACK, {"k_id": cart_id, "k_order": order_id, "updated_at": tx.now, "expires_at": until})
-    return given_back or tx.rows(sa.select(c.id, c.handle).where(c.id == cart_id))[0]
+    given_back = tx.row(_GIVEN_BACK, {"k_id": cart_id, "k_order": order_id, "k_now": tx.now, "k_until": until})
+    return given_back or tx.rows(sa.select(carts).where(c.id == cart_id))[0]
 
 
 def expire_carts(tx: UnitOfWork, limit: int) -> int:
@@ -180,6 +188,8 @@ def _handle_of(cart_id: str) -> str:
 
 
 def _valid_handle(handle: str) -> str:
+    if text.fold(handle).startswith(RESERVED):
+        raise BadInput("bad_cart", f"A cart cannot be called {handle!r}: that is a turn at a sale", cart=handle)
     try:
         return text.sku(handle.strip())
     except ValueError as error:

@@ -20,8 +20,8 @@ from shopctl.core.db import failures, upkeep
 from shopctl.core.db.tables import schema_version
 from shopctl.core.errors import Refused, StoreUnusable
 
-HEAD = "0005"
-NEEDS = "0005"
+HEAD = "0006"
+NEEDS = "0006"
 """The oldest schema that this release works on: HEAD, or what comes before the contractions at the end."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")

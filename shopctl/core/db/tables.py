@@ -305,6 +305,7 @@ carts = _table(
     Column("state", Word, nullable=False),
     Column("version", Count, nullable=False),
     Column("claimed_by", Id),
+    Column("ticket_id", Id),  # a turn at a sale: nobody changes what is in it
     Column("merged_into", Id, _ref("carts.id")),
     Column("hot_id", Id),  # version `hot_version` was written from this hot copy at this revision of it
     Column("hot_revision", Count),
@@ -331,7 +332,9 @@ cart_lines = _table(
     Column("sku", Word, _ref("variants.sku"), primary_key=True),
     Column("quantity", Count, nullable=False),
     Column("seen_price", Money, nullable=False),
+    Column("agreed_price", Money),  # of a sale; None: what the variant costs
     Column("added_at", Instant, nullable=False),
+    _must("agreed_price_in_range", "agreed_price BETWEEN 0 AND 1000000000000000"),
     _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
 )
 Index("ix_cart_lines_sku", cart_lines.c.sku)
@@ -685,6 +688,81 @@ Index("ix_refunds_payment_id", refunds.c.payment_id)
 Index("ix_refunds_order_id", refunds.c.order_id)
 _refund_pending = text("state = 'pending'")
 Index("ix_refunds_pending", refunds.c.created_at, sqlite_where=_refund_pending)
+
+# --- sales: core/sales/ ------------------------------------------------------------------------------------------
+sales = _table(
+    "sales",
+    Column("id", Id, primary_key=True),
+    Column("name", Word, nullable=False, unique=True),
+    Column("status", Word, nullable=False),
+    Column("starts_at", Instant),
+    Column("ends_at", Instant),
+    Column("per_customer", Count, nullable=False),
+    Column("batch", Count, nullable=False),  # most that are admitted at a time
+    Column("rate", Count),  # most that are admitted a minute; None: as many as there are units for
+    Column("hold_seconds", Count, nullable=False),
+    Column("paced_at", Instant),  # since when the rate has admitted nobody
+    Column("checked_at", Instant),  # the last time that what shoppers registered was looked at
+    Column("problem", Word),  # why the clock could not open it
+    Column("sold_out_at", Instant),
+    Column("opened_at", Instant),
+    Column("ended_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _one_of("status", lifecycle.SALE),
+    _must("per_customer_positive", f"per_customer BETWEEN 1 AND {MAX_QUANTITY}"),
+    _must("batch_positive", "batch BETWEEN 1 AND 10000"),
+    _must("rate_positive", f"rate BETWEEN 1 AND {MAX_QUANTITY}"),
+    _must("hold_in_range", "hold_seconds BETWEEN 1 AND 86400"),
+    _must("ends_after_start", "starts_at < ends_at"),
+)
+
+sale_items = _table(
+    "sale_items",
+    Column("sale_id", Id, _ref("sales.id"), primary_key=True),
+    Column("sku", Word, _ref("variants.sku"), primary_key=True),
+    Column("price", Money, nullable=False),
+    Column("allotment", Count, nullable=False),
+    Column("tail", Count, nullable=False),  # the number of the last ticket given
+    Column("head", Count, nullable=False),  # the number of the last ticket whose turn has come
+    _must("price_in_range", "price BETWEEN 0 AND 1000000000000000"),
+    _must("allotment_positive", f"allotment BETWEEN 1 AND {MAX_QUANTITY}"),
+    _must("head_before_tail", "head BETWEEN 0 AND tail"),
+)
+Index("ix_sale_items_sku", sale_items.c.sku)
+
+tickets = _table(
+    "tickets",
+    Column("id", Id, primary_key=True),
+    Column("sale_id", Id, nullable=False),
+    Column("sku", Word, nullable=False),
+    Column("seq", Count, nullable=False),
+    Column("email", Word, nullable=False),
+    Column("email_folded", Word, nullable=False),
+    Column("quantity", Count, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("address", Json),
+    Column("token", Word),
+    Column("agreed_price", Money),  # what the shopper agreed to when joining
+    Column("problem", Word),  # what keeps a registered cart from being bought
+    Column("cart_id", Id),  # since its turn came
+    Column("price", Money),  # since then: what one unit costs
+    Column("joined_at", Instant, nullable=False),
+    Column("admitted_at", Instant),
+    Column("hold_until", Instant),
+    Column("ended_at", Instant),
+    ForeignKeyConstraint(("sale_id", "sku"), ["sale_items.sale_id", "sale_items.sku"]),
+    UniqueConstraint("sale_id", "email_folded"),
+    UniqueConstraint("sale_id", "sku", "seq"),
+    _one_of("state", lifecycle.TICKET),
+    _must("quantity_positive", f"quantity BETWEEN 1 AND {MAX_QUANTITY}"),
+    _must("turn_has_a_cart", "(cart_id IS NULL) = (admitted_at IS NULL) AND (cart_id IS NULL) = (price IS NULL)"),
+    _must("agreed_price_in_range", "agreed_price BETWEEN 0 AND 1000000000000000"),
+    _must("price_in_range", "price BETWEEN 0 AND 1000000000000000"),
+)
+Index("ix_tickets_state", tickets.c.sale_id, tickets.c.state, tickets.c.sku, tickets.c.seq)
+Index("ix_tickets_admitted_at", tickets.c.sale_id, tickets.c.admitted_at)
+Index("ix_tickets_cart_id", tickets.c.cart_id)
 
 # --- outbox: core/outbox.py. Facts in the same transaction, delivered later, taken by state. -----------------------
 outbox = _table(

@@ -57,6 +57,22 @@ RETURN: Mapping[str, Mapping[str, str]] = {
     "resolved": {},
     "rejected": {},
 }
+SALE: Mapping[str, Mapping[str, str]] = {
+    "scheduled": {"open": "open", "cancel": "cancelled"},
+    "open": {"pause": "paused", "close": "closed", "cancel": "cancelled"},
+    "paused": {"resume": "open", "close": "closed", "cancel": "cancelled"},
+    "closed": {},
+    "cancelled": {},
+}
+TICKET: Mapping[str, Mapping[str, str]] = {
+    "waiting": {"admit": "admitted", "leave": "left", "sell_out": "sold_out", "end": "ended"},
+    "admitted": {"buy": "bought", "expire": "expired", "leave": "left", "end": "ended"},
+    "bought": {},
+    "expired": {},
+    "left": {},
+    "sold_out": {},
+    "ended": {},
+}
 
 ORDER_STATUSES = tuple(ORDER)
 CART_STATES = ("open", "merged", "expired")

@@ -17,6 +17,7 @@ from shopctl.core.ports.payments import (
     Rejected,
     Repaid,
     Throttled,
+    Vouching,
 )
 from shopctl.core.ports.search import (
     MAX_QUERY_CHARACTERS,
@@ -68,4 +69,5 @@ __all__ = [
     "Send",
     "Throttled",
     "Undeliverable",
+    "Vouching",
 ]

@@ -138,6 +138,15 @@ class Notice:
 
 
 @runtime_checkable
+class Vouching(Protocol):
+    """A gateway that says without charging whether a token could be charged. Not every gateway does."""
+
+    def doubt(self, token: str) -> str | None:
+        """The gateway's own word for what is wrong with a token, None when nothing seems to be. Or NoAnswer."""
+        ...
+
+
+@runtime_checkable
 class Rehearsing(Protocol):
     """A gateway that lets anybody play the shopper: a sandbox."""
 

@@ -87,7 +87,14 @@ _VARIANTS = (
     .where(variants.c.sku.in_(sa.bindparam("skus", expanding=True)))
 )
 LINES = (
-    sa.select(cart_lines.c.sku, cart_lines.c.quantity, cart_lines.c.seen_price, *_OF_VARIANT)
+    sa.select(
+        cart_lines.c.sku,
+        cart_lines.c.quantity,
+        cart_lines.c.seen_price,
+        cart_lines.c.agreed_price,
+        *(column for column in _OF_VARIANT if column is not variants.c.price),
+        sa.func.coalesce(cart_lines.c.agreed_price, variants.c.price).label("price"),
+    )
     .join(variants, variants.c.sku == cart_lines.c.sku)
     .join(products, products.c.id == variants.c.product_id)
     .where(cart_lines.c.cart_id == sa.bindparam("cart_id"))
@@ -115,7 +122,11 @@ _BASKET = (
 )
 _BASKET_BY_HANDLE = _BASKET.where(carts.c.handle_folded == sa.bindparam("folded"))
 _BASKET_BY_ID = _BASKET.where(carts.c.id == sa.bindparam("cart_id"))
-_BY_HANDLE = sa.select(carts).where(carts.c.handle_folded == sa.bindparam("folded"), _OPEN)
+_BY_HANDLE = sa.select(carts).where(
+    carts.c.handle_folded == sa.bindparam("folded"),
+    _OPEN,
+    carts.c.ticket_id.is_(None),  # a turn at a sale stays as it is
+)
 _BY_CUSTOMER = sa.select(carts).where(carts.c.customer_id == sa.bindparam("customer"), _OPEN)
 _signpost = carts.alias()
 _BY_SIGNPOST = (

@@ -100,7 +100,7 @@ _here = stock_levels.c.quantity - stock_levels.c.safety_stock - stock_levels.c.r
 _free = (
     sa.select(sa.func.sum(_here).label("units"))
     .join_from(stock_levels, warehouses, warehouses.c.code == stock_levels.c.warehouse)
-    .where(stock_levels.c.sku == v.sku, warehouses.c.active)
+    .where(stock_levels.c.sku == v.sku, stock_levels.c.pool == "general", warehouses.c.active)
     .group_by(stock_levels.c.warehouse)
     .correlate(v.sku.table)
     .subquery()

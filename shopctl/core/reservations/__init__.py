@@ -5,6 +5,7 @@ does not expire. Expired holds do not count: `hold` reclaims them, in the same t
 
 holding.py   hold: a look without locks, and a second one with them    owners.py   whose a hold is: taken over, given back, extended
 ending.py    how holds end: commit, release, expire                    work.py     an operator's work: release, extend, sweep
+turns.py     holds of a sale's pool, for many turns at once
 
 Levels are locked before reservations, and levels in the order of their key: then nobody waits for each other. Who takes
 over or extends a hold locks its row first, which is why `expire` passes over rows that are locked: those holds stay.
@@ -13,6 +14,7 @@ over or extends a hold locks its row first, which is why `expire` passes over ro
 from shopctl.core.reservations.ending import commit, expire, release_cart, release_order
 from shopctl.core.reservations.holding import hold, short
 from shopctl.core.reservations.owners import Owner, extend_cart, give_back, held_by_cart, take_over
+from shopctl.core.reservations.turns import end_turns, hold_turns
 from shopctl.core.reservations.work import LONGEST_TERM, Released, extend, release, sweep
 
 __all__ = [
@@ -20,12 +22,14 @@ __all__ = [
     "Owner",
     "Released",
     "commit",
+    "end_turns",
     "expire",
     "extend",
     "extend_cart",
     "give_back",
     "held_by_cart",
     "hold",
+    "hold_turns",
     "release",
     "release_cart",
     "release_order",

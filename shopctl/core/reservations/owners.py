@@ -60,9 +60,11 @@ def take_over(tx: UnitOfWork, cart_id: str, order: Owner) -> dict[str, int]:
     return units
 
 
-def give_back(tx: UnitOfWork, order_id: str, cart: Owner) -> None:
-    """An order came to nothing: holds made at cart add return to the cart, with a new term; the others are released."""
-    tx.execute(_BACK_TO_CART, {"mine": order_id, "my_kind": "order", **_to(tx, cart, pinned=False)})
+def give_back(tx: UnitOfWork, order_id: str, cart: Owner, *, until: datetime | None = None) -> None:
+    """An order came to nothing: holds made at cart add return to the cart, with a new term or `until` then; the others are
+    released."""
+    to_cart = {**_to(tx, cart, pinned=False), **({"until": until} if until else {})}
+    tx.execute(_BACK_TO_CART, {"mine": order_id, "my_kind": "order", **to_cart})
     release_order(tx, order_id)
 
 

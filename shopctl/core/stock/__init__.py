@@ -7,6 +7,7 @@ levels.py      the level rows: made, given their policy              opening.py 
 mending.py     a level that is not what it is derived from
 low.py         thresholds that a change crosses                      warehouses.py   the places
 work.py        an operator's work: receive, adjust, transfer, set, spread
+pools.py       what is set aside for a sale
 counts.py      many counts at once, for imports                      buckets.py      a level in several rows, for hot SKUs
 """
 
@@ -25,6 +26,7 @@ from shopctl.core.stock.ledger import (
 from shopctl.core.stock.levels import ensure_levels, follow_policy
 from shopctl.core.stock.mending import Derived, derived, mend_level
 from shopctl.core.stock.opening import open_stock
+from shopctl.core.stock.pools import SALE, of_pool, put_back, set_aside
 from shopctl.core.stock.warehouses import add_warehouse, edit_warehouse, make_warehouse
 from shopctl.core.stock.work import adjust, receive, receive_all, set_level, spread, transfer
 
@@ -32,6 +34,7 @@ __all__ = [
     "COUNTERS",
     "GENERAL",
     "MOVES",
+    "SALE",
     "Count",
     "Counted",
     "Derived",
@@ -48,9 +51,12 @@ __all__ = [
     "make_warehouse",
     "mend_level",
     "move",
+    "of_pool",
     "open_stock",
+    "put_back",
     "receive",
     "receive_all",
+    "set_aside",
     "set_level",
     "ship",
     "spread",

@@ -42,9 +42,9 @@ def spread_over(tx: UnitOfWork, sku: str, warehouses: Sequence[str], buckets: in
 def book(tx: UnitOfWork, kind: str, moves: Sequence[Move], *, reason: str | None = None) -> bool:
     """An operator's moves of units on hand, each of a whole level; False when a level cannot do that."""
     apart = locked(tx, {m.sku for m in moves})
-    whole = [m for m in moves if (m.sku, m.warehouse) not in apart]
+    whole = [m for m in moves if m.pool != GENERAL or (m.sku, m.warehouse) not in apart]
     for m in moves:
-        rows = apart.get((m.sku, m.warehouse))
+        rows = apart.get((m.sku, m.warehouse)) if m.pool == GENERAL else None
         if rows and not _rearrange(tx, rows, kind, units=m.quantity, reason=reason, reference=m.reference):
             return False
     return move(tx, kind, whole, reason=reason)

@@ -25,7 +25,8 @@ COUNTERS = ("quantity", "reserved", "committed")
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of one level's counters. `reservation_id` and `reference` say what it belongs to."""
+    """A change of one level's counters. `reservation_id` and `reference` say what it belongs to, `owner_id` whose the hold
+    is where each move of a batch has its own."""
 
     sku: str
     warehouse: str
@@ -36,6 +37,7 @@ class Move:
     committed: int = 0
     reference: str | None = None
     reservation_id: str | None = None
+    owner_id: str | None = None
 
 
 def _room(said: Said) -> Sequence[sa.ColumnElement[bool]]:
@@ -80,7 +82,7 @@ def _movement(said: Said) -> Mapping[str, sa.ColumnElement[Any]]:
 MOVES = Batch(
     stock_levels,
     {"sku": Word(), "warehouse": Word(), "pool": Word(), "bucket": Count()}
-    | {"dq": Count(), "dr": Count(), "dc": Count(), "reference": Word(), "reservation_id": Id()},
+    | {"dq": Count(), "dr": Count(), "dc": Count(), "reference": Word(), "reservation_id": Id(), "owner_id": Id()},
     adds=("dq", "dr", "dc"),
     guard=_room,
     change=_counters,
@@ -120,13 +122,18 @@ def move(
 def record(tx: UnitOfWork, kind: str, moves: Sequence[Move], *, reason: str | None = None) -> None:
     """Write the movements of levels that were changed already, under their locks."""
     circumstances = {"kind": kind, "reason": reason, "actor": tx.actor, "request_id": tx.request_id, "at": tx.now}
-    tx.insert(stock_movements, [{**asdict(m), **circumstances} for m in moves])
+    tx.insert(stock_movements, [{**_moved(m), **circumstances} for m in moves])
 
 
 def _said(m: Move) -> Mapping[str, Any]:
     place = {"sku": m.sku, "warehouse": m.warehouse, "pool": m.pool, "bucket": m.bucket}
     change = {"dq": m.quantity, "dr": m.reserved, "dc": m.committed}
-    return {**place, **change, "reference": m.reference, "reservation_id": m.reservation_id}
+    return {**place, **change, "reference": m.reference, "reservation_id": m.reservation_id, "owner_id": m.owner_id}
+
+
+def _moved(m: Move) -> Mapping[str, Any]:
+    """What the ledger keeps of a move."""
+    return {name: value for name, value in asdict(m).items() if name != "owner_id"}
 
 
 _CHUNK = 500

@@ -46,7 +46,8 @@ def ensure_levels(tx: UnitOfWork, places: Collection[tuple[str, str]]) -> set[tu
 def follow_policy(tx: UnitOfWork, policies: Mapping[str, tuple[bool, int]]) -> None:
     """Copy the variants' stock policy (tracked, backorder limit) to their levels, where the database enforces it.
 
-    The limit is the SKU's, so one level has it, the default warehouse's: on each it would be sold as many times over.
+    The limit is the SKU's, so one level has it, the default warehouse's: on each it would be sold as many times over. A sale's
+    pool has none.
     """
     if not policies:
         return
@@ -65,7 +66,8 @@ def _follow() -> sa.Update:
     """`l` is None for a level in buckets, which share its limit."""
     c = stock_levels.c
     wanted = sa.bindparam("l", type_=c.backorder_limit.type)
-    limit = sa.case((wanted.is_(None), c.backorder_limit), (c.warehouse == DEFAULT.scalar_subquery(), wanted), else_=0)
+    has_it = sa.and_(c.warehouse == DEFAULT.scalar_subquery(), c.pool == GENERAL)
+    limit = sa.case((wanted.is_(None), c.backorder_limit), (has_it, wanted), else_=0)
     return (
         sa.update(stock_levels)
         .where(c.sku == sa.bindparam("k_sku"))

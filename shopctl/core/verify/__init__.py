@@ -20,14 +20,17 @@ from shopctl.core.db import failures
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.errors import StoreUnusable, TimedOut, Unavailable
 from shopctl.core.shop import Shop
-from shopctl.core.verify import carts, credits, index, invoices, ledger, money, orders, schema, stock, waiting
+from shopctl.core.verify import carts, credits, index, invoices, ledger, money, orders, sales, schema, stock, waiting
 from shopctl.core.verify.findings import LIMIT, Finding, Note, Rule, Violation, capped
 from shopctl.core.verify.mends import Mend, repair
 
 __all__ = ["LIMIT", "Finding", "Mend", "Note", "Report", "Violation", "find", "repair", "verify", "verify_store"]
 
 RULES: tuple[Rule, ...] = tuple(
-    sorted((*stock.RULES, *money.RULES, *credits.RULES, *orders.RULES, *schema.RULES), key=attrgetter("check"))
+    sorted(
+        (*stock.RULES, *money.RULES, *credits.RULES, *orders.RULES, *sales.RULES, *schema.RULES),
+        key=attrgetter("check"),
+    )
 )
 STORE_CHECKS = len({rule.check for rule in RULES} | {schema.TYPES, schema.DAMAGE, invoices.CHECK})
 CHECKS = STORE_CHECKS + len({ledger.LEDGER, carts.HOT, index.INDEX})

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from shopctl.core.db.tables import outbox, payments, refunds, reservations
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.lifecycle import UNASKED
+from shopctl.core.queries import sales
 from shopctl.core.verify.findings import Note
 
 held = reservations.c
@@ -23,6 +24,7 @@ def notes(tx: UnitOfWork) -> Iterator[Note]:
         facts = {"holds": holds, "oldest_seconds": late}
         yield Note("sweep_lag", f"{holds} holds are past their time, the oldest by {late:.0f} seconds", facts)
     yield from _refunds(tx)
+    yield from _in_pools(tx)
     by_topic = (
         sa.select(outbox.c.topic, outbox.c.state, sa.func.count().label("facts"))
         .where(outbox.c.state != "done")
@@ -31,6 +33,15 @@ def notes(tx: UnitOfWork) -> Iterator[Note]:
     )
     for row in tx.rows(by_topic):
         yield Note("outbox_lag", f"{row.facts} facts {row.topic} are {row.state} in the outbox", row._asdict())
+
+
+def _in_pools(tx: UnitOfWork) -> Iterator[Note]:
+    """Units that came back to the pool of a sale that is over: the next round of an admitter puts them back."""
+    for name in sales.strays(tx):
+        words = (
+            f"Units that nobody has are still set aside for sale {name}; `shopctl sales admit {name}` puts them back"
+        )
+        yield Note("pool_lag", words, {"sale": name})
 
 
 def _refunds(tx: UnitOfWork) -> Iterator[Note]:

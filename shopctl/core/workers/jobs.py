@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
-from shopctl.core import accounts, cart, housekeeping, letters, limits, outbox, recovery, reservations, search, webhooks
+from shopctl.core import (
+    accounts,
+    cart,
+    housekeeping,
+    letters,
+    limits,
+    outbox,
+    recovery,
+    reservations,
+    sales,
+    search,
+    webhooks,
+)
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain.facts import LETTERS, Facts
 from shopctl.core.errors import StillPending, Unavailable
 from shopctl.core.queries import due
+from shopctl.core.queries import sales as sales_reads
+from shopctl.core.queries.workers import STALE
 from shopctl.core.shop import Shop
 
 Tick = Callable[[], None]
@@ -19,7 +34,7 @@ Tick = Callable[[], None]
 @dataclass(frozen=True, slots=True)
 class Job:
     """Something to do. `run` says how much it did; `shared`: many may do it at once, each a part; `every`: seconds at least
-    from one time to the next, by the rules of the shop.
+    from one time to the next, by the rules of the shop; `lease`: after so long another takes over from one that died at it.
     """
 
     name: str
@@ -27,6 +42,7 @@ class Job:
     run: Callable[[Shop, Tick], int]
     shared: bool = False
     every: Callable[[Facts], float] = lambda _: 0
+    lease: timedelta = STALE
 
 
 def _deliver(shop: Shop, tick: Tick) -> int:
@@ -71,9 +87,17 @@ def _persist(shop: Shop, _tick: Tick) -> int:
     return cart.persist(shop, limit=MOST_CARTS)
 
 
+def _sell(shop: Shop, _tick: Tick) -> int:
+    return sum(done.count for done in sales.run_all(shop))
+
+
+ADMITTER = timedelta(seconds=5)
+"""A round of flash sales takes less, and who waits for their turn cannot wait as long as others for a dead worker. One that
+only hangs, and goes on after its lease, does no harm: each of its rounds locks the sale."""
 MOST_CARTS = 10_000
 """Carts that are persisted at a time."""
 JOBS = (
+    Job("flash sales", lambda _, tx: bool(sales_reads.due(tx) or sales_reads.to_check(tx)), _sell, lease=ADMITTER),
     Job("deliver", lambda _, tx: not due.topics(tx).isdisjoint(LETTERS), _deliver, shared=True),
     Job("tell webhooks", lambda _, tx: due.webhooks(tx), _tell, shared=True),
     Job(

@@ -39,10 +39,10 @@ def leave(shop: Shop, worker_id: str) -> None:
         tx.commit(audited=False)
 
 
-def take_turn(shop: Shop, worker_id: str, name: str) -> bool:
+def take_turn(shop: Shop, worker_id: str, name: str, lease: timedelta = STALE) -> bool:
     """Whether it is this worker's turn at something that one does at a time; until `end_turn`, or until it is dead."""
     with shop.work("workers.turn") as tx:
-        row = {"name": name, "holder": worker_id, "until": tx.now + STALE}
+        row = {"name": name, "holder": worker_id, "until": tx.now + lease}
         mine = dialects.insert_new(tx.connection, leases).values(**row)
         free = sa.or_(leases.c.until <= tx.now, leases.c.holder == worker_id)
         again = {"holder": mine.excluded.holder, "until": mine.excluded.until}

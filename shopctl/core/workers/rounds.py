@@ -150,7 +150,7 @@ class Rounds:
         return found
 
     def _do(self, shop: Shop, job: Job) -> int:
-        if not job.shared and not life.take_turn(shop, self.id, job.name):
+        if not job.shared and not life.take_turn(shop, self.id, job.name, job.lease):
             return 0
         try:
             return job.run(shop, lambda: self._tick(job.name))

@@ -1,0 +1,181 @@
+"""Reads of tickets: a place in the queue of a sale, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from shopctl.core.db.tables import carts, orders, sale_items, sales, tickets
+from shopctl.core.db.types import Money as Amount
+from shopctl.core.db.types import Word
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain.lifecycle import PAID_ORDERS
+from shopctl.core.domain.money import Money
+from shopctl.core.errors import NotFound
+from shopctl.core.queries import pools
+from shopctl.core.queries.listing import Listing
+from shopctl.core.queries.pools import Pool
+from shopctl.core.queries.sales import rate_of, row_by_name
+
+s, i, t = sales.c, sale_items.c, tickets.c
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A place in the queue of a sale. `ahead` are those before it, None when it does not wait; `wait_seconds` is an estimate
+    from the measured rate, None while there is none; `chance` is good, unlikely or none. `problem` is what keeps it from being
+    bought as it is registered.
+    """
+
+    ticket: str
+    sale: str
+    sku: str
+    quantity: int
+    price: Money
+    currency: str
+    state: str
+    ahead: int | None
+    wait_seconds: int | None
+    chance: str | None
+    problem: str | None
+    hold_until: datetime | None
+    order: str | None
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A ticket as an operator sees it: whose it is, and its number in the queue of its SKU."""
+
+    ticket: str
+    number: int
+    email: str
+    sku: str
+    quantity: int
+    state: str
+    problem: str | None
+    hold_until: datetime | None
+    order: str | None
+    joined_at: datetime
+
+
+_BOUGHT = sa.and_(orders.c.cart_id == t.cart_id, orders.c.status.in_(PAID_ORDERS))
+_PRICE = sa.func.coalesce(t.price, i.price, type_=Amount())
+_STATE = sa.case((orders.c.number.is_not(None), sa.literal("bought", Word())), else_=t.state)
+"""A paid order is the last word on a ticket, whether or not it was written down already."""
+_TICKET = (
+    sa.select(
+        *(column for column in t if column.name not in ("price", "state")),
+        s.name,
+        s.status.label("sale_status"),
+        _STATE.label("state"),
+        _PRICE.label("price"),
+        i.head,
+        i.allotment,
+        carts.c.claimed_by,
+        orders.c.id.label("order_id"),
+        orders.c.number.label("order_number"),
+    )
+    .join(sales, s.id == t.sale_id)
+    .join(sale_items, sa.and_(i.sale_id == t.sale_id, i.sku == t.sku))
+    .outerjoin(carts, carts.c.id == t.cart_id)
+    .outerjoin(orders, _BOUGHT)
+)
+_ONE = _TICKET.where(t.id == sa.bindparam("ticket_id", type_=t.id.type))
+
+
+def find(tx: UnitOfWork, ticket_id: str) -> Row:
+    """A ticket with all that is around it; NotFound(unknown_ticket)."""
+    row = tx.row(_ONE, {"ticket_id": ticket_id.strip()})
+    if row is None:
+        raise NotFound("unknown_ticket", f"There is no ticket {ticket_id!r}", ticket=ticket_id)
+    return row
+
+
+def position(tx: UnitOfWork, ticket_id: str) -> Ticket:
+    """Where a ticket is now; NotFound(unknown_ticket)."""
+    row = find(tx, ticket_id)
+    waits = row.state == "waiting"
+    rate = rate_of(tx, row.sale_id) if waits else 0.0
+    return _placed(tx, row, rate, pools.of_skus(tx, [row.sku]) if waits else {})
+
+
+def of_sale(tx: UnitOfWork, sale_id: str, emails: Sequence[str]) -> dict[str, Ticket]:
+    """The tickets that these (folded) addresses have, by address."""
+    found: list[Row] = []
+    for start in range(0, len(emails), _CHUNK):
+        some = t.email_folded.in_(emails[start : start + _CHUNK])
+        found += tx.rows(_TICKET.where(t.sale_id == sale_id, some))
+    if not found:
+        return {}
+    rate, in_pools = rate_of(tx, sale_id), pools.of_skus(tx, sorted({row.sku for row in found}))
+    return {row.email_folded: _placed(tx, row, rate, in_pools) for row in found}
+
+
+def _placed(tx: UnitOfWork, row: Row, rate: float, in_pools: Mapping[str, Pool]) -> Ticket:
+    ahead = row.seq - row.head - 1 if row.state == "waiting" else None
+    bought = row.order_number is not None
+    return Ticket(
+        ticket=row.id,
+        sale=row.name,
+        sku=row.sku,
+        quantity=row.quantity,
+        price=Money(row.price, tx.facts.currency),
+        currency=tx.facts.currency,
+        state=row.state,
+        ahead=ahead,
+        wait_seconds=round(ahead / rate) if ahead is not None and rate else None,
+        chance=_chance(row, ahead, in_pools.get(row.sku, Pool())),
+        problem=row.problem if row.state in ("waiting", "admitted") else None,
+        hold_until=row.hold_until if row.state == "admitted" else None,
+        order=str(row.order_number) if bought else None,
+        joined_at=row.joined_at,
+    )
+
+
+def _chance(row: Row, ahead: int | None, pool: Pool) -> str | None:
+    """Unlikely once those ahead would take all that is left, though some of them may not buy."""
+    if row.state == "sold_out":
+        return "none"
+    if ahead is None:
+        return None
+    units = row.allotment if row.sale_status == "scheduled" else sum(pool)
+    return "good" if ahead < units else "unlikely"
+
+
+# --- the queue as a list -------------------------------------------------------------------------------------------
+def of(tx: UnitOfWork, sale: str) -> list[sa.ColumnElement[bool]]:
+    """What narrows LIST to the queue of one sale; NotFound(unknown_sale)."""
+    return [t.sale_id == row_by_name(tx, sale).id]
+
+
+def _rows(_: UnitOfWork, rows: Sequence[Row]) -> list[QueueRow]:
+    return [
+        QueueRow(
+            row.id,
+            row.seq,
+            row.email,
+            row.sku,
+            row.quantity,
+            row.state,
+            row.problem,
+            row.hold_until if row.state == "admitted" else None,
+            None if row.order_number is None else str(row.order_number),
+            row.joined_at,
+        )
+        for row in rows
+    ]
+
+
+LIST: Listing[QueueRow] = Listing(
+    _TICKET,
+    {"ticket": t.id, "number": t.seq, "email": t.email_folded, "sku": t.sku, "quantity": t.quantity}
+    | {"state": _STATE, "problem": t.problem, "order": orders.c.number, "joined_at": t.joined_at},
+    ("email", "ticket"),
+    (t.sku, t.seq),
+    _rows,
+)

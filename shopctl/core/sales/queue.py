@@ -1,0 +1,211 @@
+"""The queue of a sale: one ticket per customer, numbered in the order in which they came; many at a time in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from shopctl.core import cart, customers, outbox
+from shopctl.core.db.tables import sale_items, tickets
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import lifecycle, money, text
+from shopctl.core.domain.money import Money
+from shopctl.core.errors import BadInput, Refused, ShopError
+from shopctl.core.queries import tickets as reads
+from shopctl.core.queries.tickets import Ticket
+from shopctl.core.sales import turns
+from shopctl.core.sales.registered import Judge
+from shopctl.core.sales.terms import items_of, locked
+from shopctl.core.shop import Shop, retried
+
+i, t = sale_items.c, tickets.c
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """Who wants what. `sku` may be left out where a sale has only one. With an address and a payment token the ticket is bought
+    with one word; `agreed` is the price (a decimal string) that the shopper has seen.
+    """
+
+    email: str
+    sku: str | None = None
+    quantity: int = 1
+    address: Mapping[str, str] | None = None
+    token: str | None = None
+    agreed: str | None = None
+
+
+# --- use cases -----------------------------------------------------------------------------------------------------
+def join(shop: Shop, *, sale: str, wanted: Joining) -> Ticket:
+    """A ticket; the one that the customer has already, if they come again: with what they register now, while it waits.
+
+    Errors: sale_over, sold_out, over_limit, not_in_sale, price_changed.
+    """
+    found = join_all(shop, sale=sale, wanted=[wanted])[0]
+    if isinstance(found, ShopError):
+        raise found
+    return found
+
+
+@retried
+def join_all(shop: Shop, *, sale: str, wanted: Sequence[Joining]) -> list[Ticket | ShopError]:
+    """Tickets for many, in their order, in one commit; for each a ticket, or why not. Errors of the sale are raised."""
+    checked = [_checked(one) for one in wanted]
+    with shop.work("sales.join", sale) as tx:
+        row = locked(tx, sale)
+        if row.status not in ("scheduled", "open", "paused") or (row.ends_at is not None and row.ends_at <= tx.now):
+            raise Refused("sale_over", f"Sale {row.name} is over", sale=row.name)
+        emails = list(dict.fromkeys(one.email for one in checked if isinstance(one, _Asked)))
+        desk = _Desk(tx, row, {item.sku: item for item in items_of(tx, row.id)}, Judge(tx, row.id))
+        desk.had = reads.of_sale(tx, row.id, emails)
+        answers = [one if isinstance(one, ShopError) else desk.serve(one) for one in checked]
+        desk.write()
+        shown = reads.of_sale(tx, row.id, emails)
+        if desk.new or desk.changed:
+            tx.commit()
+    return [one if isinstance(one, ShopError) else shown[one] for one in answers]
+
+
+@retried
+def leave(shop: Shop, *, ticket: str) -> Ticket:
+    """Wait no more, or give a turn back to the next. Errors: invalid_state, cart_in_checkout."""
+    with shop.work("sales.leave", ticket) as tx:
+        row = tx.rows(sa.select(tickets).where(t.id == reads.find(tx, ticket).id).with_for_update())[0]
+        _left(tx, row)
+        shown = reads.position(tx, row.id)
+        tx.commit()
+    return shown
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------
+def forget(tx: UnitOfWork, emails_folded: Sequence[str]) -> None:
+    """A customer is erased: whoever waits leaves, and no ticket leads to anybody. Refused(cart_in_checkout)."""
+    mine = sa.select(tickets).where(t.email_folded.in_(emails_folded)).order_by(t.id)
+    for row in tx.rows(mine.with_for_update()):
+        if "leave" in lifecycle.TICKET[row.state]:
+            _left(tx, row)
+        nobody = {"email": "", "email_folded": row.id, "address": None, "token": None}
+        tx.execute(sa.update(tickets).where(t.id == row.id).values(**nobody))
+
+
+# --- how it works --------------------------------------------------------------------------------------------------
+def _left(tx: UnitOfWork, row: Row) -> None:
+    after = lifecycle.step(lifecycle.TICKET, row.state, "leave", "The ticket")
+    if row.cart_id is None:
+        tx.execute(sa.update(tickets).where(t.id == row.id).values(state=after, ended_at=tx.now))
+    elif cart.unclaimed(tx, [row.cart_id]):
+        turns.end(tx, [row], after)
+    else:
+        raise cart.in_checkout(cart.handle_of(row.id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A joining as it is checked: `email` folded, the address valid."""
+
+    email: str
+    said: Joining
+    address: Mapping[str, str] | None
+
+
+def _checked(wanted: Joining) -> _Asked | ShopError:
+    """What can be told without the store."""
+    try:
+        email = customers.email_address(wanted.email)
+        if wanted.quantity < 1:
+            raise BadInput("bad_quantity", f"A quantity is 1 or more, not {wanted.quantity}", quantity=wanted.quantity)
+        if wanted.token is not None:
+            text.refuse_card_number(wanted.token, "payment token")
+            if not wanted.token.isprintable() or not 1 <= len(wanted.token) <= 255:
+                raise BadInput("bad_token", "A payment token has 1 to 255 visible characters")
+        address = None if wanted.address is None else customers.parse_address(wanted.address)
+    except ShopError as error:
+        return error
+    return _Asked(text.fold(email), wanted, address)
+
+
+class _Desk:
+    """Serves those who join one sale, which is locked: nobody else draws its numbers meanwhile."""
+
+    def __init__(self, tx: UnitOfWork, sale: Row, items: Mapping[str, Row], judge: Judge) -> None:
+        self._tx, self._sale, self._items, self._judge = tx, sale, items, judge
+        self.had: Mapping[str, Ticket] = {}
+        self.new: dict[str, dict[str, Any]] = {}
+        self.changed: list[dict[str, Any]] = []
+
+    def serve(self, asked: _Asked) -> str | ShopError:
+        """The (folded) address of whom a ticket is for, or why there is none."""
+        try:
+            if asked.email in self.had:
+                self._again(self.had[asked.email], asked)
+            elif asked.email not in self.new:  # the first of each address counts
+                self.new[asked.email] = self._ticket(asked)
+        except ShopError as error:
+            return error
+        return asked.email
+
+    def _again(self, had: Ticket, asked: _Asked) -> None:
+        """Somebody who has a ticket: while it waits, they may register anew what was missing or went bad."""
+        said = {"address": asked.address, "token": asked.said.token}
+        said = {name: value for name, value in said.items() if value is not None}
+        if had.state != "waiting" or not (said or asked.said.agreed):
+            return
+        price = self._price(had.sku, asked.said)
+        kept = self._tx.rows(sa.select(t.address).where(t.id == had.ticket))[0]
+        problem = self._judge.problem(had.sku, had.quantity, price, asked.address or kept.address)
+        self.changed.append({"k_id": had.ticket, "agreed_price": price, "problem": problem, **said})
+
+    def _ticket(self, asked: _Asked) -> dict[str, Any]:
+        said, sale = asked.said, self._sale
+        sku = said.sku or (next(iter(self._items)) if len(self._items) == 1 else None)
+        if sku is None or sku not in self._items:
+            known = ", ".join(self._items)
+            raise BadInput("not_in_sale", f"Sale {sale.name} has {known}: say which", hint="--sku SKU")
+        if said.quantity > sale.per_customer:
+            limit = f"A customer can have {sale.per_customer} of sale {sale.name}, not {said.quantity}"
+            raise Refused("over_limit", limit, limit=sale.per_customer)
+        if sale.sold_out_at is not None:
+            raise Refused("sold_out", f"Sale {sale.name} is sold out", sale=sale.name)
+        price = self._price(sku, said)
+        return {
+            "id": str(uuid4()),  # whoever has it may use it: nobody guesses it from another
+            "sale_id": sale.id,
+            "sku": sku,
+            "email": said.email.strip(),
+            "email_folded": asked.email,
+            "quantity": said.quantity,
+            "state": "waiting",
+            "address": asked.address,
+            "token": said.token,
+            "agreed_price": price,
+            "problem": self._judge.problem(sku, said.quantity, price, asked.address),
+            "joined_at": self._tx.now,
+        }
+
+    def _price(self, sku: str, said: Joining) -> int:
+        """What the shopper agrees to: the price, which they have seen if they say one."""
+        price, currency = int(self._items[sku].price), self._tx.facts.currency
+        if said.agreed is not None and money.parse_amount(said.agreed, currency) != price:
+            costs = Money(price, currency)
+            raise Refused("price_changed", f"{sku} costs {costs} {currency} in this sale, not {said.agreed}", sku=sku)
+        return price
+
+    def write(self) -> None:
+        """Numbers in the order of coming."""
+        tails = {sku: item.tail for sku, item in self._items.items()}
+        for ticket in self.new.values():
+            tails[ticket["sku"]] += 1
+            ticket["seq"] = tails[ticket["sku"]]
+        self._tx.insert(tickets, list(self.new.values()))
+        for sku in sorted({ticket["sku"] for ticket in self.new.values()}):
+            mine = sa.update(sale_items).where(i.sale_id == self._sale.id, i.sku == sku)
+            self._tx.execute(mine.values(tail=tails[sku]))
+        if self.new:
+            outbox.add(self._tx, "sale.joined", self._sale.id, name=self._sale.name, tickets=len(self.new))
+        for change in self.changed:
+            values = {name: value for name, value in change.items() if name != "k_id"}
+            self._tx.execute(sa.update(tickets).where(t.id == change["k_id"]).values(**values))

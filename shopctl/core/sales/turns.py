@@ -1,0 +1,76 @@
+"""Turns: a cart and a hold for each, given to many at once; and how they end: bought, run out, given back.
+
+A checkout that has claimed the cart of a turn decides what becomes of it; until then nobody here touches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from shopctl.core import cart, reservations, stock
+from shopctl.core.cart import Turn
+from shopctl.core.db.tables import carts, orders, tickets
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain.lifecycle import PAID_ORDERS
+from shopctl.core.sales.terms import reference
+from shopctl.core.stock import Move
+
+t = tickets.c
+_BOUGHT = sa.exists().where(orders.c.cart_id == t.cart_id, orders.c.status.in_(PAID_ORDERS))
+_IN_CHECKOUT = sa.exists().where(carts.c.id == t.cart_id, carts.c.claimed_by.is_not(None))
+
+
+def give(tx: UnitOfWork, sale: Row, turns: Sequence[Turn], moves: Sequence[Move]) -> None:
+    """Let these tickets in: from now on they may buy, until the hold time of the sale is over."""
+    until = tx.now + timedelta(seconds=sale.hold_seconds)
+    cart.open_turns(tx, turns, until=until)
+    if not reservations.hold_turns(tx, moves, until=until):
+        raise stock.books_disagree(reference(sale))
+    began = sa.update(tickets).where(t.id == sa.bindparam("k_id"))
+    tx.execute(
+        began.values(
+            state="admitted",
+            cart_id=sa.bindparam("k_cart", type_=t.cart_id.type),
+            quantity=sa.bindparam("k_units", type_=t.quantity.type),
+            price=sa.bindparam("k_price", type_=t.price.type),
+            admitted_at=tx.now,
+            hold_until=until,
+        ),
+        [
+            {"k_id": one.ticket_id, "k_cart": one.cart_id, "k_units": one.quantity, "k_price": one.price}
+            for one in turns
+        ],
+    )
+
+
+def bought(tx: UnitOfWork, sale: Row) -> int:
+    """Tickets whose cart has become a paid order; how many."""
+    some = sa.update(tickets).where(t.sale_id == sale.id, t.state == "admitted", _BOUGHT)
+    return int(tx.execute(some.values(state="bought", ended_at=tx.now)).rowcount)
+
+
+def run_out(tx: UnitOfWork, sale: Row) -> int:
+    """End the turns whose time is over, and in a sale that is cancelled all of them; their units are free again. How many."""
+    late = sa.select(t.id, t.cart_id, t.sku).where(
+        t.sale_id == sale.id, t.state == "admitted", sa.not_(_IN_CHECKOUT), sa.not_(_BOUGHT)
+    )
+    cancelled = sale.status == "cancelled"
+    if not cancelled:
+        late = late.where(t.hold_until <= tx.now)
+    ours = cart.unclaimed(tx, [row.cart_id for row in tx.rows(late)])
+    rows = [row for row in tx.rows(late) if row.cart_id in ours]  # again: a checkout may have been faster
+    end(tx, rows, "ended" if cancelled else "expired")
+    return len(rows)
+
+
+def end(tx: UnitOfWork, rows: Sequence[Row], state: str) -> None:
+    """These tickets (id, cart_id, sku), whose carts are unclaimed, have no turn any more."""
+    ids = [row.cart_id for row in rows]
+    cart.end_turns(tx, ids)
+    reservations.end_turns(tx, ids, sorted({row.sku for row in rows}))
+    ended = sa.update(tickets).where(t.id == sa.bindparam("k_id")).values(state=state, ended_at=tx.now)
+    if rows:
+        tx.execute(ended, [{"k_id": row.id} for row in rows])
