@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,11 +19,31 @@ class Allowance:
         return round(units * 1_000_000 / self.rate)
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Units that are to be taken out of a bucket."""
+
+    key: str
+    allowance: Allowance
+    units: int = 1
+
+    @property
+    def cost(self) -> int:
+        """Microseconds until they have flowed back."""
+        return self.allowance.cost(self.units)
+
+    @property
+    def capacity(self) -> int:
+        """Microseconds until an empty bucket is full."""
+        return self.allowance.cost(self.allowance.burst)
+
+
 class RateLimiter(Protocol):
     """Buckets by key, shared by all processes of a shop. A bucket is one number, the moment at which it is full again (GCRA)."""
 
-    def take(self, key: str, allowance: Allowance, units: int) -> float:
-        """Take units out of a bucket: 0, or how many seconds too few of them are in it, and nothing was taken."""
+    def take(self, asked: Sequence[Sequence[Draw]]) -> list[float]:
+        """Answer many requests, in their order, each of which draws from all of its buckets or from none: 0, or how many
+        seconds it is too early."""
         ...
 
     def sweep(self, most: int) -> int:
