@@ -46,7 +46,7 @@ def take_all(shop: Shop, asked: Sequence[Sequence[Limit]]) -> list[Refused | Non
     waits = shop.limiter.take([[limit.draw() for limit in asked[n]] for n in counted])
     for n, wait in zip(counted, waits, strict=True):
         if wait:
-            refused[n] = limited(asked[n][0].name, wait)
+            refused[n] = limited(asked[n][wait.draw].name, wait.seconds)
     return refused
 
 

@@ -83,7 +83,7 @@ def test_a_request_draws_from_all_of_its_buckets_or_from_none(counted: Shop) -> 
     first, second = limits.take_all(counted, [[wide, narrow], [wide, narrow]])
     assert first is None
     assert second is not None
-    assert second.details["retry_after"] == 1000
+    assert (second.details["limit"], second.details["retry_after"]) == ("narrow", 1000)
     assert [one is None for one in limits.take_all(counted, [[wide]] * 5)] == [True] * 4 + [False]
 
 

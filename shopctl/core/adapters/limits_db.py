@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from shopctl.core.db import dialects, failures
 from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import rate_limits
-from shopctl.core.ports import Draw
+from shopctl.core.ports import Draw, Wait
 
 TURN_SECONDS = 2.0
 """How long a question waits for its turn to write."""
@@ -44,7 +44,7 @@ class DatabaseLimits:
     engine: sa.Engine
     clock: stores.Clock = stores.system_clock
 
-    def take(self, asked: Sequence[Sequence[Draw]]) -> list[float]:
+    def take(self, asked: Sequence[Sequence[Draw]]) -> list[Wait | None]:
         keys = sorted({draw.key for draws in asked for draw in draws})
         with failures.translated(), stores.hasty(self.engine, TURN_SECONDS) as connection:
             now = self._now(connection)
@@ -75,13 +75,14 @@ class _Buckets:
     full_at: dict[str, int]
     changed: set[str] = field(default_factory=set)
 
-    def take(self, draws: Sequence[Draw]) -> float:
+    def take(self, draws: Sequence[Draw]) -> Wait | None:
         after = {draw.key: self._full_at(draw) + draw.cost for draw in draws}
-        wait = max(after[draw.key] - draw.capacity - self.now for draw in draws)
-        if wait <= 0:
-            self.full_at |= after
-            self.changed |= after.keys()
-        return max(wait, 0) / 1_000_000
+        waits = [after[draw.key] - draw.capacity - self.now for draw in draws]
+        if (longest := max(waits)) > 0:
+            return Wait(longest / 1_000_000, waits.index(longest))
+        self.full_at |= after
+        self.changed |= after.keys()
+        return None
 
     def _full_at(self, draw: Draw) -> int:
         """One that is full for longer, or would be only after the longest possible time, is full now: a clock that was set back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,19 @@ class Draw:
         return self.allowance.cost(self.allowance.burst)
 
 
+class Wait(NamedTuple):
+    """How many seconds it is too early, and which of a request's draws says so."""
+
+    seconds: float
+    draw: int
+
+
 class RateLimiter(Protocol):
     """Buckets by key, shared by all processes of a shop. A bucket is one number, the moment at which it is full again (GCRA)."""
 
-    def take(self, asked: Sequence[Sequence[Draw]]) -> list[float]:
-        """Answer many requests, in their order, each of which draws from all of its buckets or from none: 0, or how many
-        seconds it is too early."""
+    def take(self, asked: Sequence[Sequence[Draw]]) -> list[Wait | None]:
+        """Answer many requests, in their order, each of which draws from all of its buckets (None), or from none and has to
+        wait for the slowest."""
         ...
 
     def sweep(self, most: int) -> int:

@@ -203,7 +203,7 @@ LIST: Listing[Sale] = Listing(
     sa.select(sales),
     {"name": s.name, "status": s.status, "starts_at": s.starts_at, "ends_at": s.ends_at, "created_at": s.created_at},
     ("name",),
-    (s.created_at.desc(), s.id.desc()),
+    (s.id.desc(),),
     _sales,
 )
 
