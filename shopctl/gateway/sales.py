@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Path, Request
 from fastapi.responses import Response, StreamingResponse
@@ -19,7 +19,7 @@ from shopctl.core.gathering import Gathering
 from shopctl.core.queries import sales as reads
 from shopctl.core.queries import tickets
 from shopctl.core.queries.orders import Order
-from shopctl.core.queries.sales import Sale
+from shopctl.core.queries.sales import Board, Sale
 from shopctl.core.queries.tickets import Ticket
 from shopctl.core.shop import Shop
 from shopctl.gateway.answers import answer, documented, keyed
@@ -27,13 +27,15 @@ from shopctl.gateway.callers import Operator, Reader, Seller, may
 from shopctl.gateway.models import Given
 from shopctl.gateway.paging import Paged, Paginated, page
 
+T = TypeVar("T")
 router = keyed("sales")
 SALES = Paginated(reads.LIST, lambda row: (row.id,), (str,))
 Name = Annotated[str, Path(max_length=64)]
 TicketId = Annotated[
     str, Path(max_length=64, description="As `POST /v1/sales/{sale}/tickets` gave it; who has it may use it.")
 ]
-LOOK_SECONDS = 1.0
+EVENTS = "text/event-stream"
+LOOK_SECONDS = 0.5
 """How often a stream looks whether something has changed."""
 QUIET_SECONDS = 15.0
 """After so long without news a stream says that it lives; proxies close those that do not."""
@@ -74,17 +76,30 @@ class Rush:
     streams: int = 4096
     crowd: core.sales.Crowd = field(init=False)
     positions: Gathering[str, Ticket] = field(init=False)
+    boards: Gathering[str, Board] = field(init=False)
     ending: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.crowd = core.sales.Crowd(self.shop.but(actor="gateway"))
-        self.positions = Gathering(self._read)
+        self.positions = Gathering(self._positions)
+        self.boards = Gathering(self._boards)
 
     def close(self) -> None:
         self.crowd.close()
         self.positions.close()
+        self.boards.close()
 
-    def _read(self, wanted: Sequence[str]) -> Sequence[Ticket | Exception]:
+    def _boards(self, wanted: Sequence[str]) -> Sequence[Board | Exception]:
+        found: dict[str, Board | Exception] = {}
+        with self.shop.read() as tx:
+            for name in dict.fromkeys(wanted):
+                try:
+                    found[name] = reads.board(tx, name)
+                except NotFound as error:
+                    found[name] = error
+        return [found[name] for name in wanted]
+
+    def _positions(self, wanted: Sequence[str]) -> Sequence[Ticket | Exception]:
         with self.shop.read() as tx:
             found = tickets.positions(tx, wanted)
         return [found.get(one.strip()) or tickets.unknown(one) for one in wanted]
@@ -93,23 +108,36 @@ class Rush:
         """Where it is now; NotFound(unknown_ticket)."""
         return await asyncio.wrap_future(self.positions.ask(ticket))
 
-    async def told(self, first: Ticket) -> AsyncIterator[bytes]:
-        """Server-sent events (the HTML standard, 9.2): `position` when something has changed, until nothing can any more."""
+    async def board(self, sale: str) -> Board:
+        """How far a sale is; NotFound(unknown_sale)."""
+        return await asyncio.wrap_future(self.boards.ask(sale))
+
+    def stream(self, kind: str, first: T, look: Callable[[], Awaitable[T]], is_over: Callable[[T], bool]) -> Response:
+        """Server-sent events (the HTML standard, 9.2): one at once, and one whenever something has changed, until nothing can
+        any more."""
+        if self.streams <= 0:
+            raise Unavailable("overloaded", "Too many streams are open", hint="Ask now and then instead.")
+        self.streams -= 1
+        events = self._events(kind, first, look, is_over)
+        return StreamingResponse(events, media_type=EVENTS, headers={"Cache-Control": "no-store"})
+
+    async def _events(
+        self, kind: str, now: T, look: Callable[[], Awaitable[T]], is_over: Callable[[T], bool]
+    ) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
-        until, last, quiet = loop.time() + STREAM_SECONDS, None, loop.time()
-        now = first
+        until, quiet, last = loop.time() + STREAM_SECONDS, loop.time(), None
         try:
             while True:
                 if now != last:
                     last, quiet = now, loop.time()
-                    yield b"event: position\ndata: " + encoded(plain(now)).encode() + b"\n\n"
+                    yield f"event: {kind}\ndata: {encoded(plain(now))}\n\n"
                 elif loop.time() - quiet > QUIET_SECONDS:
                     quiet = loop.time()
-                    yield b": still here\n\n"
-                if now.state not in ("waiting", "admitted") or loop.time() > until or self.ending.is_set():
+                    yield ": still here\n\n"
+                if is_over(now) or loop.time() > until or self.ending.is_set():
                     return
                 await asyncio.sleep(LOOK_SECONDS)
-                now = await self.position(now.ticket)
+                now = await look()
         finally:
             self.streams += 1
 
@@ -125,6 +153,18 @@ def show(caller: Reader, sale: Name) -> Response:
     """A sale: its window, its units, its queue."""
     with caller.shop.read() as tx:
         return answer(reads.get(tx, sale))
+
+
+@router.get("/sales/{sale}/events", dependencies=[may("sell")], **documented(None, 404, text=EVENTS))
+async def board(request: Request, sale: Name) -> Response:
+    """How far the sale is, as server-sent events, for a storefront with many who wait: `sale` with the head of each queue and
+    whether it is sold out. Before a ticket that waits are its number - head - 1 at most."""
+    rush = _rush(request)
+
+    async def look() -> Board:
+        return await rush.board(sale)
+
+    return rush.stream("sale", await look(), look, lambda now: now.status in ("closed", "cancelled"))
 
 
 @router.post("/sales/{sale}/tickets", **documented(Ticket, 404, 409, status=201))
@@ -150,15 +190,15 @@ async def position(request: Request, ticket: TicketId) -> Response:
     return answer(await _rush(request).position(ticket))
 
 
-@router.get("/tickets/{ticket}/events", dependencies=[may("sell")], **documented(None, 404, text="text/event-stream"))
+@router.get("/tickets/{ticket}/events", dependencies=[may("sell")], **documented(None, 404, text=EVENTS))
 async def events(request: Request, ticket: TicketId) -> Response:
     """The same as server-sent events: one at once, then one whenever something has changed."""
     rush = _rush(request)
-    first = await rush.position(ticket)
-    if rush.streams <= 0:
-        raise Unavailable("overloaded", "Too many streams are open", hint="Ask for the ticket itself now and then.")
-    rush.streams -= 1
-    return StreamingResponse(rush.told(first), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def look() -> Ticket:
+        return await rush.position(ticket)
+
+    return rush.stream("position", await look(), look, lambda now: now.state not in ("waiting", "admitted"))
 
 
 @router.delete("/tickets/{ticket}", **documented(Ticket, 404, 409))

@@ -40,10 +40,10 @@ def until(state: str, web: Client, ticket: str) -> dict[str, Any]:
     raise AssertionError(found)
 
 
-def told(web: Client, ticket: str) -> Iterator[dict[str, Any]]:
+def told(web: Client, path: str) -> Iterator[dict[str, Any]]:
     """What a stream says, until it ends."""
     connection = http.client.HTTPConnection(urlsplit(web.url).netloc, timeout=30)
-    connection.request("GET", f"/v1/tickets/{ticket}/events", headers={"Authorization": f"Bearer {web.secret}"})
+    connection.request("GET", f"/v1/{path}/events", headers={"Authorization": f"Bearer {web.secret}"})
     said = connection.getresponse()
     assert (said.status, said.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     for line in said:
@@ -65,9 +65,11 @@ def test_from_a_ticket_to_an_order_without_a_worker(shop: Shop, web: Client) -> 
     streams: list[list[dict[str, Any]]] = [[], []]
 
     def listen(n: int, ticket: str) -> None:
-        streams[n] += told(web, ticket)
+        streams[n] += told(web, f"tickets/{ticket}")
 
+    boards: list[dict[str, Any]] = []
     threads = [threading.Thread(target=listen, args=(n, one["ticket"])) for n, one in enumerate((first, second))]
+    threads.append(threading.Thread(target=lambda: boards.extend(told(web, "sales/http"))))
     for thread in threads:
         thread.start()
     assert web("POST", "/v1/operate/sales/http/open").json["status"] == "open"
@@ -77,7 +79,7 @@ def test_from_a_ticket_to_an_order_without_a_worker(shop: Shop, web: Client) -> 
     again = web("POST", f"/v1/tickets/{first['ticket']}/purchase")
     assert again.json["number"] == bought.json["number"]
     assert until("sold_out", web, second["ticket"])["chance"] == "none"
-    for thread in threads:
+    for thread in threads[:2]:
         thread.join(timeout=30)
     assert streams[0][0]["state"] == "waiting"
     assert streams[0][-1]["state"] == "bought"
@@ -87,6 +89,15 @@ def test_from_a_ticket_to_an_order_without_a_worker(shop: Shop, web: Client) -> 
     shown = web("GET", "/v1/sales/http").json
     assert (shown["sold"], shown["left"], shown["waiting"]) == (1, 0, 0)
     assert web("POST", "/v1/operate/sales/http/close").json["status"] == "closed"
+    threads[2].join(timeout=30)
+    assert boards[0] == {
+        "sale": "http",
+        "status": "scheduled",
+        "sold_out": False,
+        "queues": [{"sku": "MUG", "head": 0, "tail": 2, "left": 0, "held": 0}],
+    }
+    assert [one["sold_out"] for one in boards if one["status"] == "open"][-1]
+    assert (boards[-1]["status"], boards[-1]["queues"][0]["head"]) == ("closed", 1)
     assert clean(shop)
 
 
@@ -152,7 +163,7 @@ def test_it_ends_at_once_though_streams_are_open(tmp_path: Path) -> None:
     with Process(tmp_path) as served:
         web = served.client(key(shop))
         ticket = join(web, "friday", "ana@example.com")["ticket"]
-        heard = told(web, ticket)
+        heard = told(web, f"tickets/{ticket}")
         assert next(heard)["state"] == "waiting"
         began = time.monotonic()
         assert served.end(signal.SIGTERM) == 0

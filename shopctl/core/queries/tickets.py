@@ -26,12 +26,13 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in the queue of a sale. `ahead` are those before it, None when it does not wait; `wait_seconds` is an estimate
+    """A place in the queue of a sale: its `number` in that of its SKU. `ahead` are those before it, None when it does not wait; `wait_seconds` is an estimate
     from the measured rate, None while there is none; `chance` is good, unlikely or none. `problem` is what keeps it from being
     bought as it is registered.
     """
 
     ticket: str
+    number: int
     sale: str
     sku: str
     quantity: int
@@ -137,6 +138,7 @@ def _placed(tx: UnitOfWork, row: Row, rate: float, in_pools: Mapping[str, Pool])
     bought = row.order_number is not None
     return Ticket(
         ticket=row.id,
+        number=row.seq,
         sale=row.name,
         sku=row.sku,
         quantity=row.quantity,
