@@ -39,8 +39,9 @@ def open_shop(
     read_only: bool = False,
     dry_run: bool = False,
     narrate: Callable[[str], None] = lambda _: None,
+    clock: stores.Clock = stores.system_clock,
 ) -> Shop:
-    """Open the store that the settings name, with everything around it."""
+    """Open the store that the settings name, with everything around it. `clock`: for a scratch store, in which time is moved."""
     url = stores.parse_url(settings.store.value)
     engine = stores.open_engine(url, read_only=read_only, lock_wait=settings.lock_wait_seconds)
     schema.check(engine)
@@ -60,8 +61,8 @@ def open_shop(
         notifier=notifier(settings, facts, home),
         poster=HttpPoster(),
         carts=hot_carts(settings, facts),
-        limiter=limiter(settings, facts, engine),
-        clock=stores.system_clock,
+        limiter=limiter(settings, facts, engine, clock),
+        clock=clock,
         actor=settings.actor.value,
         request_id=new_id(),
         read_only=read_only,
@@ -130,9 +131,9 @@ def hot_carts(settings: Settings, facts: Facts) -> HotCarts:
     return RedisCarts(url, facts.id, facts.cart_seconds) if url else DatabaseCarts()
 
 
-def limiter(settings: Settings, facts: Facts, engine: Engine) -> RateLimiter:
+def limiter(settings: Settings, facts: Facts, engine: Engine, clock: stores.Clock) -> RateLimiter:
     """Who counts how often somebody may."""
-    counted = DatabaseLimits(engine)
+    counted = DatabaseLimits(engine, clock)
     return RedisLimits(settings.redis_url, facts.id, counted) if settings.redis_url else counted
 
 

@@ -1,0 +1,226 @@
+"""The rehearsal: a crowd comes, a worker admits, shoppers buy or do not; in virtual time, until everyone has a final word.
+
+Requests that come within a tick are answered together, as a gateway under load answers them. The admitter is a worker with a
+lease: some of them are killed inside the transaction of a round, whose work is then rolled back, and whose lease must run out
+before another takes over.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from random import Random
+
+import sqlalchemy as sa
+
+from shopctl.core import limits, sales, verify
+from shopctl.core.db.tables import tickets
+from shopctl.core.db.types import new_id
+from shopctl.core.domain import text
+from shopctl.core.errors import Refused, ShopError
+from shopctl.core.faults import Faults, Injected
+from shopctl.core.queries import sales as sale_reads
+from shopctl.core.queries import tickets as reads
+from shopctl.core.queries.tickets import Ticket
+from shopctl.core.rehearsal import crowd, report
+from shopctl.core.rehearsal.clock import Clock
+from shopctl.core.rehearsal.crowd import EARLY_MS, Shopper
+from shopctl.core.rehearsal.report import Outside, Report
+from shopctl.core.rehearsal.scratch import NAME, Scratch, furnish
+from shopctl.core.sales import Joining, Terms
+from shopctl.core.shop import Shop
+from shopctl.core.workers import life
+from shopctl.core.workers.jobs import ADMITTER
+
+TICK, IDLE, ASKING = 100, 1000, 5000
+"""Milliseconds: requests that are answered together; the pause of a worker with nothing to do; how often shoppers look."""
+JOINS_RATE, JOINS_BURST = 1.0, 5
+"""How often one source may ask to join: a second, and at once."""
+KILLS, KILLED_WITHIN = 3, 20
+"""How many admitters are killed, and in which of the first rounds that have something to do."""
+t = tickets.c
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many shoppers want one of how many units, drawn from which seed, on which terms."""
+
+    shoppers: int = 100_000
+    stock: int = 1000
+    seed: int = 7
+    terms: Terms = field(default_factory=Terms)
+
+
+def run(shop: Shop, clock: Clock, scratch: Scratch, plan: Plan, *, progress: Progress) -> Report:
+    """Run it in a scratch store that was opened with this clock."""
+    furnish(shop, scratch, plan.terms)
+    people = crowd.drawn(plan.seed, plan.shoppers)
+    floor = _Floor(shop, clock, people, Random(f"{plan.seed} admitters"), progress)
+    floor.run()
+    return report.count(shop, plan.shoppers, plan.stock, plan.seed, floor.outside())
+
+
+def must_stand(shop: Shop, found: Report) -> None:
+    """Refused(rehearsal_failed) when a promise was broken; shops keep them, so that is a defect, of the shop or of ours."""
+    broken = [
+        *([f"{found.oversold} units were oversold"] if found.oversold else []),
+        *([] if found.first_come_first_served else ["somebody was passed over"]),
+        *([f"{found.shoppers - found.answered} shoppers have no answer"] if found.answered != found.shoppers else []),
+        *(violation.message for violation in verify.verify(shop).violations),
+    ]
+    if broken:
+        what = f"The rehearsal broke a promise: {broken[0]}"
+        raise Refused("rehearsal_failed", what, hint="The scratch store is kept: look at it.", broken=broken)
+
+
+@dataclass
+class _Floor:
+    """Everybody who takes part."""
+
+    shop: Shop
+    clock: Clock
+    people: Sequence[Shopper]
+    random: Random
+    progress: Progress
+    ticks: int = 0
+    coming: int = 0
+    worker: str = field(default_factory=new_id)
+    rounds: int = 0
+    killed: int = 0
+    limited: int = 0
+    refused: dict[str, datetime] = field(default_factory=dict)  # address → when they heard
+    told: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # ticket → when, how many seconds
+
+    def run(self) -> None:
+        self._invite()
+        self.doomed = sorted(self.random.sample(range(1, KILLED_WITHIN), KILLS))
+        self.by_email = {text.fold(one.email): one for one in self.people}
+        while self.clock.step():
+            pass
+
+    def outside(self) -> Outside:
+        """What no row of the store tells."""
+        bots = sum(bool(one.asks) for one in self.people)
+        with self.shop.read() as tx:
+            have = {row.email_folded for row in tx.rows(sa.select(t.email_folded))}
+        refused = {email: when for email, when in self.refused.items() if email not in have}
+        last = max(refused.values(), default=None)
+        return Outside(bots, self.limited, len(refused), last, self.killed, self.told)
+
+    # --- joining ---------------------------------------------------------------------------------------------------
+    def _invite(self) -> None:
+        """The opening, the first round, and a tick for each time at which somebody comes."""
+        ticks: dict[int, list[tuple[Shopper, int]]] = defaultdict(list)
+        for one in self.people:
+            for time, when in enumerate((one.comes, *one.asks)):
+                ticks[when // TICK * TICK + TICK].append((one, time))
+        self.clock.at(EARLY_MS, partial(sales.open_, self.shop, name=NAME))
+        self.clock.at(EARLY_MS, self._round)
+        self.clock.at(EARLY_MS + ASKING, self._ask)
+        self.ticks = self.coming = len(ticks)
+        for when in sorted(ticks):
+            self.clock.at(when, partial(self._join, ticks[when]))
+
+    def _join(self, asking: Sequence[tuple[Shopper, int]]) -> None:
+        self.coming -= 1
+        let_in = [(one, time) for one, time in asking if not one.asks or self._may(one, time)]
+        wanted = [Joining(one.spelling(time)) for one, time in let_in]
+        answers = sales.join_all(self.shop, sale=NAME, wanted=wanted) if wanted else []
+        for (one, time), answer in zip(let_in, answers, strict=True):
+            if not isinstance(answer, Ticket):
+                self.refused.setdefault(text.fold(one.email), self.clock())
+                continue
+            if answer.wait_seconds is not None:
+                self.told.setdefault(answer.ticket, (self.clock(), answer.wait_seconds))
+            if one.patience is not None and not time:
+                self.clock.after(one.patience, partial(self._leave, answer.ticket))
+        self.progress(self.ticks - self.coming, self.ticks)
+
+    def _may(self, one: Shopper, time: int) -> bool:
+        """The limit of a source. Who asks once is never limited, and nobody is asked about them."""
+        try:
+            limits.take(
+                self.shop, name="joining a sale", subject=one.spelling(time), rate=JOINS_RATE, burst=JOINS_BURST
+            )
+        except Refused:
+            self.limited += 1
+            return False
+        return True
+
+    def _leave(self, ticket: str) -> None:
+        with suppress(ShopError):  # it was their turn meanwhile, and that is over, too
+            sales.leave(self.shop, ticket=ticket)
+
+    # --- waiting ---------------------------------------------------------------------------------------------------
+    def _ask(self) -> None:
+        """Who waits not far from the head, and was told no time yet, looks again."""
+        near = sa.select(t.email_folded, t.id).where(t.state == "waiting").order_by(t.seq).limit(_NEAR)
+        with self.shop.read() as tx:
+            sale = sale_reads.row_by_name(tx, NAME)
+            if sale.sold_out_at is not None:
+                return
+            waiting = [row.email_folded for row in tx.rows(near) if row.id not in self.told]
+            for place in reads.of_sale(tx, sale.id, waiting).values():
+                if place.wait_seconds is not None:
+                    self.told[place.ticket] = (self.clock(), place.wait_seconds)
+        self.clock.after(ASKING, self._ask)
+
+    # --- admitting -------------------------------------------------------------------------------------------------
+    def _round(self) -> None:
+        """What a worker does: when there is something to do it takes the turn, does a round, and gives the turn back."""
+        if self._is_over():
+            sales.close(self.shop, name=NAME)
+            return
+        with self.shop.read() as tx:
+            due = NAME in sale_reads.due(tx)
+        did = due and life.take_turn(self.shop, self.worker, "flash sales", ADMITTER) and self._admitted()
+        self.clock.after(TICK if did else IDLE, self._round)
+
+    def _admitted(self) -> bool:
+        """Whether the round did anything. A worker that is killed at it gives nothing back, and a new one comes."""
+        self.rounds += 1
+        doomed = self.doomed and self.rounds >= self.doomed[0]
+        struck = Faults("sales.admit.before_commit", how="raise") if doomed else None
+        try:
+            done = sales.run_all(self.shop.but(faults=struck))
+        except Injected:
+            self.worker, self.killed = new_id(), self.killed + 1
+            del self.doomed[0]
+            return False
+        life.end_turn(self.shop, self.worker, "flash sales")
+        if any(one.admitted for one in done):
+            self._call()
+        return any(one.count for one in done)
+
+    def _call(self) -> None:
+        """Those whose turn has come now think, and act."""
+        now = sa.select(t.id, t.email_folded).where(t.state == "admitted", t.admitted_at == self.clock()).order_by(t.seq)
+        with self.shop.read() as tx:
+            called = tx.rows(now)
+        for row in called:
+            one = self.by_email[row.email_folded]
+            for nth, card in enumerate(one.cards, 1):
+                self.clock.after(nth * one.thinks, partial(self._buy, row.id, card))
+
+    def _buy(self, ticket: str, card: str) -> None:
+        with suppress(Refused):  # the card is declined, or the turn is over
+            sales.buy(self.shop, ticket=ticket, address=self._address(), token=card)
+
+    def _address(self) -> Mapping[str, str]:
+        return {**_HOME, "country": self.shop.facts.country}
+
+    def _is_over(self) -> bool:
+        """Nobody is to come, nobody waits, and nobody has a turn."""
+        some = sa.select(t.id).where(t.state.in_(("waiting", "admitted"))).limit(1)
+        with self.shop.read() as tx:
+            return not self.coming and tx.row(some) is None
+
+
+_NEAR = 2000
+_HOME = {"name": "Shopper", "line1": "1 Road", "line2": "", "city": "Town", "region": "", "postal_code": "10115"}
