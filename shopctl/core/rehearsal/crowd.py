@@ -38,10 +38,13 @@ class Shopper:
 
     def spelling(self, time: int) -> str:
         """The same address, written otherwise."""
-        if not time:
-            return self.email
-        turned = (letter.upper() if (time >> n % 5) & 1 else letter for n, letter in enumerate(self.email))
-        return " " * (time % 3) + "".join(turned) + " " * (time % 2)
+        return spelled(self.email, time) if time else self.email
+
+
+def spelled(email: str, time: int) -> str:
+    """The same address, in one of many ways to write it."""
+    turned = (letter.upper() if (time >> n % 5) & 1 else letter for n, letter in enumerate(email))
+    return " " * (time % 3) + "".join(turned) + " " * (time % 2)
 
 
 def drawn(seed: int, count: int) -> Sequence[Shopper]:
