@@ -1,4 +1,4 @@
-"""Bars in a terminal, drawn in text: eighths of a block, or # where the stream knows no blocks. No colour."""
+"""Bars and curves in a terminal, drawn in text: eighths of a block, or # where the stream knows no blocks. No colour."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shopctl.commands.output import is_terminal, padded, width_of
 from shopctl.core.domain.safe import safe
+
+if TYPE_CHECKING:
+    from shopctl.core.rehearsal import Moment
 
 LABEL = 30
 SHORTEST = 10
@@ -60,3 +64,34 @@ def _knows_blocks() -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+# --- the course of a sale ------------------------------------------------------------------------------------------
+COURSE = ("queue", "held", "sold", "left")
+ROWS = 4
+_UPWARDS = " ▁▂▃▄▅▆▇█"
+
+
+def course(moments: Sequence[Moment]) -> Iterator[str]:
+    """A panel for each figure over the same time, each with a scale of its own: a queue is a hundred times its units."""
+    width = max(SHORTEST, min(_columns(), IN_A_PIPE) - _MARGIN)
+    for name in COURSE:
+        values = [getattr(moment, name) for moment in moments]
+        most = max(values)
+        columns = [values[n * (len(values) - 1) // max(1, width - 1)] for n in range(width)]
+        for row in reversed(range(ROWS)):
+            scale = f"{most:>10,}" if row == ROWS - 1 else f"{name:>10}" if row == ROWS - 2 else f"{0:>10}" * (not row)
+            yield f"{scale:10} {_SIDE}{''.join(_cell(value, most, row) for value in columns).rstrip()}"
+    first, last = moments[0].at_s, moments[-1].at_s
+    middle = f"{(first + last) / 2:.0f} s"
+    yield f"{'':12}{f'{first:.0f} s':{width // 2}}{middle}{f'{last:.0f} s':>{width - width // 2 - len(middle)}}"
+
+
+_MARGIN, _SIDE = 13, "│"
+
+
+def _cell(value: int, most: int, row: int) -> str:
+    """What of a column lies in one row: a part of it, in eighths; what is more than nothing is seen."""
+    eighths = -(-value * ROWS * 8 // most) if most else 0
+    part = min(8, max(0, eighths - row * 8))
+    return _UPWARDS[part] if _knows_blocks() else "#" if part else " "

@@ -1,4 +1,5 @@
-"""Flash sales: made, changed, opened, ended. The queue's commands are in sales_queue.py, watching in sales_watch.py."""
+"""Flash sales: made, changed, opened, ended. The queue's commands are in sales_queue.py, watching in sales_watch.py,
+rehearsing in sales_rehearse.py."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from shopctl import core
-from shopctl.commands import sales_queue, sales_watch
+from shopctl.commands import sales_queue, sales_rehearse, sales_watch
 from shopctl.commands.face import Destroying, Listed, Reading, Writing, face, noun, whole
 from shopctl.core.domain.times import moment, span
 from shopctl.core.errors import BadInput
@@ -156,6 +157,7 @@ app.command(cls=Listed)(sales_queue.tickets)
 app.command(cls=Writing)(sales_queue.buy)
 app.command(cls=Writing)(sales_watch.admit)
 app.command(cls=Reading)(sales_watch.watch)
+app.command(cls=Reading)(sales_rehearse.rehearse)
 
 
 # --- words ---------------------------------------------------------------------------------------------------------

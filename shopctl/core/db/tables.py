@@ -425,6 +425,7 @@ Index(
     unique=True,
     sqlite_where=_in_flight,
 )
+Index("ix_orders_cart_id", orders.c.cart_id)
 Index("ix_orders_status", orders.c.status, orders.c.number)
 Index("ix_orders_customer_id", orders.c.customer_id, orders.c.number)
 Index("ix_orders_created_at", orders.c.created_at)

@@ -26,10 +26,13 @@ _POOLS = (
     .where(c.sku.in_(sa.bindparam("pool_skus", expanding=True)), c.pool == sa.literal_column("'sale'"))
     .group_by(c.sku)
 )
+_UNITS = sa.case((a.sku == t.sku, a.quantity - a.cancelled), else_=0)
+"""Compared here and not in the join: SQLite would look for the allocations of the SKU, for each ticket all of them."""
 SOLD = (
-    sa.select(t.sale_id, t.sku, sa.func.sum(a.quantity - a.cancelled).label("units"))
+    sa.select(t.sale_id, t.sku, sa.func.sum(_UNITS).label("units"))
     .join(orders, orders.c.cart_id == t.cart_id)
-    .join(order_allocations, sa.and_(a.order_id == orders.c.id, a.sku == t.sku))
+    .join(order_allocations, a.order_id == orders.c.id)
+    .where(t.cart_id.is_not(None))
     .group_by(t.sale_id, t.sku)
 )
 """Units of paid orders, less what was cancelled of them, by sale and SKU."""

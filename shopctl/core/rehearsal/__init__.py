@@ -8,9 +8,25 @@ Nothing but time is played: joins, rounds, turns, checkouts and their ends are t
 wrong with them. The same seed and the same catalogue give the same report. The real shop is only read.
 """
 
-from shopctl.core.rehearsal.advice import Advice, measure
+from shopctl.core.rehearsal.advice import CROWD, Advice, measure, sale_of
+from shopctl.core.rehearsal.clock import Clock
 from shopctl.core.rehearsal.report import Moment, Report, course
 from shopctl.core.rehearsal.run import Plan, must_stand, run
 from shopctl.core.rehearsal.scratch import NAME, Scratch, make
 
-__all__ = ["NAME", "Advice", "Moment", "Plan", "Report", "Scratch", "course", "make", "measure", "must_stand", "run"]
+__all__ = [
+    "CROWD",
+    "NAME",
+    "Advice",
+    "Clock",
+    "Moment",
+    "Plan",
+    "Report",
+    "Scratch",
+    "course",
+    "make",
+    "measure",
+    "must_stand",
+    "run",
+    "sale_of",
+]

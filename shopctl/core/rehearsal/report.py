@@ -23,7 +23,8 @@ from shopctl.core.shop import Shop
 t = tickets.c
 FINAL = ("bought", "expired", "left", "sold_out", "ended")
 DECILES = (10, 50, 90)
-MOMENTS = 120
+MOMENTS, AFTERWARDS = 120, 1.04
+"""How many there are of a course, which goes on for a little when all is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def count(shop: Shop, shoppers: int, stock: int, seed: int, outside: Outside) ->
 
 
 def course(shop: Shop) -> Sequence[Moment]:
-    """How it went, from the first ticket to the last event, in moments that lie as far from each other; the units that were on
+    """How it went, from the first ticket until all is over, in moments that lie as far from each other; the units that were on
     sale in the beginning are those of its items."""
     with shop.read() as tx:
         sale = reads.row_by_name(tx, NAME)
@@ -148,8 +149,9 @@ def course(shop: Shop) -> Sequence[Moment]:
         if row.state == "bought":
             sold += _while(row.quantity, row.ended_at, None)
     whens = [when for when, _ in (*queue, *held, *sold)]
-    first, last = min(whens, default=sale.opened_at), max(whens, default=sale.opened_at)
-    times = [first + (last - first) * n / (MOMENTS - 1) for n in range(MOMENTS)]
+    first = min(whens)
+    span = (max(whens) - first) * AFTERWARDS
+    times = [first + span * n / (MOMENTS - 1) for n in range(MOMENTS)]
     lines = zip(times, _at(times, queue), _at(times, held), _at(times, sold), strict=True)
     return [Moment(_seconds(when - sale.opened_at), q, h, s, units - h - s) for when, q, h, s in lines]
 

@@ -20,9 +20,11 @@ import sqlalchemy as sa
 from shopctl.core import limits, sales, verify
 from shopctl.core.db.tables import tickets
 from shopctl.core.db.types import new_id
+from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import Refused, ShopError
 from shopctl.core.faults import Faults, Injected
+from shopctl.core.queries import pools
 from shopctl.core.queries import sales as sale_reads
 from shopctl.core.queries import tickets as reads
 from shopctl.core.queries.tickets import Ticket
@@ -40,7 +42,7 @@ TICK, IDLE, ASKING = 100, 1000, 5000
 """Milliseconds: requests that are answered together; the pause of a worker with nothing to do; how often shoppers look."""
 JOINS_RATE, JOINS_BURST = 1.0, 5
 """How often one source may ask to join: a second, and at once."""
-KILLS, KILLED_WITHIN = 3, 20
+KILLS, KILLED_WITHIN = 3, 12
 """How many admitters are killed, and in which of the first rounds that have something to do."""
 t = tickets.c
 
@@ -61,7 +63,7 @@ def run(shop: Shop, clock: Clock, scratch: Scratch, plan: Plan, *, progress: Pro
     """Run it in a scratch store that was opened with this clock."""
     furnish(shop, scratch, plan.terms)
     people = crowd.drawn(plan.seed, plan.shoppers)
-    floor = _Floor(shop, clock, people, Random(f"{plan.seed} admitters"), progress)
+    floor = _Floor(shop, clock, scratch.sku, people, Random(f"{plan.seed} admitters"), progress)
     floor.run()
     return report.count(shop, plan.shoppers, plan.stock, plan.seed, floor.outside())
 
@@ -85,6 +87,7 @@ class _Floor:
 
     shop: Shop
     clock: Clock
+    sku: str
     people: Sequence[Shopper]
     random: Random
     progress: Progress
@@ -100,6 +103,7 @@ class _Floor:
     def run(self) -> None:
         self._invite()
         self.doomed = sorted(self.random.sample(range(1, KILLED_WITHIN), KILLS))
+        self.home = address_in(self.shop.facts.country)
         self.by_email = {text.fold(one.email): one for one in self.people}
         while self.clock.step():
             pass
@@ -173,14 +177,25 @@ class _Floor:
 
     # --- admitting -------------------------------------------------------------------------------------------------
     def _round(self) -> None:
-        """What a worker does: when there is something to do it takes the turn, does a round, and gives the turn back."""
-        if self._is_over():
+        """What a worker does: it takes the turn, does a round, and gives the turn back. One that could do nothing is left out."""
+        with self.shop.read() as tx:
+            over, idle = self._is_over(tx), self._is_idle(tx)
+        if over:
             sales.close(self.shop, name=NAME)
             return
-        with self.shop.read() as tx:
-            due = NAME in sale_reads.due(tx)
-        did = due and life.take_turn(self.shop, self.worker, "flash sales", ADMITTER) and self._admitted()
+        did = not idle and life.take_turn(self.shop, self.worker, "flash sales", ADMITTER) and self._admitted()
         self.clock.after(TICK if did else IDLE, self._round)
+
+    def _is_over(self, tx: UnitOfWork) -> bool:
+        """Nobody is to come, nobody waits, and nobody has a turn."""
+        some = sa.select(t.id).where(t.state.in_(("waiting", "admitted"))).limit(1)
+        return not self.coming and tx.row(some) is None
+
+    def _is_idle(self, tx: UnitOfWork) -> bool:
+        """Every unit is somebody's, who still has time; or the sale is sold out."""
+        pool = pools.of_sku(tx, self.sku)
+        late = sa.select(t.id).where(t.state == "admitted", t.hold_until <= tx.now).limit(1)
+        return not pool.free and (tx.row(late) is None if pool.held else NAME not in sale_reads.due(tx))
 
     def _admitted(self) -> bool:
         """Whether the round did anything. A worker that is killed at it gives nothing back, and a new one comes."""
@@ -200,7 +215,9 @@ class _Floor:
 
     def _call(self) -> None:
         """Those whose turn has come now think, and act."""
-        now = sa.select(t.id, t.email_folded).where(t.state == "admitted", t.admitted_at == self.clock()).order_by(t.seq)
+        now = (
+            sa.select(t.id, t.email_folded).where(t.state == "admitted", t.admitted_at == self.clock()).order_by(t.seq)
+        )
         with self.shop.read() as tx:
             called = tx.rows(now)
         for row in called:
@@ -210,16 +227,12 @@ class _Floor:
 
     def _buy(self, ticket: str, card: str) -> None:
         with suppress(Refused):  # the card is declined, or the turn is over
-            sales.buy(self.shop, ticket=ticket, address=self._address(), token=card)
+            sales.buy(self.shop, ticket=ticket, address=self.home, token=card)
 
-    def _address(self) -> Mapping[str, str]:
-        return {**_HOME, "country": self.shop.facts.country}
 
-    def _is_over(self) -> bool:
-        """Nobody is to come, nobody waits, and nobody has a turn."""
-        some = sa.select(t.id).where(t.state.in_(("waiting", "admitted"))).limit(1)
-        with self.shop.read() as tx:
-            return not self.coming and tx.row(some) is None
+def address_in(country: str) -> Mapping[str, str]:
+    """Where everybody lives."""
+    return {**_HOME, "country": country}
 
 
 _NEAR = 2000

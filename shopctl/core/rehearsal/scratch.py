@@ -63,7 +63,9 @@ def make(shop: Shop, *, units: int, place: Path, sku: str | None = None, url: st
         variant = find_variant(tx, sku or _best_stocked(tx))
         _must_be_sold(variant)
         rows.write(group.connection, _rows(tx, variant))
-        return Scratch(target, variant.sku, variant.title, _spread(tx, variant.sku, units), tx.now.replace(microsecond=0))
+        return Scratch(
+            target, variant.sku, variant.title, _spread(tx, variant.sku, units), tx.now.replace(microsecond=0)
+        )
 
 
 def furnish(shop: Shop, scratch: Scratch, terms: Terms) -> None:

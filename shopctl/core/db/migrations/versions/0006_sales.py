@@ -123,6 +123,7 @@ def _tickets() -> None:
     op.create_index("ix_tickets_state", "tickets", ["sale_id", "state", "sku", "seq"])
     op.create_index("ix_tickets_admitted_at", "tickets", ["sale_id", "admitted_at"])
     op.create_index("ix_tickets_cart_id", "tickets", ["cart_id"])
+    op.create_index("ix_orders_cart_id", "orders", ["cart_id"])
 
 
 def _check(table: str, name: str, condition: str) -> sa.CheckConstraint:
