@@ -56,7 +56,9 @@ class Direct:
             except ShopError as error:
                 return Said(error.code)
             else:
-                return Said(ticket.state, ticket.ticket if ticket.state in ("waiting", "admitted") else "", ticket.number)
+                return Said(
+                    ticket.state, ticket.ticket if ticket.state in ("waiting", "admitted") else "", ticket.number
+                )
 
     async def buy(self, ticket: str) -> Said:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._bought, ticket)
