@@ -44,6 +44,9 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        # asyncio does this only for sockets that name their protocol. Without it the body of an answer waits for the
+        # client to acknowledge its headers: 40 ms, on any connection that is not new.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self._first = self.loop.call_later(FIRST_SECONDS, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -116,6 +116,7 @@ def _filled(shop: Shop, products: int) -> Iterator[str]:
 def constants(answers: Mapping[str, bytes]) -> Iterator[Place]:
     """A server that answers requests of a kind with always the same."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as door:
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)  # what it accepts has it, too
         process = mp.get_context("spawn").Process(target=_constant, args=(door, answers), daemon=True)
         process.start()
         try:
