@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +43,15 @@ class Application:
     rules: Rules
 
     def __call__(self) -> App:
+        if parent := multiprocessing.parent_process():
+            threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
         return build(self.open_shop(), self.rules)
+
+
+def _end_after(parent: Any) -> None:
+    """A worker whose parent was killed ends as if it were asked to: nobody would replace it, or could end it."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Connection(H11Protocol):
