@@ -77,12 +77,12 @@ class Connection(H11Protocol):
         in_head = self.conn.their_state is h11.IDLE
         unheard = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is not h11.SEND_RESPONSE
         if not in_head and not unheard:
-            self._hears = _over(self._hears)
+            self._heard()
         elif self._hears is None:
             self._hears = self.loop.call_later(HEAR_SECONDS, self.transport.abort)
 
     def on_response_complete(self) -> None:
-        self._hears = _over(self._hears)  # the next head, which uvicorn waits for
+        self._heard()  # for the next head uvicorn waits
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -90,17 +90,23 @@ class Connection(H11Protocol):
         self._tells = self.loop.call_later(TELL_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        self._tells = _over(self._tells)
+        self._told()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._hears, self._tells = _over(self._hears), _over(self._tells)
+        self._heard()
+        self._told()
         super().connection_lost(exc)
 
+    def _heard(self) -> None:
+        if self._hears:
+            self._hears.cancel()
+            self._hears = None
 
-def _over(waiting: asyncio.TimerHandle | None) -> None:
-    if waiting:
-        waiting.cancel()
+    def _told(self) -> None:
+        if self._tells:
+            self._tells.cancel()
+            self._tells = None
 
 
 def listen(host: str, port: int) -> socket.socket:

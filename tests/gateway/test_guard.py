@@ -197,6 +197,25 @@ def test_what_takes_too_long_is_answered_and_goes_on_to_its_end(hurried: tuple[S
         assert len(tx.rows(orders.select())) == 1
 
 
+def test_a_shopper_who_goes_away_in_a_checkout_has_the_one_order_by_their_key(hurried: tuple[Shop, Client]) -> None:
+    shop, web = hurried
+    cart, place = web.cart(MUG=1), urlsplit(web.url)
+    body = json.dumps(
+        {"cart": cart, "email": "ana@example.com", "ship_to": shops.HOME, "payment": "pm_card_slow"}
+    ).encode()
+    head = ["POST /v1/orders HTTP/1.1", "Host: x", f"Authorization: Bearer {web.secret}", "Idempotency-Key: k-gone"]
+    head += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        connection.sendall("\r\n".join(head).encode() + body)
+        time.sleep(0.1)
+    deadline = time.monotonic() + 20
+    while (said := web.place(cart, "k-gone", payment="pm_card_slow")).status != 201:
+        assert said.status == 504, said.body
+        assert time.monotonic() < deadline
+    with shop.read() as tx:
+        assert [row.number for row in tx.rows(orders.select())] == [1001]
+
+
 def test_too_many_at_once_are_told_to_come_back(hurried: tuple[Shop, Client]) -> None:
     place = urlsplit(hurried[1].url)
     waiting = [socket.create_connection((place.hostname, place.port)) for _ in range(4)]
