@@ -103,15 +103,21 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def documented(
-    kind: type | None, *more: int, status: int = 200, page: bool = False, many: bool = False, text: bool = False
+    kind: type | None,
+    *more: int,
+    status: int = 200,
+    page: bool = False,
+    many: bool = False,
+    text: str | None = None,
 ) -> dict[str, Any]:
-    """What a route answers, for its decorator: the schema of its facts (one, many, or a page) or plain text, and `more` errors."""
+    """What a route answers, for its decorator: the schema of its facts (one, many, or a page) or a kind of `text`, and `more`
+    errors."""
     responses = errors(*more)
     if kind is not None:
         model: Any = page_of(kind) if page else model_of(kind)
         responses[status] = {"model": list[model] if many else model, "description": "Done."}
     if text:
-        responses[status] = {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Done."}
+        responses[status] = {"content": {text: {"schema": {"type": "string"}}}, "description": "Done."}
     nothing = kind is None  # of which FastAPI would say that it is JSON
     return {"responses": responses, "status_code": status, "response_model": None} | (
         {"response_class": Response} if nothing else {}
