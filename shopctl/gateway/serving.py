@@ -32,6 +32,8 @@ HEAR_SECONDS = 10.0
 TELL_SECONDS = 30.0
 """How long it may take to read an answer."""
 IDLE_SECONDS = 15
+HUNG_SECONDS = 30
+"""How long a worker may be deaf until it is killed and replaced: one that has much to do is not to be killed for it."""
 BACKLOG = 2048
 
 
@@ -148,5 +150,6 @@ def config(application: Callable[[], App], *, workers: int, grace: float) -> uvi
         server_header=False,
         h11_max_incomplete_event_size=HEADERS,
         timeout_keep_alive=IDLE_SECONDS,
+        timeout_worker_healthcheck=HUNG_SECONDS,
         timeout_graceful_shutdown=int(grace),
     )
