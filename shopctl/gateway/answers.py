@@ -40,6 +40,7 @@ _BY_KIND: Mapping[type[ShopError], int] = {
 }
 _BY_CODE: Mapping[str, int] = {
     "bad_json": 400,
+    "body_ambiguous": 400,
     "api_key_missing": 401,
     "bad_api_key": 401,
     "token_missing": 401,
@@ -56,7 +57,7 @@ _BY_CODE: Mapping[str, int] = {
 }
 MEANINGS: Mapping[int, str] = {
     202: "Accepted, and not decided yet: the shopper has to act (`details.url`), or somebody does not answer. Repeat it with the same key.",
-    400: "The body is no JSON that can be used.",
+    400: "The body is no JSON that can be used, or it is not clear where it ends.",
     401: "Whoever asks has not said who they are, or not truly.",
     402: "The payment was declined.",
     403: "The key or the shopper may not do that.",
@@ -136,6 +137,8 @@ def told(error: ShopError, status: int | None = None) -> Response:
     headers = {}
     if status in (202, 429, 503, 504):
         headers["Retry-After"] = str(error.details.get("retry_after", RETRY_SECONDS))
+    if error.code == "body_ambiguous":
+        headers["Connection"] = "close"  # what comes next may be a part of it
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return answer({"error": error_record(error)}, status, headers)

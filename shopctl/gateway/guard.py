@@ -86,11 +86,14 @@ class Guard:
         size += sum(len(name) + len(value) for name, value in scope["headers"])
         if size > self.limits.head:
             raise BadInput("head_too_large", f"A path and headers have {self.limits.head} bytes at most")
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            # A proxy that believes the other one takes a part of this body for a request, or the other way round.
+            raise BadInput("body_ambiguous", "A body has a length or is chunked, not both")
 
     async def _body(self, exchange: _Exchange) -> bytes:
         """The whole body, if it is one that can be used."""
-        headers = dict(exchange.scope["headers"])
-        said = headers.get(b"content-length", b"0")
+        headers = exchange.scope["headers"]
+        said = dict(headers).get(b"content-length", b"0")
         if said.isdigit() and int(said[:12]) > self.limits.body:
             raise self._too_large()
         try:
@@ -98,7 +101,7 @@ class Guard:
                 body = await self._read(exchange.receive)
         except TimeoutError:
             raise TimedOut("body_too_slow", "The body did not come in time") from None
-        if body and b"json" in headers.get(b"content-type", b""):
+        if body and any(name == b"content-type" and b"json" in value.lower() for name, value in headers):
             _look_at(body, self.limits.depth)
         return body
 
