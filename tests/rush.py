@@ -57,13 +57,13 @@ async def way(directory: Path) -> Way:
 
 def admit(directory: Path) -> None:
     """An admitter, until it is killed. One that cannot reach the store tries again."""
-    shop = shops.reopen(directory)
     while True:
-        done: Sequence[sales.Admission] = ()
         with suppress(ShopError):
-            done = sales.run_all(shop)
-        if not any(one.count for one in done):
-            time.sleep(PAUSE)
+            shop = shops.reopen(directory)
+            while True:
+                if not any(one.count for one in sales.run_all(shop)):
+                    time.sleep(PAUSE)
+        time.sleep(PAUSE)
 
 
 class Struck:
