@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +113,7 @@ def _must_be_writable(file: Path) -> None:
         raise BadInput("svg_unwritable", f"The drawing cannot be written to {file}", hint="Name a file: --svg sale.svg")
 
 
-def _draw(file: Path, course: list[Moment], title: str) -> None:
+def _draw(file: Path, course: Sequence[Moment], title: str) -> None:
     from shopctl.commands import svg
 
     try:
@@ -122,7 +122,7 @@ def _draw(file: Path, course: list[Moment], title: str) -> None:
         raise BadInput("svg_unwritable", f"The drawing cannot be written to {file}: {error.strerror}") from None
 
 
-def _tell(me: Face, course: list[Moment]) -> None:
+def _tell(me: Face, course: Sequence[Moment]) -> None:
     from shopctl.commands import plot
 
     for line in plot.course(course):

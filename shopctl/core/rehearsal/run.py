@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from random import Random
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -103,6 +104,8 @@ class _Floor:
     def run(self) -> None:
         self._invite()
         self.doomed = sorted(self.random.sample(range(1, KILLED_WITHIN), KILLS))
+        with self.shop.read() as tx:
+            self.sale_id = sale_reads.row_by_name(tx, NAME).id
         self.home = address_in(self.shop.facts.country)
         self.by_email = {text.fold(one.email): one for one in self.people}
         while self.clock.step():
@@ -124,12 +127,15 @@ class _Floor:
         for one in self.people:
             for time, when in enumerate((one.comes, *one.asks)):
                 ticks[when // TICK * TICK + TICK].append((one, time))
-        self.clock.at(EARLY_MS, partial(sales.open_, self.shop, name=NAME))
+        self.clock.at(EARLY_MS, self._open)
         self.clock.at(EARLY_MS, self._round)
         self.clock.at(EARLY_MS + ASKING, self._ask)
         self.ticks = self.coming = len(ticks)
         for when in sorted(ticks):
             self.clock.at(when, partial(self._join, ticks[when]))
+
+    def _open(self) -> None:
+        sales.open_(self.shop, name=NAME)
 
     def _join(self, asking: Sequence[tuple[Shopper, int]]) -> None:
         self.coming -= 1
@@ -164,12 +170,12 @@ class _Floor:
     # --- waiting ---------------------------------------------------------------------------------------------------
     def _ask(self) -> None:
         """Who waits not far from the head, and was told no time yet, looks again."""
-        near = sa.select(t.email_folded, t.id).where(t.state == "waiting").order_by(t.seq).limit(_NEAR)
         with self.shop.read() as tx:
             sale = sale_reads.row_by_name(tx, NAME)
             if sale.sold_out_at is not None:
                 return
-            waiting = [row.email_folded for row in tx.rows(near) if row.id not in self.told]
+            near = tx.rows(self._in("waiting").limit(_NEAR))
+            waiting = [row.email_folded for row in near if row.id not in self.told]
             for place in reads.of_sale(tx, sale.id, waiting).values():
                 if place.wait_seconds is not None:
                     self.told[place.ticket] = (self.clock(), place.wait_seconds)
@@ -188,13 +194,12 @@ class _Floor:
 
     def _is_over(self, tx: UnitOfWork) -> bool:
         """Nobody is to come, nobody waits, and nobody has a turn."""
-        some = sa.select(t.id).where(t.state.in_(("waiting", "admitted"))).limit(1)
-        return not self.coming and tx.row(some) is None
+        return not self.coming and not any(tx.row(self._in(state).limit(1)) for state in ("waiting", "admitted"))
 
     def _is_idle(self, tx: UnitOfWork) -> bool:
         """Every unit is somebody's, who still has time; or the sale is sold out."""
         pool = pools.of_sku(tx, self.sku)
-        late = sa.select(t.id).where(t.state == "admitted", t.hold_until <= tx.now).limit(1)
+        late = self._in("admitted").where(t.hold_until <= tx.now).limit(1)
         return not pool.free and (tx.row(late) is None if pool.held else NAME not in sale_reads.due(tx))
 
     def _admitted(self) -> bool:
@@ -224,6 +229,11 @@ class _Floor:
             one = self.by_email[row.email_folded]
             for nth, card in enumerate(one.cards, 1):
                 self.clock.after(nth * one.thinks, partial(self._buy, row.id, card))
+
+    def _in(self, state: str) -> sa.Select[Any]:
+        """The tickets in a state, in their order."""
+        mine = (t.sale_id == self.sale_id, t.state == state, t.sku == self.sku)
+        return sa.select(t.id, t.email_folded).where(*mine).order_by(t.seq)
 
     def _buy(self, ticket: str, card: str) -> None:
         with suppress(Refused):  # the card is declined, or the turn is over
