@@ -73,6 +73,12 @@ def unguarded(shop: Shop) -> None:
         )
 
 
+def _empty(directory: Path) -> Path:
+    place = directory / "scratch"
+    place.mkdir()
+    return place
+
+
 def count(shop: Shop, what: Any) -> int:
     with shop.read() as tx:
         return int(tx.execute(what).scalar_one())
@@ -114,7 +120,8 @@ def test_waits_are_compared_with_what_was_told(shop: Shop, tmp_path: Path) -> No
     middle = next(one for one in found.wait_errors if one.at == 50)
     assert middle.told > 5
     assert middle.error_p50_s is not None
-    assert middle.error_p50_s < 20
+    assert middle.error_p95_s is not None
+    assert 0 < middle.error_p50_s <= middle.error_p95_s < found.last_answer_s
 
 
 def test_who_comes_when_it_is_sold_out_hears_at_once(shop: Shop, tmp_path: Path) -> None:
@@ -183,13 +190,13 @@ def test_what_cannot_be_sold(shop: Shop, tmp_path: Path, how: dict[str, str], co
     catalog.edit(shop, name="draft", said={"status": "draft"})
     shops.product(shop, "BOOK", tracked=False)
     with pytest.raises(ShopError) as caught:
-        rehearsal.make(shop, units=1, place=tmp_path, **how)
+        rehearsal.make(shop, units=1, place=_empty(tmp_path), **how)
     assert caught.value.code == code
 
 
 def test_a_shop_with_nothing_to_sell(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
-        rehearsal.make(shops.make(tmp_path), units=1, place=tmp_path / "scratch")
+        rehearsal.make(shops.make(tmp_path), units=1, place=_empty(tmp_path))
     assert caught.value.code == "no_products"
 
 

@@ -172,7 +172,7 @@ class _Floor:
         """Who waits not far from the head, and was told no time yet, looks again."""
         with self.shop.read() as tx:
             sale = sale_reads.row_by_name(tx, NAME)
-            if sale.sold_out_at is not None:
+            if sale.status != "open" or sale.sold_out_at is not None:
                 return
             near = tx.rows(self._in("waiting").limit(_NEAR))
             waiting = [row.email_folded for row in near if row.id not in self.told]
@@ -197,10 +197,12 @@ class _Floor:
         return not self.coming and not any(tx.row(self._in(state).limit(1)) for state in ("waiting", "admitted"))
 
     def _is_idle(self, tx: UnitOfWork) -> bool:
-        """Every unit is somebody's, who still has time; or the sale is sold out."""
+        """Nobody can be let in, nobody's time is over, and nobody is to be told that it is sold out."""
         pool = pools.of_sku(tx, self.sku)
-        late = self._in("admitted").where(t.hold_until <= tx.now).limit(1)
-        return not pool.free and (tx.row(late) is None if pool.held else NAME not in sale_reads.due(tx))
+        if tx.row(self._in("admitted").where(t.hold_until <= tx.now).limit(1)):
+            return False
+        waits = tx.row(self._in("waiting").limit(1)) is not None
+        return not waits if pool.free else bool(pool.held) or NAME not in sale_reads.due(tx)
 
     def _admitted(self) -> bool:
         """Whether the round did anything. A worker that is killed at it gives nothing back, and a new one comes."""
