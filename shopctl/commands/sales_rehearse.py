@@ -91,7 +91,9 @@ def _place(me: Face, *, keep: bool) -> Iterator[Path]:
         raise
     finally:
         if keep:
-            me.out.say(f"The scratch store is kept: --store sqlite:///{place / 'shop.db'}")
+            me.out.say(
+                f"The scratch store is kept: SHOPCTL_DATA_DIR={place} shopctl --store sqlite:///{place / 'shop.db'}"
+            )
         else:
             shutil.rmtree(place, ignore_errors=True)
 

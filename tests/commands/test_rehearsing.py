@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -43,10 +43,12 @@ def test_a_plot_and_advice_are_told_and_the_store_is_kept(cli: Cli) -> None:
     assert "queue │" in said.err
     assert all(len(line) <= 80 for line in said.err.splitlines() if "│" in line)
     assert re.search(r"sales edit NAME --rate \d+ --batch \d+ --hold \d+s --limit 1", said.err)
-    found = re.search(r"--store (sqlite:\S+)", said.err)
+    found = re.search(r"SHOPCTL_DATA_DIR=(\S+) shopctl --store (sqlite:\S+)", said.err)
     assert found
-    assert cli("verify", "--store", found[1]).status == 0
-    assert json.loads(cli("sales", "show", "rehearsal", "--store", found[1], "-o", "json").out)["sold"] == 4
+    place, store = found.groups()
+    assert cli("verify", "--store", store, SHOPCTL_DATA_DIR=place).status == 0
+    assert cli("sales", "show", "rehearsal", "--store", store, "-o", "json").json["sold"] == 4
+    shutil.rmtree(place)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_a_plot_and_advice_are_told_and_the_store_is_kept(cli: Cli) -> None:
     [
         (("--sku", "NONE"), 5, "unknown_sku"),
         (("--svg", "/nowhere/at.svg"), 2, "svg_unwritable"),
-        (("--hold", "soon"), 2, "bad_span"),
+        (("--hold", "soon"), 2, "bad_time"),
         (("--rate", "-1"), 2, "bad_sale"),
         (("--shoppers", "0"), 2, "usage"),
     ],
