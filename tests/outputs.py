@@ -33,6 +33,8 @@ _NOT_ALIKE = {
     "store metrics",
     "store backup",
     "orders watch",
+    "sales watch",
+    "gateway serve",
     "payments selftest",
     "spec",
     "version",
@@ -109,6 +111,7 @@ def _known(store: str, few: int) -> dict[str, list[str]]:
 
     skus = column("sku", "catalog", "list")
     numbers = column("number", "orders", "list")
+    sales = column("name", "sales", "list")
     return {
         "SKU": skus,
         "HANDLE|SKU": [*skus, *column("handle", "catalog", "list")],
@@ -118,6 +121,8 @@ def _known(store: str, few: int) -> dict[str, list[str]]:
         "CART": column("cart", "cart", "list"),
         "EMAIL": column("email", "customers", "list"),
         "ID": column("id", "reservations", "list", "--all"),
+        "SALE": sales,
+        "TICKET": [ticket for sale in sales for ticket in column("ticket", "sales", "tickets", sale)],
         "QUERY": ["a", "shirt", "wool", "tee red"],
     }
 
