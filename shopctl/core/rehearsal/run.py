@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core import limits, sales, verify
+from shopctl.core import sales, verify
 from shopctl.core.db.tables import tickets
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -41,8 +41,6 @@ from shopctl.core.workers.jobs import ADMITTER
 
 TICK, IDLE, ASKING = 100, 1000, 5000
 """Milliseconds: requests that are answered together; the pause of a worker with nothing to do; how often shoppers look."""
-JOINS_RATE, JOINS_BURST = 1.0, 5
-"""How often one source may ask to join: a second, and at once."""
 KILLS, KILLED_WITHIN = 3, 12
 """How many admitters are killed, and in which of the first rounds that have something to do."""
 t = tickets.c
@@ -139,29 +137,28 @@ class _Floor:
 
     def _join(self, asking: Sequence[tuple[Shopper, int]]) -> None:
         self.coming -= 1
-        let_in = [(one, time) for one, time in asking if not one.asks or self._may(one, time)]
-        wanted = [Joining(one.spelling(time)) for one, time in let_in]
-        answers = sales.join_all(self.shop, sale=NAME, wanted=wanted) if wanted else []
-        for (one, time), answer in zip(let_in, answers, strict=True):
-            if not isinstance(answer, Ticket):
+        wanted = [Joining(one.spelling(time)) for one, time in asking]
+        for (one, time), answer in zip(asking, sales.join_all(self.shop, sale=NAME, wanted=wanted), strict=True):
+            if isinstance(answer, Ticket):
+                self._has(one, time, answer)
+            elif answer.code == "rate_limited":
+                self._told_later(one, time, answer)
+            else:
                 self.refused.setdefault(text.fold(one.email), self.clock())
-                continue
-            if answer.wait_seconds is not None:
-                self.told.setdefault(answer.ticket, (self.clock(), answer.wait_seconds))
-            if one.patience is not None and not time:
-                self.clock.after(one.patience, partial(self._leave, answer.ticket))
-        self.progress(self.ticks - self.coming, self.ticks)
+        self.progress(max(0, self.ticks - self.coming), self.ticks)
 
-    def _may(self, one: Shopper, time: int) -> bool:
-        """The limit of a source. Who asks once is never limited, and nobody is asked about them."""
-        try:
-            limits.take(
-                self.shop, name="joining a sale", subject=one.spelling(time), rate=JOINS_RATE, burst=JOINS_BURST
-            )
-        except Refused:
-            self.limited += 1
-            return False
-        return True
+    def _has(self, one: Shopper, time: int, ticket: Ticket) -> None:
+        if ticket.wait_seconds is not None:
+            self.told.setdefault(ticket.ticket, (self.clock(), ticket.wait_seconds))
+        if one.patience is not None and not time:
+            self.clock.after(one.patience, partial(self._leave, ticket.ticket))
+
+    def _told_later(self, one: Shopper, time: int, why: ShopError) -> None:
+        """Who would not ask again by themselves comes when they were told to."""
+        self.limited += 1
+        if time == len(one.asks):
+            self.coming += 1
+            self.clock.after(1000 * int(str(why.details["retry_after"])), partial(self._join, [(one, time)]))
 
     def _leave(self, ticket: str) -> None:
         with suppress(ShopError):  # it was their turn meanwhile, and that is over, too
