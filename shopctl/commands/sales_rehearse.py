@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +91,9 @@ def _place(me: Face, *, keep: bool) -> Iterator[Path]:
         raise
     finally:
         if keep:
-            me.out.say(f"The scratch store is kept: --store sqlite:///{place / 'shop.db'}")
+            me.out.say(
+                f"The scratch store is kept: SHOPCTL_DATA_DIR={place} shopctl --store sqlite:///{place / 'shop.db'}"
+            )
         else:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -113,7 +115,7 @@ def _must_be_writable(file: Path) -> None:
         raise BadInput("svg_unwritable", f"The drawing cannot be written to {file}", hint="Name a file: --svg sale.svg")
 
 
-def _draw(file: Path, course: list[Moment], title: str) -> None:
+def _draw(file: Path, course: Sequence[Moment], title: str) -> None:
     from shopctl.commands import svg
 
     try:
@@ -122,7 +124,7 @@ def _draw(file: Path, course: list[Moment], title: str) -> None:
         raise BadInput("svg_unwritable", f"The drawing cannot be written to {file}: {error.strerror}") from None
 
 
-def _tell(me: Face, course: list[Moment]) -> None:
+def _tell(me: Face, course: Sequence[Moment]) -> None:
     from shopctl.commands import plot
 
     for line in plot.course(course):

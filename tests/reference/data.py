@@ -9,7 +9,7 @@ import typer
 
 from shopctl import cli
 from shopctl.commands.spec import walk
-from shopctl.core import demo, imports, reconcile, search, workers
+from shopctl.core import demo, imports, reconcile, rehearsal, search, workers
 from shopctl.core.db import health
 from shopctl.core.payments import contract
 from shopctl.core.queries import events, rates, sales
@@ -40,6 +40,7 @@ TOLD: dict[str, list[Any]] = {
     "payments reconcile": [reconcile.Drift],
     "payments selftest": [contract.Shown],
     "sales watch": [sales.Moment],
+    "sales rehearse": [rehearsal.Report],
     "search": [search.Hit, search.Results],
 }
 """What cannot be read from the source of a command, or says less than is there."""

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from random import Random
+from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core import limits, sales, verify
+from shopctl.core import sales, verify
 from shopctl.core.db.tables import tickets
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import UnitOfWork
@@ -40,8 +41,6 @@ from shopctl.core.workers.jobs import ADMITTER
 
 TICK, IDLE, ASKING = 100, 1000, 5000
 """Milliseconds: requests that are answered together; the pause of a worker with nothing to do; how often shoppers look."""
-JOINS_RATE, JOINS_BURST = 1.0, 5
-"""How often one source may ask to join: a second, and at once."""
 KILLS, KILLED_WITHIN = 3, 12
 """How many admitters are killed, and in which of the first rounds that have something to do."""
 t = tickets.c
@@ -103,6 +102,8 @@ class _Floor:
     def run(self) -> None:
         self._invite()
         self.doomed = sorted(self.random.sample(range(1, KILLED_WITHIN), KILLS))
+        with self.shop.read() as tx:
+            self.sale_id = sale_reads.row_by_name(tx, NAME).id
         self.home = address_in(self.shop.facts.country)
         self.by_email = {text.fold(one.email): one for one in self.people}
         while self.clock.step():
@@ -124,38 +125,40 @@ class _Floor:
         for one in self.people:
             for time, when in enumerate((one.comes, *one.asks)):
                 ticks[when // TICK * TICK + TICK].append((one, time))
-        self.clock.at(EARLY_MS, partial(sales.open_, self.shop, name=NAME))
+        self.clock.at(EARLY_MS, self._open)
         self.clock.at(EARLY_MS, self._round)
         self.clock.at(EARLY_MS + ASKING, self._ask)
         self.ticks = self.coming = len(ticks)
         for when in sorted(ticks):
             self.clock.at(when, partial(self._join, ticks[when]))
 
+    def _open(self) -> None:
+        sales.open_(self.shop, name=NAME)
+
     def _join(self, asking: Sequence[tuple[Shopper, int]]) -> None:
         self.coming -= 1
-        let_in = [(one, time) for one, time in asking if not one.asks or self._may(one, time)]
-        wanted = [Joining(one.spelling(time)) for one, time in let_in]
-        answers = sales.join_all(self.shop, sale=NAME, wanted=wanted) if wanted else []
-        for (one, time), answer in zip(let_in, answers, strict=True):
-            if not isinstance(answer, Ticket):
+        wanted = [Joining(one.spelling(time)) for one, time in asking]
+        for (one, time), answer in zip(asking, sales.join_all(self.shop, sale=NAME, wanted=wanted), strict=True):
+            if isinstance(answer, Ticket):
+                self._has(one, time, answer)
+            elif answer.code == "rate_limited":
+                self._told_later(one, time, answer)
+            else:
                 self.refused.setdefault(text.fold(one.email), self.clock())
-                continue
-            if answer.wait_seconds is not None:
-                self.told.setdefault(answer.ticket, (self.clock(), answer.wait_seconds))
-            if one.patience is not None and not time:
-                self.clock.after(one.patience, partial(self._leave, answer.ticket))
-        self.progress(self.ticks - self.coming, self.ticks)
+        self.progress(max(0, self.ticks - self.coming), self.ticks)
 
-    def _may(self, one: Shopper, time: int) -> bool:
-        """The limit of a source. Who asks once is never limited, and nobody is asked about them."""
-        try:
-            limits.take(
-                self.shop, name="joining a sale", subject=one.spelling(time), rate=JOINS_RATE, burst=JOINS_BURST
-            )
-        except Refused:
-            self.limited += 1
-            return False
-        return True
+    def _has(self, one: Shopper, time: int, ticket: Ticket) -> None:
+        if ticket.wait_seconds is not None:
+            self.told.setdefault(ticket.ticket, (self.clock(), ticket.wait_seconds))
+        if one.patience is not None and not time:
+            self.clock.after(one.patience, partial(self._leave, ticket.ticket))
+
+    def _told_later(self, one: Shopper, time: int, why: ShopError) -> None:
+        """Who would not ask again by themselves comes when they were told to."""
+        self.limited += 1
+        if time == len(one.asks):
+            self.coming += 1
+            self.clock.after(1000 * int(str(why.details["retry_after"])), partial(self._join, [(one, time)]))
 
     def _leave(self, ticket: str) -> None:
         with suppress(ShopError):  # it was their turn meanwhile, and that is over, too
@@ -164,12 +167,12 @@ class _Floor:
     # --- waiting ---------------------------------------------------------------------------------------------------
     def _ask(self) -> None:
         """Who waits not far from the head, and was told no time yet, looks again."""
-        near = sa.select(t.email_folded, t.id).where(t.state == "waiting").order_by(t.seq).limit(_NEAR)
         with self.shop.read() as tx:
             sale = sale_reads.row_by_name(tx, NAME)
-            if sale.sold_out_at is not None:
+            if sale.status != "open" or sale.sold_out_at is not None:
                 return
-            waiting = [row.email_folded for row in tx.rows(near) if row.id not in self.told]
+            near = tx.rows(self._in("waiting").limit(_NEAR))
+            waiting = [row.email_folded for row in near if row.id not in self.told]
             for place in reads.of_sale(tx, sale.id, waiting).values():
                 if place.wait_seconds is not None:
                     self.told[place.ticket] = (self.clock(), place.wait_seconds)
@@ -188,14 +191,15 @@ class _Floor:
 
     def _is_over(self, tx: UnitOfWork) -> bool:
         """Nobody is to come, nobody waits, and nobody has a turn."""
-        some = sa.select(t.id).where(t.state.in_(("waiting", "admitted"))).limit(1)
-        return not self.coming and tx.row(some) is None
+        return not self.coming and not any(tx.row(self._in(state).limit(1)) for state in ("waiting", "admitted"))
 
     def _is_idle(self, tx: UnitOfWork) -> bool:
-        """Every unit is somebody's, who still has time; or the sale is sold out."""
+        """Nobody can be let in, nobody's time is over, and nobody is to be told that it is sold out."""
         pool = pools.of_sku(tx, self.sku)
-        late = sa.select(t.id).where(t.state == "admitted", t.hold_until <= tx.now).limit(1)
-        return not pool.free and (tx.row(late) is None if pool.held else NAME not in sale_reads.due(tx))
+        if tx.row(self._in("admitted").where(t.hold_until <= tx.now).limit(1)):
+            return False
+        waits = tx.row(self._in("waiting").limit(1)) is not None
+        return not waits if pool.free else bool(pool.held) or NAME not in sale_reads.due(tx)
 
     def _admitted(self) -> bool:
         """Whether the round did anything. A worker that is killed at it gives nothing back, and a new one comes."""
@@ -224,6 +228,11 @@ class _Floor:
             one = self.by_email[row.email_folded]
             for nth, card in enumerate(one.cards, 1):
                 self.clock.after(nth * one.thinks, partial(self._buy, row.id, card))
+
+    def _in(self, state: str) -> sa.Select[Any]:
+        """The tickets in a state, in their order."""
+        mine = (t.sale_id == self.sale_id, t.state == state, t.sku == self.sku)
+        return sa.select(t.id, t.email_folded).where(*mine).order_by(t.seq)
 
     def _buy(self, ticket: str, card: str) -> None:
         with suppress(Refused):  # the card is declined, or the turn is over
