@@ -7,14 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shopctl import core
-from shopctl.commands import progress
+from shopctl.commands import progress, sales_rehearse_live
 from shopctl.commands.face import Face, face
 from shopctl.core.errors import BadInput, ShopError
 
@@ -44,31 +43,69 @@ def rehearse(
     ] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the course of the sale into a file.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the scratch store, and say where it is.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="By the real clock: processes of shoppers, through the gateway.")
+    ] = False,
+    calls: Annotated[bool, typer.Option("--calls", help="With --live: without the gateway, by calls.")] = False,
+    processes: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="With --live: of shoppers, and of the gateway.")
+    ] = 2,
+    bots: Annotated[int, typer.Option(metavar="N", min=0, help="With --live: so many of the shoppers are bots.")] = 0,
+    abandon: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="With --live: 0.3 lets three of ten turns pass.")
+    ] = 0,
 ) -> None:
     """Rehearse a flash sale: a crowd, drawn from a seed, runs through joins, rounds and checkouts on a scratch copy.
 
     Shoppers abandon turns, cards are declined, bots ask again and again, admitters are killed; time is virtual. The real
     shop is only read. On stderr: the course of the sale, and which terms this machine sustains.
+
+    With --live everybody is a request of their own, all at once, timed to its answer; nothing of that is drawn from the seed
+    but who lets a turn pass.
     """
     me = face(ctx)
     terms = core.sales.Terms(rate=rate, batch=batch, hold_seconds=_seconds(hold))
     plan = core.rehearsal.Plan(shoppers, stock, seed, terms)
     if svg is not None:
         _must_be_writable(svg)
+    if live:
+        how = sales_rehearse_live.Live(shoppers, stock, seed, calls, processes, bots, abandon)
+        _rehearse_live(me, sku, terms, how, svg=svg, keep=keep)
+        return
     with me.shop() as shop, _place(me, keep=keep) as place:
         scratch = core.rehearsal.make(shop, units=stock, place=place, sku=sku)
         clock = core.rehearsal.Clock(scratch.since)
         rehearsed = _opened(me, scratch, place, clock)
         with progress.counting(me, f"Rehearsing {scratch.sku}") as step:
             found = core.rehearsal.run(rehearsed, clock, scratch, plan, progress=step)
-        course = core.rehearsal.course(rehearsed)
-        me.out.one(found)
-        if svg is not None:
-            _draw(svg, course, f"{scratch.title} ({scratch.sku}): {shoppers:,} shoppers, {stock:,} units, seed {seed}")
-        core.rehearsal.must_stand(rehearsed, found)
+        _show(me, rehearsed, scratch, found, svg)
         if not me.out.quiet:
-            _tell(me, course)
             _advise(me, shop, rehearsed, scratch, found)
+
+
+def _rehearse_live(
+    me: Face, sku: str | None, terms: core.sales.Terms, how: sales_rehearse_live.Live, *, svg: Path | None, keep: bool
+) -> None:
+    """In a store of the shop's own kind."""
+    with me.shop() as shop, _place(me, keep=keep) as place, core.rehearsal.store_beside(shop, place, keep=keep) as url:
+        scratch = core.rehearsal.make(shop, units=how.stock, place=place, sku=sku, url=url)
+        if keep and not url.startswith("sqlite"):
+            _tell_kept(me, place, core.store.without_password(url))
+        rehearsed, found = sales_rehearse_live.run(me, scratch, place, terms, how)
+        _show(me, rehearsed, scratch, found, svg)
+        rehearsed.engine.dispose()
+
+
+def _show(me: Face, rehearsed: Shop, scratch: Scratch, found: Report, svg: Path | None) -> None:
+    """The report, its course, and whether every promise was kept."""
+    course = core.rehearsal.course(rehearsed)
+    me.out.one(found)
+    if svg is not None:
+        told = f"{found.shoppers:,} shoppers, {found.stock:,} units, seed {found.seed}"
+        _draw(svg, course, f"{scratch.title} ({scratch.sku}): {told}")
+    core.rehearsal.must_stand(rehearsed, found)
+    if not me.out.quiet:
+        _tell(me, course)
 
 
 def _seconds(hold: str | None) -> int | None:
@@ -91,22 +128,20 @@ def _place(me: Face, *, keep: bool) -> Iterator[Path]:
         raise
     finally:
         if keep:
-            me.out.say(
-                f"The scratch store is kept: SHOPCTL_DATA_DIR={place} shopctl --store sqlite:///{place / 'shop.db'}"
-            )
+            if (place / "shop.db").exists():
+                _tell_kept(me, place, f"sqlite:///{place / 'shop.db'}")
         else:
             shutil.rmtree(place, ignore_errors=True)
 
 
 def _opened(me: Face, scratch: Scratch, place: Path, *clock: Callable[[], Any]) -> Shop:
-    """A scratch store, with nothing of the shop's around it: no Redis, no gateway but a sandbox, no mail server."""
-    from shopctl.config import Value
-
-    own = {"store": scratch.url, "data_dir": str(place), "gateway": "sandbox"}
-    none = dict.fromkeys(("redis", "smtp", "sandbox", "failpoint", "stripe_key_file"), "")
-    values = {name: Value(value, "rehearsal") for name, value in (own | none).items()}
     with_clock = {"clock": clock[0]} if clock else {}
-    return me.open_shop(replace(me.settings(), **values), **with_clock).but(actor="rehearsal")
+    values = sales_rehearse_live.settings_of(me, scratch.url, place, redis=False)
+    return sales_rehearse_live.opened(me, values, **with_clock)
+
+
+def _tell_kept(me: Face, place: Path, url: str) -> None:
+    me.out.say(f"The scratch store is kept: SHOPCTL_DATA_DIR={place} shopctl --store {url}")
 
 
 def _must_be_writable(file: Path) -> None:

@@ -7,6 +7,7 @@ snapshot; orders, customers and the rest of the catalogue are not, so that it is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from shopctl.core import sales, stock
+from shopctl.core.db import beside, making
 from shopctl.core.db import engine as stores
-from shopctl.core.db import making
 from shopctl.core.db.tables import (
     categories,
     products,
@@ -66,6 +67,16 @@ def make(shop: Shop, *, units: int, place: Path, sku: str | None = None, url: st
         return Scratch(
             target, variant.sku, variant.title, _spread(tx, variant.sku, units), tx.now.replace(microsecond=0)
         )
+
+
+@contextmanager
+def store_beside(shop: Shop, place: Path, *, keep: bool) -> Iterator[str]:
+    """Where a scratch store can be made that is of the shop's own kind: in `place`, or on its server."""
+    if shop.engine.dialect.name == "sqlite":
+        yield f"sqlite:///{place / 'shop.db'}"
+        return
+    with beside.database(shop.engine, "shopctl_rehearsal", keep=keep) as url:
+        yield url
 
 
 def furnish(shop: Shop, scratch: Scratch, terms: Terms) -> None:
