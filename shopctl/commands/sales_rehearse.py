@@ -69,6 +69,7 @@ def rehearse(
         if not me.out.quiet:
             _tell(me, course)
             _advise(me, shop, rehearsed, scratch, found)
+        rehearsed.engine.dispose()
 
 
 def _seconds(hold: str | None) -> int | None:
@@ -98,15 +99,14 @@ def _place(me: Face, *, keep: bool) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _opened(me: Face, scratch: Scratch, place: Path, *clock: Callable[[], Any]) -> Shop:
+def _opened(me: Face, scratch: Scratch, place: Path, clock: Callable[[], Any]) -> Shop:
     """A scratch store, with nothing of the shop's around it: no Redis, no gateway but a sandbox, no mail server."""
     from shopctl.config import Value
 
     own = {"store": scratch.url, "data_dir": str(place), "gateway": "sandbox"}
     none = dict.fromkeys(("redis", "smtp", "sandbox", "failpoint", "stripe_key_file"), "")
     values = {name: Value(value, "rehearsal") for name, value in (own | none).items()}
-    with_clock = {"clock": clock[0]} if clock else {}
-    return me.open_shop(replace(me.settings(), **values), **with_clock).but(actor="rehearsal")
+    return me.open_shop(replace(me.settings(), **values), clock=clock).but(actor="rehearsal")
 
 
 def _must_be_writable(file: Path) -> None:
@@ -135,7 +135,7 @@ def _advise(me: Face, shop: Shop, rehearsed: Shop, scratch: Scratch, found: Repo
     """Measured beside the rehearsal, in a store of its own."""
     with tempfile.TemporaryDirectory(prefix="shopctl-measured-") as place:
         other = core.rehearsal.make(shop, units=core.rehearsal.CROWD, place=Path(place), sku=scratch.sku)
-        measured = _opened(me, other, Path(place))
+        measured = _opened(me, other, Path(place), core.db.engine.system_clock)
         advice = core.rehearsal.measure(measured, other, rehearsed, found)
         measured.engine.dispose()
     name = core.rehearsal.sale_of(shop, scratch.sku) or "NAME"
