@@ -81,6 +81,7 @@ def rehearse(
         _show(me, rehearsed, scratch, found, svg)
         if not me.out.quiet:
             _advise(me, shop, rehearsed, scratch, found)
+        rehearsed.engine.dispose()
 
 
 def _rehearse_live(
@@ -134,10 +135,10 @@ def _place(me: Face, *, keep: bool) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _opened(me: Face, scratch: Scratch, place: Path, *clock: Callable[[], Any]) -> Shop:
-    with_clock = {"clock": clock[0]} if clock else {}
+def _opened(me: Face, scratch: Scratch, place: Path, clock: Callable[[], Any]) -> Shop:
+    """A scratch store, with nothing of the shop's around it."""
     values = sales_rehearse_live.settings_of(me, scratch.url, place, redis=False)
-    return sales_rehearse_live.opened(me, values, **with_clock)
+    return sales_rehearse_live.opened(me, values, clock=clock)
 
 
 def _tell_kept(me: Face, place: Path, url: str) -> None:
@@ -170,7 +171,7 @@ def _advise(me: Face, shop: Shop, rehearsed: Shop, scratch: Scratch, found: Repo
     """Measured beside the rehearsal, in a store of its own."""
     with tempfile.TemporaryDirectory(prefix="shopctl-measured-") as place:
         other = core.rehearsal.make(shop, units=core.rehearsal.CROWD, place=Path(place), sku=scratch.sku)
-        measured = _opened(me, other, Path(place))
+        measured = _opened(me, other, Path(place), core.db.engine.system_clock)
         advice = core.rehearsal.measure(measured, other, rehearsed, found)
         measured.engine.dispose()
     name = core.rehearsal.sale_of(shop, scratch.sku) or "NAME"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing as mp
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -96,6 +97,8 @@ class Result:
 
 
 def _throng(way: Callable[[], Awaitable[Way]], share: Share, gate: Barrier, said: Any) -> None:
+    gc.disable()  # it would look through all who wait, again and again, and find nothing
+
     def begin() -> None:
         gate.wait(START_SECONDS)
         gate.wait(START_SECONDS)

@@ -29,7 +29,7 @@ LOOK, PAUSE = 0.05, 0.2
 """Seconds from one look at the sale to the next, and before what was not answered is asked again."""
 PATIENCE = 120.0
 """So long it is asked again."""
-BUYERS, CONNECTIONS, CALLS = 8, 48, 4000
+BUYERS, CONNECTIONS, CALLS = 3, 48, 8000
 """Of a process: purchases at the same time, connections to the gateway, calls that wait for their commit."""
 
 
