@@ -136,13 +136,13 @@ class SaleScreen(SaleActions[QueueRow]):
         items = " · ".join(f"{item.sku} {item.sold}/{item.allotment} at {item.price}" for item in sale.items)
         terms = f"{sale.per_customer} a customer, turns of {about(sale.hold_seconds)}, {rate}"
         rows = [
-            ("units", cell(f"{items} {sale.currency} · {sale.held} held · {sale.left} left")),
+            ("units", cell(f"{items} {sale.currency}")),
             ("terms", cell(terms)),
             *([("problem", cell(sale.problem, "warning"))] if sale.problem else []),
             *([("problems", cell(f"{counted(sale.problems, 'tickets')} cannot be bought as registered", "warning"))] if sale.problems else []),
         ]  # fmt: skip
         text = styled(self, (f"Sale {self.crumb()}  ", "bold"), sale_status(sale.status), ("  ", ""))
-        text.append_text(styled(self, countdown(sale, self.bridge)))
+        text.append_text(styled(self, countdown(sale, self.bridge), (f" · {sale.held} held", "")))
         for label, value in rows:
             text.append("\n").append_text(styled(self, (f"{label:<10}", "dim"), value))
         return text
