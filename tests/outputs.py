@@ -29,6 +29,7 @@ NOW = datetime.now(UTC)
 _NOT_ALIKE = {
     "dashboard",
     "doctor",
+    "gateway serve",
     "store info",
     "store metrics",
     "store backup",
