@@ -3,6 +3,7 @@
     python -m tests.chaos redis [--store sqlite|postgres] [--orders 1000]
     python -m tests.chaos postgres [--orders 500]
     python -m tests.chaos gateway [--store sqlite|postgres] [--orders 5000]
+    python -m tests.chaos http [--store sqlite|postgres] [--orders 1000]
 
 redis     killed, emptied, full (1 MB), evicting, slow, and back with an old snapshot, while carts are filled and bought.
           What is asked: each order confirmed, none with more than was asked for or less than had been persisted.
@@ -10,6 +11,8 @@ postgres  stopped every three seconds, in turns in order (fast) and as if it had
           repeated with the same key until they have an answer. What is asked: one order and one charge a key.
 gateway   drops a tenth of its replies after committing, fails, is asked too often, repeats and reorders its notices
           (chaos_gateway.py). What is asked: one charge for each order that stands, none for any other, to the cent.
+http      `gateway serve` is killed every half second, and started again, while shoppers fill carts and check out through it
+          and repeat what has no answer (chaos_http.py). What is asked: one order and one charge a key, of what was in the cart.
 
 Prints a line of JSON with its seed, and leaves with 1 when something is not right; `verify` must be clean in all.
 """
@@ -27,6 +30,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -41,7 +45,7 @@ from shopctl.core.errors import ShopError, StillPending, TimedOut, Unavailable
 from shopctl.core.ports import Charge, ChargeRequest
 from shopctl.core.queries.orders import Order
 from shopctl.core.shop import Shop
-from tests import chaos_gateway, forks, servers, shops, storms
+from tests import chaos_gateway, chaos_http, forks, servers, shops, storms
 from tests.benchmarks import frame
 
 SKUS = [f"SKU-{n}" for n in range(20)]
@@ -251,6 +255,26 @@ def _ask(run: Run, n: int) -> Callable[[int], chaos_gateway.Answer]:
     return chaos_gateway.buyer(shops.reopen(run.directory), run.seed, n)
 
 
+# --- the shop over HTTP --------------------------------------------------------------------------------------------
+def http(run: Run) -> Result:
+    """Buy through `gateway serve` while it is killed."""
+    shop = _shop(run.directory)
+    with chaos_http.Door(run.directory) as door:
+        storm = storms.Storm({"kill": door.kill_and_start}, run.period, run.seed)
+        visit = partial(_visit, door.url, chaos_http.key(shop))
+        answered, seconds = _together(run, visit, storm)
+    result = Result("http", run.seed, run.orders, round(seconds, 1), dict(storm.counts))
+    result.problems += [one for one in answered if isinstance(one, str)]
+    tries = [one for one in answered if isinstance(one, int)]
+    result.counted = {"repeated_with_their_key": sum(one > 1 for one in tries), "most_tries": max(tries, default=0)}
+    result.problems += _books(shop, run.orders)
+    return result
+
+
+def _visit(url: str, secret: str, run: Run, n: int) -> Callable[[int], int]:
+    return chaos_http.shopper(url, secret, run.seed, n, SKUS)
+
+
 # --- what all have ------------------------------------------------------------------------------------------------
 def _shop(directory: Path) -> Shop:
     shop = shops.make(directory)
@@ -309,11 +333,13 @@ def _books(shop: Shop, count: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("redis", "postgres", "gateway"))
-    parser.add_argument("--orders", type=int, help="1000 for redis, 500 for postgres, 5000 for gateway")
+    parser.add_argument("what", choices=("redis", "postgres", "gateway", "http"))
+    parser.add_argument("--orders", type=int, help="1000 for redis and http, 500 for postgres, 5000 for gateway")
     parser.add_argument("--buyers", type=int, default=8)
-    parser.add_argument("--store", choices=frame.STORES, default="sqlite", help="under the shop, for redis and gateway")
-    parser.add_argument("--period", type=float, help="seconds between two strikes: 0.3 for redis, 3 for postgres")
+    parser.add_argument("--store", choices=frame.STORES, default="sqlite", help="under the shop, but for postgres")
+    parser.add_argument(
+        "--period", type=float, help="seconds between two strikes: 0.3 for redis, 3 for postgres, 0.5 for http"
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
     run = Run(Path(), asked.orders or 1000, asked.buyers, asked.period or 0.3, asked.seed)
@@ -323,6 +349,9 @@ def main() -> int:
     elif asked.what == "gateway":
         with frame.store(asked.store) as directory:
             result = gateway(replace(run, directory=directory, orders=asked.orders or 5000))
+    elif asked.what == "http":
+        with frame.store(asked.store) as directory:
+            result = http(replace(run, directory=directory, period=asked.period or 0.5))
     else:
         server = servers.Postgres(**frame.DURABLE)  # never the one that others use
         os.environ["SHOPCTL_TEST_POSTGRES"] = server.url.render_as_string(hide_password=False)

@@ -29,12 +29,12 @@ NOW = datetime.now(UTC)
 _NOT_ALIKE = {
     "dashboard",
     "doctor",
-    "gateway serve",
     "store info",
     "store metrics",
     "store backup",
     "orders watch",
     "sales watch",
+    "gateway serve",
     "payments selftest",
     "spec",
     "version",
@@ -111,6 +111,7 @@ def _known(store: str, few: int) -> dict[str, list[str]]:
 
     skus = column("sku", "catalog", "list")
     numbers = column("number", "orders", "list")
+    sales = column("name", "sales", "list")
     return {
         "SKU": skus,
         "HANDLE|SKU": [*skus, *column("handle", "catalog", "list")],
@@ -118,10 +119,10 @@ def _known(store: str, few: int) -> dict[str, list[str]]:
         "N|ID": numbers,
         "[N…]": numbers,
         "CART": column("cart", "cart", "list"),
-        "SALE": (names := column("name", "sales", "list")),
-        "TICKET": [ticket for name in names for ticket in column("ticket", "sales", "tickets", name)],
         "EMAIL": column("email", "customers", "list"),
         "ID": column("id", "reservations", "list", "--all"),
+        "SALE": sales,
+        "TICKET": [ticket for sale in sales for ticket in column("ticket", "sales", "tickets", sale)],
         "QUERY": ["a", "shirt", "wool", "tee red"],
     }
 

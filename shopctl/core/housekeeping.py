@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shopctl.core import cart, letters, outbox, search, settings, webhooks
+from shopctl.core import cart, letters, outbox, sales, search, settings, webhooks
 from shopctl.core.domain.facts import LETTERS
 from shopctl.core.errors import ShopError
 from shopctl.core.queries import due, workers
@@ -38,6 +38,19 @@ def after_command(shop: Shop) -> None:
                 shop.narrate(notice)
     except ShopError as error:
         shop.narrate(f"Left for later: {error.message}")
+
+
+def while_serving(shop: Shop) -> None:
+    """Without a worker, what a server does now and then: a round of each sale that has something to do, and what a command does
+    after it."""
+    try:
+        with shop.read() as tx:
+            if workers.any_alive(tx):
+                return
+        sales.run_all(shop)
+    except ShopError as error:
+        shop.narrate(f"Left for later: {error.message}")
+    after_command(shop)
 
 
 def index_all(shop: Shop, progress: Callable[[int, int], None]) -> None:

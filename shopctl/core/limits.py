@@ -4,27 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shopctl.core.domain import text
 from shopctl.core.errors import Refused
-from shopctl.core.ports import Allowance
+from shopctl.core.ports import Allowance, Draw
 from shopctl.core.shop import Shop
 
 
-def take(shop: Shop, *, name: str, subject: str, rate: float, burst: int, units: int = 1) -> None:
-    """Let `subject` do what is called `name`, `burst` times at once and `rate` times a second in the long run, or
-    Refused(rate_limited) with `retry_after`. Case and spaces make nobody another subject.
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`subject` may do what is called `name` `burst` times at once, and `rate` times a second in the long run."""
 
-    Whoever they are stays out of the count: it knows a hash. A shop that is open read-only counts nothing.
-    """
-    if not 1 <= units <= burst or rate <= 0:
-        raise ValueError("units must fit into a bucket that fills")
-    if shop.read_only or shop.dry_run:
-        return
-    who = hashlib.sha256(text.fold(subject).encode()).hexdigest()[:32]
-    wait = shop.limiter.take(f"{name}:{who}", Allowance(rate, burst), units)
-    if wait:
-        raise limited(name, wait)
+    name: str
+    subject: str
+    rate: float
+    burst: int
+    units: int = 1
+
+    def draw(self) -> Draw:
+        """Whoever they are stays out of the count: it knows a hash. Case and spaces make nobody another subject."""
+        if not 1 <= self.units <= self.burst or self.rate <= 0:
+            raise ValueError("units must fit into a bucket that fills")
+        who = hashlib.sha256(text.fold(self.subject).encode()).hexdigest()[:32]
+        return Draw(f"{self.name}:{who}", Allowance(self.rate, self.burst), self.units)
+
+
+def take(shop: Shop, limit: Limit) -> None:
+    """Let them do it, or Refused(rate_limited) with `retry_after`. A shop that is open read-only counts nothing."""
+    if refused := take_all(shop, [[limit]])[0]:
+        raise refused
+
+
+def take_all(shop: Shop, asked: Sequence[Sequence[Limit]]) -> list[Refused | None]:
+    """For each of many requests why it may not be done, by any of its limits; one that may not is not counted."""
+    counted = [n for n, limits in enumerate(asked) if limits]
+    refused: list[Refused | None] = [None] * len(asked)
+    if shop.read_only or shop.dry_run or not counted:
+        return refused
+    waits = shop.limiter.take([[limit.draw() for limit in asked[n]] for n in counted])
+    for n, wait in zip(counted, waits, strict=True):
+        if wait:
+            refused[n] = limited(asked[n][wait.draw].name, wait.seconds)
+    return refused
 
 
 def limited(name: str, wait: float) -> Refused:

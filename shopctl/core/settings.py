@@ -96,6 +96,13 @@ def payment_instructions(value: str) -> str | None:
     return said or None
 
 
+def _rate(value: str) -> int:
+    """So many a minute; 0 for as many as they like."""
+    if not value.isascii() or not value.isdigit() or int(value) > MAX_QUANTITY:
+        raise BadInput("bad_setting", f"A rate is how many a minute, or 0 for no limit, not {value!r}", value=value)
+    return int(value)
+
+
 def low_stock(value: str) -> int | None:
     """The shop's own threshold; None for none."""
     if value.strip().casefold() == "none":
@@ -114,6 +121,9 @@ EDITABLE: Mapping[str, Callable[[str], Any]] = {
     "hold_seconds": _seconds,
     "cart_seconds": _seconds,
     "cart_persist_seconds": _seconds,
+    "sale_customer_rate": _rate,
+    "sale_source_rate": _rate,
+    "sale_sku_rate": _rate,
     "events_days": _days,
     "email_sender": email_sender,
     "letters": letters,

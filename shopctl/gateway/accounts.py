@@ -93,4 +93,4 @@ def my_orders(caller: Seller, paged: Paged) -> Response:
 
 def _try(caller: Caller, email: str) -> None:
     """Guessing passwords takes years, and so does asking who has an account."""
-    core.limits.take(caller.shop, name="tries of an account", subject=email, rate=TRIES_RATE, burst=TRIES)
+    core.limits.take(caller.shop, core.limits.Limit("tries of an account", email, TRIES_RATE, TRIES))

@@ -40,6 +40,7 @@ _BY_KIND: Mapping[type[ShopError], int] = {
 }
 _BY_CODE: Mapping[str, int] = {
     "bad_json": 400,
+    "body_ambiguous": 400,
     "api_key_missing": 401,
     "bad_api_key": 401,
     "token_missing": 401,
@@ -56,7 +57,7 @@ _BY_CODE: Mapping[str, int] = {
 }
 MEANINGS: Mapping[int, str] = {
     202: "Accepted, and not decided yet: the shopper has to act (`details.url`), or somebody does not answer. Repeat it with the same key.",
-    400: "The body is no JSON that can be used.",
+    400: "The body is no JSON that can be used, or it is not clear where it ends.",
     401: "Whoever asks has not said who they are, or not truly.",
     402: "The payment was declined.",
     403: "The key or the shopper may not do that.",
@@ -102,15 +103,21 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def documented(
-    kind: type | None, *more: int, status: int = 200, page: bool = False, many: bool = False, text: bool = False
+    kind: type | None,
+    *more: int,
+    status: int = 200,
+    page: bool = False,
+    many: bool = False,
+    text: str | None = None,
 ) -> dict[str, Any]:
-    """What a route answers, for its decorator: the schema of its facts (one, many, or a page) or plain text, and `more` errors."""
+    """What a route answers, for its decorator: the schema of its facts (one, many, or a page) or a kind of `text`, and `more`
+    errors."""
     responses = errors(*more)
     if kind is not None:
         model: Any = page_of(kind) if page else model_of(kind)
         responses[status] = {"model": list[model] if many else model, "description": "Done."}
     if text:
-        responses[status] = {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Done."}
+        responses[status] = {"content": {text: {"schema": {"type": "string"}}}, "description": "Done."}
     nothing = kind is None  # of which FastAPI would say that it is JSON
     return {"responses": responses, "status_code": status, "response_model": None} | (
         {"response_class": Response} if nothing else {}
@@ -130,6 +137,8 @@ def told(error: ShopError, status: int | None = None) -> Response:
     headers = {}
     if status in (202, 429, 503, 504):
         headers["Retry-After"] = str(error.details.get("retry_after", RETRY_SECONDS))
+    if error.code == "body_ambiguous":
+        headers["Connection"] = "close"  # what comes next may be a part of it
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return answer({"error": error_record(error)}, status, headers)

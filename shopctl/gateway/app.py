@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +18,7 @@ from starlette.exceptions import HTTPException
 from shopctl import __version__, core
 from shopctl.core.errors import ShopError
 from shopctl.core.shop import Shop
-from shopctl.gateway import accounts, answers, carts, catalog, checkout, health, notices, operate
+from shopctl.gateway import accounts, answers, carts, catalog, checkout, health, notices, operate, sales
 from shopctl.gateway.callers import Door, Rates
 from shopctl.gateway.guard import App, Guard, Limits
 
@@ -26,16 +28,17 @@ ROUTERS = (
     carts.router,
     accounts.router,
     checkout.router,
+    sales.router,
     notices.router,
     operate.router,
 )
 CORE = (
     *("accounts", "cart", "checkout", "housekeeping", "keys", "limits", "metrics", "notices", "orders", "queries"),
-    *("search", "settlement", "stock", "store"),
+    *("sales", "search", "settlement", "stock", "store"),
 )
 """What the routers call, loaded before the first of them does: two threads that load it at once may each see half of it."""
 CHORES_SECONDS = 1.0
-"""How often the gateway does what a command does after it, where no worker does it."""
+"""How often the gateway does what waits, where no worker does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def build(shop: Shop, rules: Rules) -> App:
             Exception: answers.of_defect,
         },
     )
-    app.state.shop, app.state.door = shop, Door(shop, rules.rates)
+    app.state.shop, app.state.door, app.state.rush = shop, Door(shop, rules.rates), sales.Rush(shop)
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     for router in ROUTERS:
         app.include_router(router)
@@ -74,21 +77,39 @@ def build(shop: Shop, rules: Rules) -> App:
 
 def _life(shop: Shop, rules: Rules) -> Any:
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def life(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = rules.threads
+        _when_told_to_end(app.state.rush.ending.set)
         chores = asyncio.create_task(_chores(shop))
         yield
         chores.cancel()
         await asyncio.wait([chores])
+        await to_thread.run_sync(app.state.rush.close)
         shop.engine.dispose()
 
     return life
 
 
+def _when_told_to_end(do: Callable[[], object]) -> None:
+    """Streams would go on for as long as the server waits for them: they hear of its end before it waits."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # a test's server, which is told in another way
+    loop = asyncio.get_running_loop()
+    for which in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(which)
+
+        def told(number: int, frame: Any, before: Any = before) -> None:
+            loop.call_soon_threadsafe(do)
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(which, told)
+
+
 async def _chores(shop: Shop) -> None:
-    """Deliver and index what waits, as a command does after its change; nothing where a worker lives."""
+    """Admit, deliver and index what waits; nothing where a worker lives."""
     if shop.read_only:
         return
     while True:
         await asyncio.sleep(CHORES_SECONDS)
-        await to_thread.run_sync(core.housekeeping.after_command, shop)
+        await to_thread.run_sync(core.housekeeping.while_serving, shop)

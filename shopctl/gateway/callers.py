@@ -110,7 +110,7 @@ class Door:
         if not left:
             left = max(burst // SHARE, 1)
             try:
-                core.limits.take(shop, name=name, subject=subject, rate=rate, burst=burst, units=left)
+                core.limits.take(shop, core.limits.Limit(name, subject, rate, burst, left))
             except (TimedOut, Unavailable):
                 return
         if left > 1:

@@ -86,7 +86,7 @@ def order(
     """An order with its parcels: the shopper's own, or a guest's by its e-mail address."""
     tracking = core.queries.tracking
     if email is not None:
-        core.limits.take(caller.shop, name="looks at an order", subject=number, rate=LOOKS_RATE, burst=LOOKS)
+        core.limits.take(caller.shop, core.limits.Limit("looks at an order", number, LOOKS_RATE, LOOKS))
         with caller.shop.read() as tx:
             return answer(tracking.of_guest(tx, number, email))
     if caller.shopper is None:

@@ -51,23 +51,23 @@ class Guard:
     app: App
     log: Log
     limits: Limits
-    _busy: int = field(default=0, init=False)
+    _waiting: set[_Exchange] = field(default_factory=set, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        self._busy += 1
+        exchange = _Exchange(scope, receive, send, self._waiting)
         try:
-            await self._answered(_Exchange(scope, receive, send))
+            await self._answered(exchange)
         finally:
-            self._busy -= 1
+            self._waiting.discard(exchange)
 
     async def _answered(self, exchange: _Exchange) -> None:
         since = time.perf_counter()
         too_late = asyncio.get_running_loop().call_later(self.limits.answer_seconds, exchange.give_up)
         try:
-            if self._busy > self.limits.at_once:
+            if len(self._waiting) > self.limits.at_once:
                 raise Unavailable("overloaded", "Too many requests are under way", hint="Try again in a moment.")
             self._look_at_head(exchange.scope)
             body = await self._body(exchange)
@@ -86,11 +86,14 @@ class Guard:
         size += sum(len(name) + len(value) for name, value in scope["headers"])
         if size > self.limits.head:
             raise BadInput("head_too_large", f"A path and headers have {self.limits.head} bytes at most")
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            # A proxy that believes the other one takes a part of this body for a request, or the other way round.
+            raise BadInput("body_ambiguous", "A body has a length or is chunked, not both")
 
     async def _body(self, exchange: _Exchange) -> bytes:
         """The whole body, if it is one that can be used."""
-        headers = dict(exchange.scope["headers"])
-        said = headers.get(b"content-length", b"0")
+        headers = exchange.scope["headers"]
+        said = dict(headers).get(b"content-length", b"0")
         if said.isdigit() and int(said[:12]) > self.limits.body:
             raise self._too_large()
         try:
@@ -98,7 +101,7 @@ class Guard:
                 body = await self._read(exchange.receive)
         except TimeoutError:
             raise TimedOut("body_too_slow", "The body did not come in time") from None
-        if body and b"json" in headers.get(b"content-type", b""):
+        if body and any(name == b"content-type" and b"json" in value.lower() for name, value in headers):
             _look_at(body, self.limits.depth)
         return body
 
@@ -126,9 +129,10 @@ class Guard:
 
 
 class _Exchange:
-    """One request and its answer, whoever gives it: the application, or the guard because it took too long."""
+    """One request and its answer, whoever gives it: the application, or the guard because it took too long. It is one of those
+    that wait until its answer begins."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, waiting: set[_Exchange]) -> None:
         given = dict(scope["headers"]).get(REQUEST_ID, b"").decode("latin-1").lower()
         self.request_id = given if _UUID.fullmatch(given) else new_id()
         self.state = scope.setdefault("state", {})
@@ -136,6 +140,8 @@ class _Exchange:
         self.scope, self.receive = scope, receive
         self.status: int | None = None
         self._send = send
+        self._waiting = waiting
+        waiting.add(self)
         self._over = False
         self._giving_up: asyncio.Task[None] | None = None
 
@@ -147,6 +153,7 @@ class _Exchange:
     async def _pass(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self._waiting.discard(self)
             message["headers"] = [*message.get("headers", ()), (REQUEST_ID, self.request_id.encode())]
         await self._send(message)
 

@@ -35,7 +35,7 @@ def ready(request: Request) -> Response:
     return answers.answer({"status": "ready"})
 
 
-@router.get("/metrics", **answers.documented(None, 401, 403, 429, 503, 504, text=True))
+@router.get("/metrics", **answers.documented(None, 401, 403, 429, 503, 504, text="text/plain"))
 def metrics(caller: Operator) -> Response:
     """The shop in numbers, for Prometheus (text format 0.0.4)."""
     text = "".join(exposition(core.metrics.read(caller.shop)))

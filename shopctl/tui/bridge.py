@@ -214,7 +214,7 @@ class Reads:
 
     def sales(self, place: Place) -> Page[Sale]:
         with self.shop.read(self.patience) as tx:
-            return _page(tx, sale_reads.LIST, place, lambda row: (row.created_at, row.id))
+            return _page(tx, sale_reads.LIST, place, lambda row: (row.id,))
 
     def sale(self, name: str, place: Place) -> Rush:
         with self.shop.read(self.patience) as tx:

@@ -10,6 +10,7 @@ import pytest
 from shopctl.core import accounts, keys, limits, moving
 from shopctl.core.domain import passwords
 from shopctl.core.errors import NotPermitted
+from shopctl.core.limits import Limit
 from shopctl.core.workers import Rounds
 from tests import servers, shops
 
@@ -66,7 +67,7 @@ def test_a_worker_ends_old_sessions_and_forgets_full_buckets(tmp_path: Path) -> 
     shop = shops.make(tmp_path)
     accounts.register(shop, email="ana@example.com", password=PASSWORD)
     accounts.log_in(shop, email="ana@example.com", password=PASSWORD)
-    limits.take(shop, name="test", subject="ana", rate=1000, burst=1)
+    limits.take(shop, Limit("test", "ana", 1000, 1))
     later = shop.but(clock=lambda: datetime.now(UTC) + accounts.LASTS + timedelta(seconds=1))
     done = Rounds(later, lambda: False, lambda _: None).once().done
     assert (done["end sessions"], done["forget limits"]) == (1, 1)

@@ -14,6 +14,7 @@ from shopctl.core.adapters import redis_link
 from shopctl.core.adapters.limits_db import DatabaseLimits
 from shopctl.core.adapters.limits_redis import RedisLimits
 from shopctl.core.errors import Refused
+from shopctl.core.limits import Limit
 from shopctl.core.shop import Shop
 from tests import shops
 from tests.servers import Redis
@@ -41,7 +42,7 @@ def taken(shop: Shop, subject: str = "ana", *, times: int, rate: float = 0.001, 
 
 def _let(shop: Shop, subject: str, rate: float, burst: int, units: int) -> bool:
     try:
-        limits.take(shop, name="test", subject=subject, rate=rate, burst=burst, units=units)
+        limits.take(shop, Limit("test", subject, rate, burst, units))
     except Refused:
         return False
     return True
@@ -50,7 +51,7 @@ def _let(shop: Shop, subject: str, rate: float, burst: int, units: int) -> bool:
 def test_a_burst_and_no_more(counted: Shop) -> None:
     assert taken(counted, times=8) == 5
     with pytest.raises(Refused) as refused:
-        limits.take(counted, name="test", subject="ana", rate=0.001, burst=5)
+        limits.take(counted, Limit("test", "ana", 0.001, 5))
     assert refused.value.code == "rate_limited"
     assert 900 < refused.value.details["retry_after"] <= 1000  # type: ignore[operator]
 
@@ -58,7 +59,7 @@ def test_a_burst_and_no_more(counted: Shop) -> None:
 def test_subjects_and_names_have_buckets_of_their_own(counted: Shop) -> None:
     assert taken(counted, times=6) == 5
     assert taken(counted, "bob", times=6) == 5
-    limits.take(counted, name="other", subject="ana", rate=0.001, burst=1)
+    limits.take(counted, Limit("other", "ana", 0.001, 1))
 
 
 def test_case_and_spaces_make_nobody_another(counted: Shop) -> None:
@@ -75,6 +76,22 @@ def test_units_flow_back(counted: Shop) -> None:
 def test_several_units_at_once_all_or_nothing(counted: Shop) -> None:
     assert taken(counted, times=2, units=3) == 1
     assert taken(counted, times=5) == 2
+
+
+def test_a_request_draws_from_all_of_its_buckets_or_from_none(counted: Shop) -> None:
+    wide, narrow = Limit("wide", "ana", 0.001, 5), Limit("narrow", "ana", 0.001, 1)
+    first, second = limits.take_all(counted, [[wide, narrow], [wide, narrow]])
+    assert first is None
+    assert second is not None
+    assert (second.details["limit"], second.details["retry_after"]) == ("narrow", 1000)
+    assert [one is None for one in limits.take_all(counted, [[wide]] * 5)] == [True] * 4 + [False]
+
+
+def test_many_requests_at_once_are_answered_in_their_order(counted: Shop) -> None:
+    ana, bob = Limit("test", "ana", 0.001, 2), Limit("test", "bob", 0.001, 1)
+    refused = limits.take_all(counted, [[ana], [bob], [], [ana], [bob], [ana]])
+    assert [one is None for one in refused] == [True, True, True, True, False, False]
+    assert limits.take_all(counted, []) == []
 
 
 def test_what_is_refused_costs_nothing(counted: Shop) -> None:
@@ -132,4 +149,4 @@ def test_without_redis_the_database_counts(server: Redis, tmp_path: Path, monkey
 
 def test_what_cannot_be_is_a_defect(counted: Shop) -> None:
     with pytest.raises(ValueError, match="fit into"):
-        limits.take(counted, name="test", subject="ana", rate=1, burst=2, units=3)
+        limits.take(counted, Limit("test", "ana", 1, 2, 3))

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,9 +117,9 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
+        with suppress(ProcessLookupError):  # workers may be left when it is not
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()
 
     def client(self, secret: str = "") -> Client:
         return Client(self.url, secret)
@@ -128,6 +128,11 @@ class Process:
         """Ask it to end; its exit status."""
         self._process.send_signal(how)
         return self._process.wait(seconds)
+
+    def kill(self) -> None:
+        """It alone: its workers have to find out."""
+        self._process.kill()
+        self._process.wait()
 
     def died(self, seconds: float = 30) -> int:
         return self._process.wait(seconds)

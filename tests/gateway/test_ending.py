@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import threading
@@ -17,7 +18,7 @@ from shopctl.core.db.tables import orders
 from shopctl.core.shop import Shop
 from tests import shops
 from tests.cli import Cli
-from tests.gateway.served import Answer, Process, key
+from tests.gateway.served import Answer, Client, Process, key
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -93,6 +94,51 @@ def test_two_workers_sell_the_last_units_once(shop: Shop, tmp_path: Path) -> Non
     assert Counter(line["http"] for line in lines if line["command"] == "gateway POST /v1/orders") == {201: 5, 409: 7}
     assert {line["error"] for line in lines if line.get("http") == 409} == {"insufficient_stock"}
     assert not verify.verify(shop).violations
+
+
+def test_a_worker_that_dies_is_replaced_and_the_same_key_is_the_one_order(shop: Shop, tmp_path: Path) -> None:
+    point = {"SHOPCTL_FAILPOINT": "checkout.reserve.after_commit"}
+    with Process(tmp_path, ("--workers", "2"), point) as process:
+        web = process.client(key(shop))
+        carts = [web.cart(MUG=1) for _ in range(3)]  # more than there are workers at first
+        for cart in carts:
+            with pytest.raises(OSError):  # noqa: PT011
+                answered(web, cart, tries=1)
+        said = [answered(web, cart, tries=100) for cart in carts]
+    assert [one.status for one in said] == [201] * 3
+    assert placed(shop) == 3
+    assert not verify.verify(shop).violations
+
+
+def answered(web: Client, cart: str, tries: int) -> Answer:
+    """The answer of a gateway whose workers die."""
+    while True:
+        try:
+            return web.place(cart, f"k-{cart}")
+        except (OSError, http.client.HTTPException):
+            tries -= 1
+            if not tries:
+                raise
+            time.sleep(0.1)
+
+
+def test_workers_end_with_a_parent_that_is_killed(shop: Shop, tmp_path: Path) -> None:
+    with Process(tmp_path, ("--workers", "2")) as process:
+        process.kill()
+        deadline = time.monotonic() + 20
+        while reachable(process.client()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def reachable(web: Client) -> bool:
+    try:
+        web("GET", "/healthz")
+    except ConnectionRefusedError:
+        return False
+    except (OSError, http.client.HTTPException):
+        pass  # it was cut while it asked
+    return True
 
 
 def test_a_port_that_is_taken(shop: Shop, tmp_path: Path) -> None:

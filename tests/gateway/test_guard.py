@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,7 +30,8 @@ HURRIED = Rules(rates=FAST, limits=Limits(body_seconds=0.3, answer_seconds=0.5, 
 @pytest.fixture
 def hurried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shop, Client]]:
     """A gateway with little patience."""
-    monkeypatch.setattr(serving, "FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "HEAR_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "TELL_SECONDS", 0.3)
     with served_in(tmp_path, HURRIED) as found:
         yield found
 
@@ -116,6 +117,67 @@ def test_a_connection_that_says_nothing_more_is_closed(hurried: tuple[Shop, Clie
     assert time.monotonic() - since < 3
 
 
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+QUOTE = b"POST /v1/quotes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        HEALTH + b"GET /hea",
+        QUOTE + b"Content-Length: 70000\r\n\r\n{",  # 413 before it has come
+    ],
+)
+def test_a_client_that_never_comes_to_the_end_is_let_go(hurried: tuple[Shop, Client], said: bytes) -> None:
+    place = urlsplit(hurried[1].url)
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        connection.sendall(said)
+        since = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - since < 5:
+                time.sleep(0.1)
+                connection.sendall(b"a")
+        assert time.monotonic() - since < 4
+
+
+def test_a_client_that_does_not_read_is_let_go(hurried: tuple[Shop, Client]) -> None:
+    place = urlsplit(hurried[1].url)
+    with ExitStack() as open_ones:
+        for _ in range(4):  # as many as are served at once
+            connection = open_ones.enter_context(socket.create_connection((place.hostname, place.port)))
+            connection.sendall(HEALTH.replace(b"/healthz", b"/openapi.json") * 200)
+        time.sleep(2)
+        assert hurried[1]("GET", "/healthz").status == 200
+
+
+def test_a_body_of_two_lengths_is_no_way_to_bring_in_a_request(hurried: tuple[Shop, Client]) -> None:
+    both = QUOTE + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    said = raw(hurried[1], both + HEALTH)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"body_ambiguous" in said
+    assert b"200 OK" not in said
+
+
+@pytest.mark.parametrize("kinds", [["APPLICATION/JSON"], ["application/json", "text/plain"]])
+def test_json_by_any_name_is_looked_at(hurried: tuple[Shop, Client], kinds: list[str]) -> None:
+    body = b'{"cart": "a\\u0000b"}'
+    head = ["POST /v1/quotes HTTP/1.1", "Host: x", f"Authorization: Bearer {hurried[1].secret}"]
+    head += [f"Content-Type: {kind}" for kind in kinds] + [f"Content-Length: {len(body)}", "", ""]
+    assert b'"bad_json"' in raw(hurried[1], "\r\n".join(head).encode() + body)
+
+
+def test_an_answer_on_a_kept_connection_does_not_wait(hurried: tuple[Shop, Client]) -> None:
+    place, taken = urlsplit(hurried[1].url), list[float]()
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        for _ in range(60):
+            since, said = time.perf_counter(), b""
+            connection.sendall(HEALTH)
+            while not said.endswith(b"}"):
+                said += connection.recv(4096)
+            taken.append(time.perf_counter() - since)
+    assert sorted(taken)[30] < 0.03, "40 ms is how long an acknowledgement may be put off"
+
+
 def test_headers_have_a_limit(hurried: tuple[Shop, Client]) -> None:
     said = hurried[1]("GET", "/healthz", X_Large="a" * 17_000)
     assert (said.status, said.code) == (431, "head_too_large")
@@ -133,6 +195,25 @@ def test_what_takes_too_long_is_answered_and_goes_on_to_its_end(hurried: tuple[S
     assert (said.status, said.json["number"]) == (201, "1001")
     with shop.read() as tx:
         assert len(tx.rows(orders.select())) == 1
+
+
+def test_a_shopper_who_goes_away_in_a_checkout_has_the_one_order_by_their_key(hurried: tuple[Shop, Client]) -> None:
+    shop, web = hurried
+    cart, place = web.cart(MUG=1), urlsplit(web.url)
+    body = json.dumps(
+        {"cart": cart, "email": "ana@example.com", "ship_to": shops.HOME, "payment": "pm_card_slow"}
+    ).encode()
+    head = ["POST /v1/orders HTTP/1.1", "Host: x", f"Authorization: Bearer {web.secret}", "Idempotency-Key: k-gone"]
+    head += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        connection.sendall("\r\n".join(head).encode() + body)
+        time.sleep(0.1)
+    deadline = time.monotonic() + 20
+    while (said := web.place(cart, "k-gone", payment="pm_card_slow")).status != 201:
+        assert said.status == 504, said.body
+        assert time.monotonic() < deadline
+    with shop.read() as tx:
+        assert [row.number for row in tx.rows(orders.select())] == [1001]
 
 
 def test_too_many_at_once_are_told_to_come_back(hurried: tuple[Shop, Client]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -90,26 +90,30 @@ class RedisLink:
 
     def run(self, script: Script, *words: object) -> Any:
         """Run a script: how many keys, the keys, the arguments. Not through the client: it takes longer than Redis does."""
-        return self.asked(lambda: self._evaluated(script, words))
+        return self.run_all(script, [words])[0]
 
-    def _evaluated(self, script: Script, words: tuple[object, ...]) -> Any:
+    def run_all(self, script: Script, many: Sequence[Sequence[object]]) -> list[Any]:
+        """Run a script many times, one after the other, in one round trip; others may come in between."""
+        return self.asked(lambda: self._evaluated(script, many))
+
+    def _evaluated(self, script: Script, many: Sequence[Sequence[object]]) -> list[Any]:
         from redis.exceptions import NoScriptError, ResponseError
 
         connection = self._connection()
         try:
-            try:
-                answer = _said(connection, "EVALSHA", script.sha, *words)
-            except NoScriptError:  # it has not run
-                answer = _said(connection, "EVAL", script.source, *words)
-        except ResponseError:
-            self._idle.append((time.monotonic(), connection))
-            raise
+            answers = _said(connection, [("EVALSHA", script.sha, *words) for words in many])
+            unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]  # these have not run
+            again = _said(connection, [("EVAL", script.source, *many[n]) for n in unknown])
+            for n, answer in zip(unknown, again, strict=True):
+                answers[n] = answer
         except BaseException:  # an answer may still be under way to it
             connection.disconnect()
             self.client.connection_pool.release(connection)
             raise
         self._idle.append((time.monotonic(), connection))
-        return answer
+        if refused := next((answer for answer in answers if isinstance(answer, ResponseError)), None):
+            raise refused
+        return answers
 
     def _connection(self) -> Any:
         pool = self.client.connection_pool
@@ -142,9 +146,20 @@ def _must_be_known(url: str) -> None:
         ) from None
 
 
-def _said(connection: Any, *words: object) -> Any:
-    """Say one command, and the answer."""
+def _said(connection: Any, commands: Sequence[Sequence[object]]) -> list[Any]:
+    """Say commands, and the answers; one that was refused is its error."""
+    from redis.exceptions import ResponseError
+
+    connection.send_packed_command([b"".join(map(_packed, commands))], check_health=False)
+    answers: list[Any] = []
+    for _ in commands:
+        try:
+            answers.append(connection.read_response())
+        except ResponseError as error:
+            answers.append(error)
+    return answers
+
+
+def _packed(words: Sequence[object]) -> bytes:
     said = [str(word).encode() for word in words]
-    parts = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in said])
-    connection.send_packed_command([b"*%d\r\n%b" % (len(said), parts)], check_health=False)
-    return connection.read_response()
+    return b"*%d\r\n%b" % (len(said), b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in said]))

@@ -22,7 +22,7 @@ LETTERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One shop's identity and rules. Durations are whole seconds in the table."""
+    """One shop's identity and rules. Durations are whole seconds in the table, rates are by the minute, and 0 is none."""
 
     id: str
     name: str
@@ -35,6 +35,9 @@ class Facts:
     hold_seconds: int = 600
     cart_seconds: int = 7 * 24 * 3600
     cart_persist_seconds: int = 30
+    sale_customer_rate: int = 30
+    sale_source_rate: int = 600
+    sale_sku_rate: int = 0
     events_days: int = 90
     email_sender: str = DEFAULT_SENDER
     letters: str = "all"

@@ -2,7 +2,7 @@
 
 from shopctl.core.ports.carts import CartChange, CartStamp, HotCart, HotCarts, HotCartsAway, HotHealth, HotLine
 from shopctl.core.ports.letters import Keeping, Message, Notifier, Send, Undeliverable
-from shopctl.core.ports.limits import Allowance, RateLimiter
+from shopctl.core.ports.limits import Allowance, Draw, RateLimiter, Wait
 from shopctl.core.ports.payments import (
     Charge,
     ChargeRequest,
@@ -41,6 +41,7 @@ __all__ = [
     "ChargeRequest",
     "ChargeStatus",
     "Document",
+    "Draw",
     "Entry",
     "Gateway",
     "HotCart",
@@ -70,4 +71,5 @@ __all__ = [
     "Throttled",
     "Undeliverable",
     "Vouching",
+    "Wait",
 ]

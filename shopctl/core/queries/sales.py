@@ -26,6 +26,28 @@ RUNNING = s.status.in_(("open", "paused"))
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """The queue of a SKU: it was the turn of every number up to `head`, and the last one given is `tail`; units nobody has, and units
+    of those who buy now."""
+
+    sku: str
+    head: int
+    tail: int
+    left: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """How far a sale is: before a ticket with a number that waits are number - head - 1 at most."""
+
+    sale: str
+    status: str
+    sold_out: bool
+    queues: Sequence[Queue]
+
+
+@dataclass(frozen=True, slots=True)
 class SaleItem:
     """A SKU of a sale. Units: `held` by those whose turn it is, `sold` to those who have paid, `left` for those who wait."""
 
@@ -101,6 +123,21 @@ def moment(tx: UnitOfWork, name: str) -> Moment:
     now = get(tx, name)
     named = ("status", "admitted_per_second", "held", "sold", "left", "sell_out_seconds")
     return Moment(at=tx.now, sale=now.name, queue=now.waiting, **{field: getattr(now, field) for field in named})
+
+
+def board(tx: UnitOfWork, name: str) -> Board:
+    """What everyone who waits may know, cheap to read however many they are."""
+    row = row_by_name(tx, name)
+    items = tx.rows(sa.select(i.sku, i.head, i.tail).where(i.sale_id == row.id).order_by(i.sku))
+    in_pools = pools.of_skus(tx, [item.sku for item in items]) if row.status in ("open", "paused") else {}
+
+    def of(item: Row) -> Queue:
+        pool = in_pools.get(item.sku, Pool())
+        return Queue(sku=item.sku, head=item.head, tail=item.tail, left=pool.free, held=pool.held)
+
+    return Board(
+        sale=row.name, status=row.status, sold_out=row.sold_out_at is not None, queues=[of(item) for item in items]
+    )
 
 
 def is_over(tx: UnitOfWork, name: str) -> bool:
@@ -203,7 +240,7 @@ LIST: Listing[Sale] = Listing(
     sa.select(sales),
     {"name": s.name, "status": s.status, "starts_at": s.starts_at, "ends_at": s.ends_at, "created_at": s.created_at},
     ("name",),
-    (s.created_at.desc(), s.id.desc()),
+    (s.id.desc(),),
     _sales,
 )
 

@@ -26,12 +26,13 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in the queue of a sale. `ahead` are those before it, None when it does not wait; `wait_seconds` is an estimate
+    """A place in the queue of a sale: its `number` in that of its SKU. `ahead` are those before it, None when it does not wait; `wait_seconds` is an estimate
     from the measured rate, None while there is none; `chance` is good, unlikely or none. `problem` is what keeps it from being
     bought as it is registered.
     """
 
     ticket: str
+    number: int
     sale: str
     sku: str
     quantity: int
@@ -93,28 +94,44 @@ def find(tx: UnitOfWork, ticket_id: str) -> Row:
     """A ticket with all that is around it; NotFound(unknown_ticket)."""
     row = tx.row(_ONE, {"ticket_id": ticket_id.strip()})
     if row is None:
-        raise NotFound("unknown_ticket", f"There is no ticket {ticket_id!r}", ticket=ticket_id)
+        raise unknown(ticket_id)
     return row
+
+
+def unknown(ticket_id: str) -> NotFound:
+    return NotFound("unknown_ticket", f"There is no ticket {ticket_id!r}", ticket=ticket_id)
 
 
 def position(tx: UnitOfWork, ticket_id: str) -> Ticket:
     """Where a ticket is now; NotFound(unknown_ticket)."""
-    row = find(tx, ticket_id)
-    waits = row.state == "waiting"
-    rate = rate_of(tx, row.sale_id) if waits else 0.0
-    return _placed(tx, row, rate, pools.of_skus(tx, [row.sku]) if waits else {})
+    return _placed_all(tx, [find(tx, ticket_id)])[0]
+
+
+def positions(tx: UnitOfWork, ticket_ids: Sequence[str]) -> dict[str, Ticket]:
+    """Where tickets are now, by ticket; those that there are."""
+    return {ticket.ticket: ticket for ticket in _placed_all(tx, _some(tx, t.id, [one.strip() for one in ticket_ids]))}
 
 
 def of_sale(tx: UnitOfWork, sale_id: str, emails: Sequence[str]) -> dict[str, Ticket]:
     """The tickets that these (folded) addresses have, by address."""
+    rows = _some(tx, t.email_folded, emails, t.sale_id == sale_id)
+    return {row.email_folded: ticket for row, ticket in zip(rows, _placed_all(tx, rows), strict=True)}
+
+
+def _some(
+    tx: UnitOfWork, column: sa.ColumnElement[str], values: Sequence[str], *where: sa.ColumnElement[bool]
+) -> list[Row]:
     found: list[Row] = []
-    for start in range(0, len(emails), _CHUNK):
-        some = t.email_folded.in_(emails[start : start + _CHUNK])
-        found += tx.rows(_TICKET.where(t.sale_id == sale_id, some))
-    if not found:
-        return {}
-    rate, in_pools = rate_of(tx, sale_id), pools.of_skus(tx, sorted({row.sku for row in found}))
-    return {row.email_folded: _placed(tx, row, rate, in_pools) for row in found}
+    for start in range(0, len(values), _CHUNK):
+        found += tx.rows(_TICKET.where(*where, column.in_(values[start : start + _CHUNK])))
+    return found
+
+
+def _placed_all(tx: UnitOfWork, rows: Sequence[Row]) -> list[Ticket]:
+    waiting = [row for row in rows if row.state == "waiting"]
+    rates = {sale: rate_of(tx, sale) for sale in sorted({row.sale_id for row in waiting})}
+    in_pools = pools.of_skus(tx, sorted({row.sku for row in waiting})) if waiting else {}
+    return [_placed(tx, row, rates.get(row.sale_id, 0.0), in_pools) for row in rows]
 
 
 def _placed(tx: UnitOfWork, row: Row, rate: float, in_pools: Mapping[str, Pool]) -> Ticket:
@@ -122,6 +139,7 @@ def _placed(tx: UnitOfWork, row: Row, rate: float, in_pools: Mapping[str, Pool])
     bought = row.order_number is not None
     return Ticket(
         ticket=row.id,
+        number=row.seq,
         sale=row.name,
         sku=row.sku,
         quantity=row.quantity,

@@ -17,7 +17,7 @@ from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput, Refused, ShopError
 from shopctl.core.queries import tickets as reads
 from shopctl.core.queries.tickets import Ticket
-from shopctl.core.sales import turns
+from shopctl.core.sales import asking, turns
 from shopctl.core.sales.registered import Judge
 from shopctl.core.sales.terms import items_of, locked
 from shopctl.core.shop import Shop, retried
@@ -37,13 +37,14 @@ class Joining:
     address: Mapping[str, str] | None = None
     token: str | None = None
     agreed: str | None = None
+    source: str | None = None
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
 def join(shop: Shop, *, sale: str, wanted: Joining) -> Ticket:
     """A ticket; the one that the customer has already, if they come again: with what they register now, while it waits.
 
-    Errors: sale_over, sold_out, over_limit, not_in_sale, price_changed.
+    Errors: sale_over, sold_out, over_limit, not_in_sale, price_changed, rate_limited.
     """
     found = join_all(shop, sale=sale, wanted=[wanted])[0]
     if isinstance(found, ShopError):
@@ -51,9 +52,16 @@ def join(shop: Shop, *, sale: str, wanted: Joining) -> Ticket:
     return found
 
 
-@retried
 def join_all(shop: Shop, *, sale: str, wanted: Sequence[Joining]) -> list[Ticket | ShopError]:
     """Tickets for many, in their order, in one commit; for each a ticket, or why not. Errors of the sale are raised."""
+    answers: list[Ticket | ShopError | None] = [*asking.refused(shop, sale, wanted)]
+    heard = [one for one, refused in zip(wanted, answers, strict=True) if refused is None]
+    served = iter(_join_all(shop, sale, heard) if heard else ())
+    return [answer or next(served) for answer in answers]
+
+
+@retried
+def _join_all(shop: Shop, sale: str, wanted: Sequence[Joining]) -> list[Ticket | ShopError]:
     checked = [_checked(one) for one in wanted]
     with shop.work("sales.join", sale) as tx:
         row = locked(tx, sale)
