@@ -47,6 +47,20 @@ def topics(shop: Shop) -> list[str]:
         return list(tx.execute(found).scalars())
 
 
+def test_with_redis_too_a_turn_is_bought_declined_and_given_back(carts: str, tmp_path: Path) -> None:
+    shop = shops.make(tmp_path)
+    shops.product(shop, "TEE", units=10)
+    assert shop.carts.kept == (carts == "redis")
+    opened(shop, 2)
+    first, second, _ = crowd(shop, 3)
+    sales.admit(shop, name="friday")
+    refused("payment_declined", lambda: sales.buy(shop, ticket=first, token="pm_card_chargeDeclined"))
+    assert buy(shop, first).status == "confirmed"
+    assert sales.leave(shop, ticket=second).state == "left"
+    assert sales.admit(shop, name="friday").admitted == 1
+    assert clean(shop)
+
+
 # --- from the first ticket to the last unit --------------------------------------------------------------------------
 def test_first_come_first_served_until_nothing_is_left(shop: Shop) -> None:
     flash.make(shop, 2)

@@ -15,6 +15,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from shopctl.core import reservations
+from shopctl.core.cart.turns import is_turn
 from shopctl.core.db.engine import Patience
 from shopctl.core.db.tables import MAX_QUANTITY, cart_lines, carts, variants
 from shopctl.core.db.types import new_id
@@ -215,7 +216,7 @@ def in_database(shop: Shop, names: Sequence[str], work: Callable[[Closed], T]) -
 
 
 def _close(shop: Shop, names: Sequence[str]) -> Closed:
-    if not shop.carts.kept:
+    if not shop.carts.kept or all(map(is_turn, names)):
         return NOTHING
     with shop.read() as tx:
         found = [cart for name in names if (cart := open_cart(tx, name))]

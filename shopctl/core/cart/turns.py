@@ -37,6 +37,11 @@ def handle_of(ticket_id: str) -> str:
     return f"{RESERVED}{ticket_id}"
 
 
+def is_turn(name: str) -> bool:
+    """Whether a cart that is called so is a turn, which has no hot copy: nobody changes it."""
+    return name.startswith(RESERVED)
+
+
 def open_turns(tx: UnitOfWork, turns: Sequence[Turn], *, until: datetime) -> None:
     """Make their carts."""
     same = {"state": "open", "version": 1, "expires_at": until, "created_at": tx.now, "updated_at": tx.now}
