@@ -38,6 +38,7 @@ _CALLED: Mapping[str, str] = {
     "order": "ORDER NUMBER NUMBERS",
     "reservation": "RESERVATION_ID",
     "sale": "SALE",
+    "ticket": "TICKET",
     "setting": "KEY",
     "timezone": "TIMEZONE",
     "command": "COMMAND",

@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from shopctl.core.domain.near import did_you_mean
@@ -58,16 +59,19 @@ class Output:
             case _:
                 self._table(list(records), self.fields or columns)
 
-    def stream(self, rows: Iterable[object], columns: Mapping[str, int]) -> None:
-        """Rows that come one by one: nothing waits for the last. `columns` are the table's, with their widths."""
+    def stream(
+        self, rows: Iterable[object], columns: Mapping[str, int], heads: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Rows that come one by one: nothing waits for the last. `columns` are the table's, with their widths; `heads`, where
+        a name is too long for it."""
         if self.format != "table":
             self.many(rows)
             return
         widths = {name: columns.get(name, 0) for name in self.fields or columns}
         for i, record in enumerate(self.picked(plain(row)) for row in rows):
             if not i:
-                heads = "  ".join(padded(_head(name), width, False) for name, width in widths.items())
-                _write(self._bold(heads.rstrip(), sys.stdout) + "\n")
+                head = "  ".join(padded(heads.get(name, _head(name)), width, False) for name, width in widths.items())
+                _write(self._bold(head.rstrip(), sys.stdout) + "\n")
             cells = (padded(safe(_short(record.get(name)), CELL), width, False) for name, width in widths.items())
             _write("  ".join(cells).rstrip() + "\n")
 

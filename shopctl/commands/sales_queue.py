@@ -36,7 +36,7 @@ def join(
     row |= {"ship_to": ship_to, "payment": payment, "agree": agree}
     if sale != "-" and email is None:
         raise BadInput("usage", "Missing option '--email'")
-    face(ctx).each(sale, ("sale", "email"), _join, row)
+    face(ctx).each(sale, ("sale", "email"), _join, row, alone=True)  # the limiter is asked first
 
 
 def _join(shop: Any, row: Mapping[str, Any]) -> object:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from shopctl.core.sales import Admission
 
 SALE = typer.Argument(metavar="SALE")
-_MOMENT = {"at": 20, "status": 9, "queue": 7, "admitted_per_second": 19, "held": 6, "sold": 6, "left": 6}
+_MOMENT = {"at": 20, "status": 9, "queue": 6, "admitted_per_second": 5, "held": 5, "sold": 5, "left": 5}
+_MOMENT |= {"sell_out_seconds": 0}
+_HEADS = {"admitted_per_second": "PER S", "sell_out_seconds": "GONE IN S"}
 _ROUND = {"sale": 16, "status": 9, "admitted": 8, "bought": 6, "expired": 7, "told": 6, "put_back": 8, "problem": 0}
 
 
@@ -72,7 +74,7 @@ def watch(
     if not me.format_chosen and not is_terminal(sys.stdout):
         me.out.format = "jsonl"
     with me.shop() as shop:
-        me.out.stream(_moments(shop, sale, pace), {**_MOMENT, "sell_out_seconds": 0})
+        me.out.stream(_moments(shop, sale, pace), _MOMENT, _HEADS)
 
 
 def _moments(shop: Any, sale: str, pace: Pace) -> Iterator[Moment]:

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from shopctl import __version__
 from shopctl.core import outbox
 from shopctl.core.db import schema
-from shopctl.core.db.tables import carts, orders, payments, stock_levels
+from shopctl.core.db.tables import carts, orders, payments, sales, stock_levels
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import lifecycle
 from shopctl.core.domain.facts import LETTERS
 from shopctl.core.queries import lag, overview, pause, webhooks, workers
+from shopctl.core.queries import sales as sale_reads
 from shopctl.core.queries.lag import Lag
 from shopctl.core.shop import Shop
 
@@ -41,7 +42,7 @@ class Metric:
 def read(shop: Shop) -> Sequence[Metric]:
     """Every metric, in one snapshot."""
     with shop.read() as tx:
-        return [*_shop(tx), *_business(tx), *_operations(tx)]
+        return [*_shop(tx), *_business(tx), *_sales(tx), *_operations(tx)]
 
 
 def _shop(tx: UnitOfWork) -> Iterator[Metric]:
@@ -67,6 +68,16 @@ def _business(tx: UnitOfWork) -> Iterator[Metric]:
     holds = overview.holds(tx)
     yield _one("holds_live", "Holds that are not resolved.", holds.live)
     yield _one("holds_overdue", "Live holds past their time, which no sweep has resolved yet.", holds.overdue)
+
+
+def _sales(tx: UnitOfWork) -> Iterator[Metric]:
+    """Of all that run together: a series of each would come and go."""
+    yield _by("sales", "Flash sales by status.", "status", lifecycle.SALE, _grouped(tx, sales.c.status))
+    running = sale_reads.LIST.rows(tx, where=[sale_reads.RUNNING])
+    tickets = {state: sum(getattr(sale, state) for sale in running) for state in ("waiting", "admitted", "bought")}
+    units = {kind: sum(getattr(sale, kind) for sale in running) for kind in ("left", "held", "sold")}
+    yield _by("sale_tickets", "Tickets of the flash sales that run, by state.", "state", tickets, tickets)
+    yield _by("sale_units", "Units of the flash sales that run: left, held by a turn, sold.", "kind", units, units)
 
 
 def _operations(tx: UnitOfWork) -> Iterator[Metric]:

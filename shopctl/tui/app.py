@@ -38,6 +38,8 @@ from shopctl.tui.screens.order import OrderScreen
 from shopctl.tui.screens.orders import OrdersScreen
 from shopctl.tui.screens.overview import OverviewScreen
 from shopctl.tui.screens.reservations import ReservationsScreen
+from shopctl.tui.screens.sale import SaleScreen
+from shopctl.tui.screens.sales import SalesScreen
 from shopctl.tui.screens.stock import SkuScreen, StockScreen
 from shopctl.tui.table import Table
 from shopctl.tui.widgets import working
@@ -79,6 +81,7 @@ class Console(App[None], inherit_bindings=False):
         "reservations": ReservationsScreen,
         "carts": CartsScreen,
         "customers": CustomersScreen,
+        "sales": SalesScreen,
         "events": EventsScreen,
     }
     DETAILS: ClassVar[Mapping[str, tuple[str, Callable[[str], LiveScreen]]]] = {
@@ -87,6 +90,7 @@ class Console(App[None], inherit_bindings=False):
         "product": ("catalog", ProductScreen),
         "cart": ("carts", CartScreen),
         "customer": ("customers", CustomerScreen),
+        "sale": ("sales", SaleScreen),
     }
     """What can be asked for by its name → the screen that lists it, and its own."""
     DEFAULT_MODE = "overview"
@@ -99,6 +103,7 @@ class Console(App[None], inherit_bindings=False):
         Binding("5", "go('reservations')", "Reservations", show=False, id="app.reservations"),
         Binding("6", "go('carts')", "Carts", show=False, id="app.carts"),
         Binding("7", "go('customers')", "Customers", show=False, id="app.customers"),
+        Binding("8", "go('sales')", "Flash sale", show=False, id="app.sales"),
         Binding("9", "go('events')", "Events", show=False, id="app.events"),
         Binding("p", "pause", "Pause", id="app.pause"),
         Binding("a", "log", "Action log", show=False, id="app.log"),

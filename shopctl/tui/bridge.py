@@ -25,7 +25,9 @@ from shopctl.core.queries import letters as letter_reads
 from shopctl.core.queries import naming, overview, subjects
 from shopctl.core.queries import orders as order_reads
 from shopctl.core.queries import reservations as hold_reads
+from shopctl.core.queries import sales as sale_reads
 from shopctl.core.queries import stock as stock_reads
+from shopctl.core.queries import tickets as ticket_reads
 from shopctl.core.queries import webhooks as webhook_reads
 from shopctl.core.queries.carts import CartSummary, CartView
 from shopctl.core.queries.catalog import Product, VariantRow
@@ -36,8 +38,10 @@ from shopctl.core.queries.naming import Named
 from shopctl.core.queries.orders import HoldRow, Order, OrderDetail
 from shopctl.core.queries.overview import Overview
 from shopctl.core.queries.reservations import Reservation, WhyHeld
+from shopctl.core.queries.sales import Sale
 from shopctl.core.queries.stock import Movement, StockRow
 from shopctl.core.queries.subjects import Subject
+from shopctl.core.queries.tickets import QueueRow, Ticket
 from shopctl.core.shop import Shop
 from shopctl.tui.deeds import Deed
 
@@ -102,6 +106,22 @@ class Shelf:
 
     product: Product
     low: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """A sale and its queue."""
+
+    sale: Sale
+    queue: Page[QueueRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A ticket, and what is held for it."""
+
+    ticket: Ticket
+    holds: Page[Reservation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +211,22 @@ class Reads:
             bought = order_reads.which(tx, email=email)
             orders = _page(tx, order_reads.LIST, place, lambda row: (int(row.number),), bought)
             return Account(customer_reads.show(tx, email), orders)
+
+    def sales(self, place: Place) -> Page[Sale]:
+        with self.shop.read(self.patience) as tx:
+            return _page(tx, sale_reads.LIST, place, lambda row: (row.id,))
+
+    def sale(self, name: str, place: Place) -> Rush:
+        with self.shop.read(self.patience) as tx:
+            mine = ticket_reads.of(tx, name)
+            queue = _page(tx, ticket_reads.LIST, place, lambda row: (row.sku, row.number), mine)
+            return Rush(sale_reads.get(tx, name), queue)
+
+    def ticket(self, ticket: str) -> Turn:
+        with self.shop.read(self.patience) as tx:
+            mine = [hold_reads.r.owner_id == ticket_reads.find(tx, ticket).cart_id]
+            holds = _page(tx, hold_reads.LIST, Place(), lambda row: (row.id,), mine)
+            return Turn(ticket_reads.position(tx, ticket), holds)
 
     def events(self, place: Place) -> Page[Happened]:
         with self.shop.read(self.patience) as tx:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shopctl.core import catalog, customers, imports, orders, pause, reservations, settlement, stock
+from shopctl.core import catalog, customers, imports, orders, pause, reservations, sales, settlement, stock
 from shopctl.core.domain.safe import json_safe
 from shopctl.core.domain.times import span
 from shopctl.core.shop import Shop
@@ -225,6 +225,21 @@ def extend(reservation_id: str, term: str = "") -> Deed:
         ),
         "The hold has a new term",
     )
+
+
+_SALE: Mapping[str, tuple[Callable[..., object], str]] = {
+    "open": (sales.open_, "is open"),
+    "pause": (sales.pause, "is paused"),
+    "resume": (sales.resume, "goes on"),
+    "close": (sales.close, "is closed"),
+    "cancel": (sales.cancel, "is cancelled"),
+}
+
+
+def sale(name: str, verb: str) -> Deed:
+    use_case, done = _SALE[verb]
+    words = ("sales", verb, name, *(("--yes",) if verb == "cancel" else ()))
+    return Deed(words, lambda shop: use_case(shop, name=name), f"Sale {name} {done}")
 
 
 def pause_checkouts(reason: str) -> Deed:

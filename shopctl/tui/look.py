@@ -56,6 +56,30 @@ CART = {
     "merged": Cell("→ merged", "dim"),
     "expired": Cell("∅ expired", "dim"),
 }
+SALE = {
+    "scheduled": Cell("○ scheduled", "warning"),
+    "open": Cell("● open", "success"),
+    "paused": Cell("‖ paused", "warning"),
+    "closed": Cell("✓ closed", "dim"),
+    "cancelled": Cell("✗ cancelled", "dim"),
+}
+TICKET = {
+    "waiting": Cell("○ waiting", "warning"),
+    "admitted": Cell("● admitted", "accent"),
+    "bought": Cell("✓ bought", "success"),
+    "expired": Cell("∅ expired", "dim"),
+    "left": Cell("← left", "dim"),
+    "sold_out": Cell("✗ sold out", "dim"),
+    "ended": Cell("∅ ended", "dim"),
+}
+
+
+def sale_status(status: str) -> Cell:
+    return SALE.get(status) or cell(f"? {status}")
+
+
+def ticket_state(state: str) -> Cell:
+    return TICKET.get(state) or cell(f"? {state}")
 
 
 def product_status(status: str) -> Cell:

@@ -28,9 +28,10 @@ PLACES = {
     "reservations": ("5", "Reservations"),
     "carts": ("6", "Carts"),
     "customers": ("7", "Customers"),
+    "sales": ("8", "Flash sale"),
     "events": ("9", "Events"),
 }
-"""Mode → its key and its name. 8 waits for flash sales."""
+"""Mode → its key and its name."""
 
 
 def desk(widget: Widget) -> Console:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from shopctl.commands import shells
-from shopctl.core import cart
+from shopctl.core import cart, sales
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import flash, shops
 from tests.cli import Cli, Said
 from tests.shells import Terminal, known
 
@@ -101,6 +101,18 @@ def test_the_line_says_which_store(tab: Tab, cli: Cli, tmp_path: Path) -> None:
     assert tab("stock show ", SHOPCTL_STORE="sqlite:///missing.db") == []
     (tmp_path / "shopctl.toml").write_text("broken = [")
     assert tab("stock show TEE") == []
+
+
+def test_sales_and_the_tickets_that_are_open(tab: Tab, shop: Shop) -> None:
+    flash.opened(shop, name="friday", sku="TEE-RED")
+    flash.make(shop, name="monday", sku="TEE-BLUE")
+    left, waits = flash.crowd(shop, 2)
+    sales.leave(shop, ticket=left)
+    assert tab("sales join ") == ["friday", "monday"]
+    assert tab("sales open mo") == ["monday"]
+    assert tab("sales create ") == []
+    assert tab("sales position ") == tab(f"sales buy {waits[:3]}") == [waits]
+    assert tab("sales tickets friday --filter state:wai") == ["state:waiting"]
 
 
 def test_a_file_is_left_to_the_shell(cli: Cli) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, customers, erasure, orders, settlement, verify
+from shopctl.core import cart, customers, erasure, orders, sales, settlement, verify
 from shopctl.core import letters as post
 from shopctl.core.db.tables import metadata, outbox
 from shopctl.core.db.tables import orders as order_rows
@@ -18,7 +18,7 @@ from shopctl.core.imports.customers import export_customers
 from shopctl.core.queries import access
 from shopctl.core.queries import customers as reads
 from shopctl.core.shop import Shop
-from tests import shops
+from tests import flash, shops
 
 ANA, BEN = "Ana@Example.com", "ben@example.com"
 HERS = {**shops.HOME, "name": "Ana Secretova", "line1": "Hidden Lane 5", "city": "Nowhereham", "postal_code": "X9 9XX"}
@@ -125,6 +125,8 @@ def letters(shop: Shop) -> list[str]:
 
 
 def test_a_customer_is_told_all_that_is_known(lived: Shop) -> None:
+    flash.make(lived)
+    sales.join(lived, sale="friday", wanted=sales.Joining(ANA.upper(), address=shops.HOME))
     with lived.read() as tx:
         known = access.known(tx, ANA)
     told = encoded(plain(known)).lower()
@@ -133,6 +135,7 @@ def test_a_customer_is_told_all_that_is_known(lived: Shop) -> None:
     assert [str(refund.amount) for refund in known.orders[1].refunds] == ["19.99"]
     assert {one.cart: len(one.lines) for one in known.carts} == {"phone": 1, "tablet": 0}
     assert {"customer.added", "order.delivered", "cart.merged"} <= {fact.topic for fact in known.events}
+    assert [(one.sale, one.state, str(one.price)) for one in known.tickets] == [("friday", "waiting", "9.99")]
     assert BEN not in told
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shopctl.core import cart, catalog, customers, moving, orders, queries, rates, settlement, stock
+from shopctl.core import cart, catalog, customers, moving, orders, queries, rates, sales, settlement, stock
 from shopctl.core.catalog import ProductDraft, VariantDraft
 from shopctl.core.db import engine as stores
 from shopctl.core.db.schema import HEAD
@@ -23,7 +23,7 @@ from shopctl.core.errors import BadInput, Refused, StoreUnusable
 from shopctl.core.moving import rows
 from shopctl.core.queries.listing import Listing
 from shopctl.core.shop import Shop
-from tests import outputs, servers, shops
+from tests import flash, outputs, servers, shops
 
 KINDS = ("sqlite", "postgres")
 SCHEMA = f'"schema":"{HEAD}"'.encode()
@@ -54,6 +54,10 @@ def lived_in(directory: Path) -> None:
     cart.add(shop, handle="open", sku="Z", quantity=1)
     cart.add(shop, handle="other", sku="B-2", quantity=2)
     cart.merge(shop, source="other", target="open")
+    flash.opened(shop, 3, sku="Z")
+    first, *_ = flash.crowd(shop, 5)
+    sales.admit(shop, name="friday")
+    sales.buy(shop, ticket=first)
 
 
 @pytest.fixture
@@ -140,9 +144,11 @@ LISTS: dict[str, Listing[Any]] = {
     "orders": queries.orders.LIST,
     "payments": queries.payments.LIST,
     "reservations": queries.reservations.LIST,
+    "sales": queries.sales.LIST,
     "shipping": queries.rates.SHIPPING,
     "stock": queries.stock.LIST,
     "tax": queries.rates.TAXES,
+    "tickets": queries.tickets.LIST,
     "variants": queries.catalog.LIST,
     "warehouses": queries.warehouses.LIST,
 }

@@ -40,6 +40,8 @@ _RANGES: Mapping[str, str] = {
     "address": "SELECT id, json_extract(address, '$.name') || ', ' || json_extract(address, '$.city')"
     " FROM customer_addresses WHERE id BETWEEN :low AND :high ORDER BY id",
     "sale": "SELECT name, status FROM sales WHERE name BETWEEN :low AND :high ORDER BY name",
+    "ticket": "SELECT id, state || ', ' || email FROM tickets WHERE id BETWEEN :low AND :high"
+    " AND state IN ('waiting', 'admitted') ORDER BY id",
     "shipping": "SELECT DISTINCT name, '' FROM shipping_rates WHERE name BETWEEN :low AND :high ORDER BY name",
     "tax": "SELECT id, name || ' ' || country || ' ' || region FROM tax_rates WHERE id BETWEEN :low AND :high ORDER BY id",
     "rate": "SELECT id, name || ' ' || country || ' ' || region FROM shipping_rates"

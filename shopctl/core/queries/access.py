@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import cart_lines, carts, orders, outbox, refunds
+from shopctl.core.db.tables import cart_lines, carts, orders, outbox, refunds, sale_items, sales, tickets
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
+from shopctl.core.domain import text
 from shopctl.core.domain.money import Money
 from shopctl.core.queries.customers import CustomerDetail, show
 from shopctl.core.queries.orders import OrderDetail, detail
@@ -51,6 +52,22 @@ class KeptOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptTicket:
+    """A place in the queue of a flash sale, with what was registered."""
+
+    ticket: str
+    sale: str
+    sku: str
+    quantity: int
+    state: str
+    email: str
+    address: Mapping[str, str] | None
+    price: Money
+    currency: str
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     at: datetime
     topic: str
@@ -63,16 +80,17 @@ class Known:
     account: CustomerDetail
     carts: Sequence[KeptCart]
     orders: Sequence[KeptOrder]
+    tickets: Sequence[KeptTicket]
     events: Sequence[Fact]
 
 
 def known(tx: UnitOfWork, email: str) -> Known:
-    """Account, addresses, carts, orders and events of a customer, or NotFound(unknown_customer)."""
+    """Account, addresses, carts, orders, tickets and events of a customer, or NotFound(unknown_customer)."""
     account = show(tx, email)
     theirs = tx.rows(sa.select(orders).where(orders.c.customer_id == account.id).order_by(orders.c.number))
     kept = _carts(tx, account.id)
     subjects = [account.id, *(cart.id for cart in kept), *(row.id for row in theirs)]
-    return Known(account, kept, [_order(tx, row) for row in theirs], _events(tx, subjects))
+    return Known(account, kept, [_order(tx, row) for row in theirs], _tickets(tx, account.email), _events(tx, subjects))
 
 
 def _carts(tx: UnitOfWork, customer: str) -> list[KeptCart]:
@@ -98,6 +116,23 @@ def _order(tx: UnitOfWork, row: Row) -> KeptOrder:
     )
     back = [Refund(Money(one.amount, one.currency), *one[1:]) for one in given]
     return KeptOrder(detail(tx, str(row.number)), row.source, row.reference, back, row.extra)
+
+
+def _tickets(tx: UnitOfWork, email: str) -> list[KeptTicket]:
+    t, i = tickets.c, sale_items.c
+    columns = (t.id.label("ticket"), sales.c.name.label("sale"), t.sku, t.quantity, t.state, t.email, t.address)
+    price = sa.func.coalesce(t.price, i.price).label("price")
+    found = tx.rows(
+        sa.select(*columns, t.joined_at, price)
+        .join(sales, sales.c.id == t.sale_id)
+        .join(sale_items, sa.and_(i.sale_id == t.sale_id, i.sku == t.sku))
+        .where(t.email_folded == text.fold(email))
+        .order_by(t.joined_at, t.id)
+    )
+    currency = tx.facts.currency
+    return [
+        KeptTicket(**{**row._mapping, "price": Money(int(row.price), currency)}, currency=currency) for row in found
+    ]
 
 
 def _events(tx: UnitOfWork, subjects: Sequence[str]) -> list[Fact]:

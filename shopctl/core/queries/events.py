@@ -191,6 +191,10 @@ def _of_order(*verb: str) -> Callable[[str, Mapping[str, Any]], _Words]:
     return lambda _, data: ("orders", verb[0], str(data["number"]), *verb[1:])
 
 
+def _of_sale(*verb: str) -> Callable[[str, Mapping[str, Any]], _Words]:
+    return lambda _, data: ("sales", verb[0], str(data["name"]), *verb[1:])
+
+
 def _cancelled(subject: str, data: Mapping[str, Any]) -> _Words | None:
     """A pending order is given up by its checkout, not by a command."""
     return _of_order("cancel", "--yes")(subject, data) if data.get("from_status") == "confirmed" else None
@@ -223,6 +227,13 @@ _AGAIN: Mapping[str, Callable[[str, Mapping[str, Any]], _Words | None]] = {
         *("stock", "transfer", sku, str(data["quantity"])),
         *("--from", str(data["source"]), "--to", str(data["target"])),
     ),
+    "sale.opened": _of_sale("open"),
+    "sale.paused": _of_sale("pause"),
+    "sale.resumed": _of_sale("resume"),
+    "sale.closed": _of_sale("close"),
+    "sale.cancelled": _of_sale("cancel", "--yes"),
+    "sale.admitted": _of_sale("admit"),
+    "sale.checked": _of_sale("check"),
     "shop.paused": lambda _, data: ("store", "pause", f"--reason={data['reason']}"),
     "shop.resumed": lambda _, __: ("store", "resume"),
     "settings.changed": lambda key, data: ("store", "set", key, str(data["value"])),

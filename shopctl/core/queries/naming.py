@@ -1,4 +1,4 @@
-"""What a few typed characters may name: an order, a SKU, a product, a customer, a cart.
+"""What a few typed characters may name: an order, a SKU, a product, a customer, a cart, a sale.
 
 Names that begin like that are ranges of an index, found at once among any number of rows. Names that contain it somewhere
 are looked for row by row: who asks for those should have patience, and an end to it.
@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shopctl.core.db.tables import carts, customers, orders, products, variants
+from shopctl.core.db.tables import carts, customers, orders, products, sales, variants
 from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.queries.carts import LIST as CARTS
@@ -21,6 +21,7 @@ from shopctl.core.queries.customers import ERASED
 from shopctl.core.queries.customers import LIST as CUSTOMERS
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.orders import LIST as ORDERS
+from shopctl.core.queries.sales import LIST as SALES
 
 _LAST = "\U0010ffff"
 """Sorts behind whatever begins like the text before it."""
@@ -49,6 +50,7 @@ def beginning(tx: UnitOfWork, typed: str, limit: int) -> list[Named]:
             tx, "customer", customers.c.email_folded, (customers.c.email, customers.c.name), {folded}, limit, known
         ),
         *_range(tx, "cart", carts.c.handle_folded, (carts.c.handle,), {folded}, limit, *alive),
+        *_range(tx, "sale", sales.c.name, (sales.c.name, sales.c.status), {typed.lower()}, limit),
     ]
 
 
@@ -86,6 +88,7 @@ _CONTAINING: Mapping[str, tuple[Listing[Any], Callable[[Any], Named]]] = {
     "product": (VARIANTS, lambda row: Named("product", row.handle, row.title)),
     "customer": (CUSTOMERS, lambda row: Named("customer", row.email, row.name or "")),
     "cart": (CARTS, lambda row: Named("cart", row.cart, row.customer or "")),
+    "sale": (SALES, lambda row: Named("sale", row.name, row.status)),
 }
 KINDS = tuple(_CONTAINING)
 

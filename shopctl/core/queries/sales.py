@@ -22,7 +22,7 @@ MEASURED = timedelta(seconds=60)
 """Over how long rates are measured."""
 SOON = timedelta(minutes=10)
 """So long before its start a sale is due for a look at what was registered."""
-_RUNNING = s.status.in_(("open", "paused"))
+RUNNING = s.status.in_(("open", "paused"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ def to_check(tx: UnitOfWork) -> list[str]:
 def due(tx: UnitOfWork) -> list[str]:
     """Those that a round would do something for, or could. One that is sold out, and nobody's turn, waits for nothing."""
     starts = sa.and_(s.status == "scheduled", sa.or_(s.starts_at <= tx.now, s.ends_at <= tx.now))
-    ends = sa.and_(_RUNNING, s.ends_at <= tx.now)
+    ends = sa.and_(RUNNING, s.ends_at <= tx.now)
     sells = sa.and_(s.status == "open", s.sold_out_at.is_(None))
     some = sa.or_(starts, ends, sells, _TURNS, sa.and_(s.status.in_(("open", "closed", "cancelled")), _STRAYS))
     return [row.name for row in tx.rows(sa.select(s.name).where(some).order_by(s.name))]

@@ -1,4 +1,4 @@
-"""What events are about, as people know it: an order's number, a SKU, a cart's handle, a customer's address."""
+"""What events are about, as people know it: an order's number, a SKU, a cart's handle, a customer's address, a sale's name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shopctl.core.queries.events import Event
 class Subject:
     """What an event is about. `kind` is a word for people; `name` is None for what is not there any more.
 
-    An order, a SKU, a cart, a customer and a product can be asked for by their names.
+    An order, a SKU, a cart, a customer, a product and a sale can be asked for by their names.
     """
 
     kind: str
@@ -52,6 +52,8 @@ def _told(event: Event) -> tuple[str, str]:
         return "goods" if {"rows", "levels"} & event.data.keys() else "SKU", event.subject
     if noun == "cart":
         return "cart", str(event.data["into"])
+    if noun == "sale":
+        return "sale", str(event.data["name"])
     if noun in ("catalog", "settings", "rates"):
         return {"catalog": "product", "settings": "settings", "rates": "rates"}[noun], event.subject
     return noun, event.subject

@@ -68,6 +68,7 @@ _BOUGHT = sa.and_(orders.c.cart_id == t.cart_id, orders.c.status.in_(PAID_ORDERS
 _PRICE = sa.func.coalesce(t.price, i.price, type_=Amount())
 _STATE = sa.case((orders.c.number.is_not(None), sa.literal("bought", Word())), else_=t.state)
 """A paid order is the last word on a ticket, whether or not it was written down already."""
+_STATE.info = t.state.info  # type: ignore[attr-defined]  # the words it may be
 _TICKET = (
     sa.select(
         *(column for column in t if column.name not in ("price", "state")),

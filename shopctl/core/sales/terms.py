@@ -110,7 +110,7 @@ def edit(
         for sku, units in sorted((more or {}).items()):
             _add(tx, sale, sku, units)
         for sku, price in sorted((prices or {}).items()):
-            _change(tx, sale, sku, price=money.parse_amount(price, tx.facts.currency))
+            _change(tx, sale, sku, price=_price(tx, price))
         outbox.add(tx, "sale.changed", sale.id, name=sale.name)
         shown = reads.get(tx, sale.name)
         tx.commit()
@@ -170,9 +170,16 @@ def _row(tx: UnitOfWork, sale_id: str, item: Item) -> dict[str, Any]:
         raise Refused("not_tracked", f"The stock of {variant.sku} is not tracked: there is nothing to set aside")
     if not 1 <= item.allotment <= MAX_QUANTITY:
         raise BadInput("bad_sale", f"An allotment is 1 to {MAX_QUANTITY} units, not {item.allotment}")
-    price = variant.price if item.price is None else money.parse_amount(item.price, tx.facts.currency)
+    price = variant.price if item.price is None else _price(tx, item.price)
     same = {"sale_id": sale_id, "sku": variant.sku, "allotment": item.allotment, "tail": 0, "head": 0}
     return {**same, "price": price}
+
+
+def _price(tx: UnitOfWork, said: str) -> int:
+    price = money.parse_amount(said, tx.facts.currency)
+    if price < 0:
+        raise BadInput("bad_amount", f"{said!r} is negative", value=said)
+    return price
 
 
 def _add(tx: UnitOfWork, sale: Row, sku: str, units: int) -> None:

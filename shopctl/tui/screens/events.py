@@ -71,7 +71,7 @@ def _subject(about: Subject) -> Cell:
     """Its name; with its kind where that is a number or a handle, which might be taken for anything."""
     if about.name is None:
         return Cell("∅ erased" if about.kind == "customer" else "∅ gone", "dim")
-    return cell(f"{about.kind} {about.name}" if about.kind in ("order", "cart") else about.name)
+    return cell(f"{about.kind} {about.name}" if about.kind in ("order", "cart", "sale") else about.name)
 
 
 def _told(states: Sequence[str]) -> Cell:
