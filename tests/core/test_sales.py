@@ -566,7 +566,7 @@ def test_waits_are_told_from_the_measured_rate(shop: Shop) -> None:
     shop = flash.stopped(shop)
     opened(shop, 10, rate=60)
     tickets = crowd(shop, 8)
-    assert at(shop, tickets[-1]).wait_seconds is None  # nobody was admitted yet
+    assert at(shop, tickets[-1]).wait_seconds == 7  # nobody was admitted yet: as its terms say
     for n in range(1, 5):
         sales.admit(later(shop, 1.01 * n), name="friday")
     last = at(later(shop, 4.1), tickets[-1])
@@ -576,3 +576,23 @@ def test_waits_are_told_from_the_measured_rate(shop: Shop) -> None:
     assert stalled.wait_seconds > 15
     with shop.read() as tx:
         assert reads.moment(tx, "friday").queue == 4
+
+
+def test_who_is_behind_the_last_free_unit_is_told_when_a_turn_may_come_back(shop: Shop) -> None:
+    shop = flash.stopped(shop)
+    opened(shop, 5, hold_seconds=60)
+    tickets = crowd(shop, 9)
+    sales.admit(shop, name="friday")
+    assert [at(shop, one).wait_seconds for one in tickets[5:7]] == [60, None]  # one of five, as is supposed
+    for ticket in tickets[:3]:
+        buy(later(shop, 10), ticket)
+    soon = later(shop, 40)  # three of five are bought at the age of 10 s, and of the others none after it
+    assert [at(soon, one).wait_seconds for one in tickets[5:]] == [20, 20, 140, None]
+    sales.pause(soon, name="friday")
+    assert at(soon, tickets[5]).wait_seconds is None
+
+
+def test_who_waits_for_the_start_is_told_how_long_that_is(shop: Shop) -> None:
+    shop = flash.stopped(shop)
+    flash.make(shop, 4, rate=60, starts_at=shop.clock() + timedelta(seconds=90))
+    assert [at(shop, one).wait_seconds for one in crowd(shop, 3)] == [90, 91, 92]

@@ -15,10 +15,11 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import PAID_ORDERS
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import NotFound
-from shopctl.core.queries import pools
+from shopctl.core.queries import pools, waits
 from shopctl.core.queries.listing import Listing
 from shopctl.core.queries.pools import Pool
-from shopctl.core.queries.sales import rate_of, row_by_name
+from shopctl.core.queries.sales import row_by_name
+from shopctl.core.queries.waits import Forecast
 
 s, i, t = sales.c, sale_items.c, tickets.c
 _CHUNK = 500
@@ -26,9 +27,9 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in the queue of a sale: its `number` in that of its SKU. `ahead` are those before it, None when it does not wait; `wait_seconds` is an estimate
-    from the measured rate, None while there is none; `chance` is good, unlikely or none. `problem` is what keeps it from being
-    bought as it is registered.
+    """A place in the queue of a sale: its `number` in that of its SKU. `ahead` are those before it, None when it does not wait;
+    `wait_seconds` is an estimate (waits.py), None while there is none; `chance` is good, unlikely or none. `problem` is what
+    keeps it from being bought as it is registered.
     """
 
     ticket: str
@@ -129,12 +130,12 @@ def _some(
 
 def _placed_all(tx: UnitOfWork, rows: Sequence[Row]) -> list[Ticket]:
     waiting = [row for row in rows if row.state == "waiting"]
-    rates = {sale: rate_of(tx, sale) for sale in sorted({row.sale_id for row in waiting})}
+    ahead = {sale: waits.forecasts(tx, sale) for sale in sorted({row.sale_id for row in waiting})}
     in_pools = pools.of_skus(tx, sorted({row.sku for row in waiting})) if waiting else {}
-    return [_placed(tx, row, rates.get(row.sale_id, 0.0), in_pools) for row in rows]
+    return [_placed(tx, row, ahead.get(row.sale_id, {}).get(row.sku), in_pools) for row in rows]
 
 
-def _placed(tx: UnitOfWork, row: Row, rate: float, in_pools: Mapping[str, Pool]) -> Ticket:
+def _placed(tx: UnitOfWork, row: Row, forecast: Forecast | None, in_pools: Mapping[str, Pool]) -> Ticket:
     ahead = row.seq - row.head - 1 if row.state == "waiting" else None
     bought = row.order_number is not None
     return Ticket(
@@ -147,7 +148,7 @@ def _placed(tx: UnitOfWork, row: Row, rate: float, in_pools: Mapping[str, Pool])
         currency=tx.facts.currency,
         state=row.state,
         ahead=ahead,
-        wait_seconds=round(ahead / rate) if ahead is not None and rate else None,
+        wait_seconds=forecast.seconds(ahead) if forecast and ahead is not None else None,
         chance=_chance(row, ahead, in_pools.get(row.sku, Pool())),
         problem=row.problem if row.state in ("waiting", "admitted") else None,
         hold_until=row.hold_until if row.state == "admitted" else None,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
@@ -60,7 +60,8 @@ class Plan:
 
 def run(shop: Shop, clock: Clock, scratch: Scratch, plan: Plan, *, progress: Progress) -> Report:
     """Run it in a scratch store that was opened with this clock."""
-    furnish(shop, scratch, plan.terms)
+    starts = clock.began + timedelta(milliseconds=EARLY_MS)
+    furnish(shop, scratch, replace(plan.terms, starts_at=starts))
     people = crowd.drawn(plan.seed, plan.shoppers)
     floor = _Floor(shop, clock, scratch.sku, people, Random(f"{plan.seed} admitters"), progress)
     floor.run()
