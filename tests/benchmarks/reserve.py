@@ -45,7 +45,7 @@ _RAW = (
        VALUES (:id, 'order', :owner, 'checkout', 'order 1', :sku, 'MAIN', 'general', 0, 1, 'held', 0, :until, :now)""",
     "INSERT INTO audit_log (at, actor, request_id, action, target) VALUES (:now, 'bench', :owner, 'bench', :sku)",
 )
-_CTE = """
+CTE = """
 \\set n random(0, :skus - 1)
 WITH held AS (
     UPDATE stock_levels SET reserved = reserved + 1, updated_at = now()
@@ -167,7 +167,7 @@ def on_postgres(skus: int, rounds: int, seconds: float) -> Sequence[frame.Line]:
                     frame.compare(
                         f"postgres, {skus} SKUs, {count} client{'s' * (count > 1)}",
                         partial(rate, clients, seconds),
-                        partial(frame.pgbench, url, _CTE, clients=count, seconds=seconds, skus=skus),
+                        partial(frame.pgbench, url, CTE, clients=count, seconds=seconds, skus=skus),
                         goal=goal,
                         rounds=rounds,
                         note="beside pgbench, one CTE",
