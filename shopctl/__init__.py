@@ -1,3 +1,3 @@
 """shopctl: a shop run from a terminal."""
 
-__version__ = "0.3.0"
+__version__ = "0.5.0"
