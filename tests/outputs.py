@@ -34,6 +34,7 @@ _NOT_ALIKE = {
     "store backup",
     "orders watch",
     "sales watch",
+    "sales rehearse",
     "gateway serve",
     "payments selftest",
     "spec",

@@ -196,8 +196,13 @@ PLANTS = (
         "UPDATE stock_movements SET quantity = quantity - 1 WHERE kind = 'transfer' AND quantity > 0 AND sku = 'MUG'",
         "UPDATE stock_levels SET quantity = quantity - 1 WHERE warehouse = 'EAST' AND sku = 'MUG'",
     ),
-    plant(33, "set aside for no sale", *(f"UPDATE {table} SET pool = 'sale' WHERE sku = 'OLD'" for table in ("stock_levels", "stock_movements")),
-          also=(1, 23)),
+    plant(33, "set aside for no sale",
+          "INSERT INTO stock_levels (sku, warehouse, pool, bucket, quantity, reserved, committed, tracked, backorder_limit, updated_at)"
+          " SELECT sku, warehouse, 'sale', bucket, 1, 0, 0, tracked, 0, updated_at FROM stock_levels"
+          " WHERE sku = 'TEE' AND warehouse = 'MAIN' AND pool = 'general'",
+          "INSERT INTO stock_movements (sku, warehouse, pool, bucket, kind, quantity, reserved, committed, actor, request_id, at)"
+          " SELECT sku, warehouse, 'sale', bucket, 'receive', 1, 0, 0, actor, request_id, at FROM stock_movements"
+          " WHERE sku = 'TEE' AND warehouse = 'MAIN' LIMIT 1"),
     plant(33, "taken from the pool by an ordinary cart",
           "UPDATE carts SET ticket_id = NULL WHERE id IN (SELECT cart_id FROM tickets WHERE state = 'admitted')", also=(34,)),
     plant(34, "one customer, two tickets", "UPDATE tickets SET email_folded = 's0@example.com' WHERE seq = 3",

@@ -48,7 +48,8 @@ class Direct:
         while True:
             try:
                 wanted = Joining(email, address=self._address, token=GOOD)
-                ticket = await asyncio.wrap_future(self._crowd.join(NAME, wanted))
+                answer = self._crowd.join(NAME, wanted)
+                ticket = answer.result() if answer.done() else await asyncio.wrap_future(answer)
             except (Unavailable, TimedOut) as error:
                 if time.monotonic() > until:
                     return Said(error.code)
