@@ -68,7 +68,11 @@ def rehearse(
     plan = core.rehearsal.Plan(shoppers, stock, seed, terms)
     if svg is not None:
         _must_be_writable(svg)
+    if not live and (calls or bots or abandon):
+        raise BadInput("usage", "--calls, --bots and --abandon are for --live")
     if live:
+        if not 0 <= abandon <= 1 or bots > shoppers:
+            raise BadInput("usage", "--abandon is a share from 0 to 1, and bots are among the shoppers")
         how = sales_rehearse_live.Live(shoppers, stock, seed, calls, processes, bots, abandon)
         _rehearse_live(me, sku, terms, how, svg=svg, keep=keep)
         return

@@ -33,7 +33,8 @@ from shopctl.core.shop import Shop, retried
 class Placement:
     """What a shopper asks for. `address` is validated; `expect_total` a decimal string; `token` None when nothing is to pay.
 
-    A customer's cart is bought with their own e-mail address when `email` is None.
+    A customer's cart is bought with their own e-mail address when `email` is None. `turn`: the cart is one at a sale, which only
+    who sells turns may buy.
     """
 
     cart: str
@@ -43,6 +44,7 @@ class Placement:
     key: str
     expect_total: str | None = None
     method: str | None = None
+    turn: bool = False
 
     def fingerprint(self) -> str:
         """What a key stands for: repeating it with anything else is a mistake, not a retry."""
@@ -87,6 +89,8 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
     no_shipping_rate, shop_paused; StillPending when the gateway does not answer: repeat it with the same key, or recover.
     """
     _check(wanted)
+    if carts.is_turn(wanted.cart) and not wanted.turn:
+        raise Refused("turn_at_sale", "That cart is a turn at a sale", hint="shopctl sales buy TICKET")
     if wanted.token not in (None, payments.MANUAL) and not shop.dry_run:
         shop.gateway.ready()
     begun = _begin(shop, wanted)

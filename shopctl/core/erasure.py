@@ -18,7 +18,7 @@ from shopctl.core.db.unit_of_work import UnitOfWork
 from shopctl.core.domain import text
 from shopctl.core.errors import Refused
 from shopctl.core.ports import Keeping
-from shopctl.core.queries.customers import customer_id
+from shopctl.core.queries.customers import customer_id, is_customer
 from shopctl.core.shop import Shop
 
 CHUNK = 500
@@ -39,6 +39,8 @@ def erase(shop: Shop, *, email: str) -> Erased:
     Letters lie outside the store. They go before it, after a rehearsal that may still refuse: killed in between, the
     command can be repeated, whereas nothing would lead to them any more once the address is gone.
     """
+    if (guest := _erase_guest(shop, email)) is not None:
+        return guest
     rehearsed, recipients = _erase(shop.but(dry_run=True), email)
     if shop.dry_run:
         return rehearsed
@@ -46,6 +48,18 @@ def erase(shop: Shop, *, email: str) -> Erased:
     done, _ = cart.in_database(shop, [email], lambda hot: _erase(shop, email, hot))
     upkeep.fold_log(shop.engine)
     return Erased(done.customer, done.orders, letters)
+
+
+def _erase_guest(shop: Shop, email: str) -> Erased | None:
+    """Somebody who has never bought, and waits or waited at sales; None for a customer, and for whom nobody knows."""
+    with shop.work("customers.erase") as tx:
+        upkeep.overwrite_deleted(tx.connection)
+        if is_customer(tx, email) or not sales.forget(tx, [text.fold(email)]):
+            return None
+        tx.commit()
+    if not shop.dry_run:
+        upkeep.fold_log(shop.engine)
+    return Erased("", 0, 0)
 
 
 def _erase(shop: Shop, email: str, hot: cart.Closed = cart.NOTHING) -> tuple[Erased, frozenset[str]]:

@@ -41,12 +41,9 @@ def after_command(shop: Shop) -> None:
 
 
 def while_serving(shop: Shop) -> None:
-    """Without a worker, what a server does now and then: a round of each sale that has something to do, and what a command does
-    after it."""
+    """What a server does now and then: a round of each sale that has something to do, also beside workers, of which nobody knows
+    at once that they have died; and without one what a command does after it."""
     try:
-        with shop.read() as tx:
-            if workers.any_alive(tx):
-                return
         sales.run_all(shop)
     except ShopError as error:
         shop.narrate(f"Left for later: {error.message}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
-from fastapi import Path, Request
+from fastapi import Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -35,6 +36,15 @@ TicketId = Annotated[
     str, Path(max_length=64, description="As `POST /v1/sales/{sale}/tickets` gave it; who has it may use it.")
 ]
 EVENTS = "text/event-stream"
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Made by the caller, one for each shopper: the same key is the same ticket. Without one it cannot be found again.",
+    ),
+]
 LOOK_SECONDS = 0.5
 """How often a stream looks whether something has changed."""
 QUIET_SECONDS = 15.0
@@ -168,8 +178,9 @@ async def board(request: Request, sale: Name) -> Response:
 
 
 @router.post("/sales/{sale}/tickets", **documented(Ticket, 404, 409, status=201))
-async def join(caller: Seller, request: Request, sale: Name, wish: Wish) -> Response:
-    """Take a ticket: one per customer, first come, first served. Who comes again keeps their place, and may register anew."""
+async def join(caller: Seller, request: Request, sale: Name, wish: Wish, key: Key = None) -> Response:
+    """Take a ticket: one per customer, first come, first served. Who comes again with the same key keeps their place, and may
+    register anew; without it nobody finds a ticket of theirs by an address, which anybody may know."""
     wanted = core.sales.Joining(
         email=wish.email,
         sku=wish.sku,
@@ -178,6 +189,7 @@ async def join(caller: Seller, request: Request, sale: Name, wish: Wish) -> Resp
         token=wish.payment,
         agreed=wish.agree,
         source=wish.source,
+        key=key or secrets.token_hex(16),
     )
     caller.shop.must_write("sales.join")
     ticket: Ticket = await asyncio.wrap_future(_rush(request).crowd.join(sale, wanted))

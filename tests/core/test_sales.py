@@ -10,12 +10,14 @@ import sqlalchemy as sa
 
 from shopctl.core import cart, catalog, checkout, erasure, pause, rates, reservations, sales, settlement, stock
 from shopctl.core.db.tables import audit_log, outbox
+from shopctl.core.db.tables import reservations as held
 from shopctl.core.errors import BadInput, NotFound, ShopError
 from shopctl.core.queries import sales as reads
 from shopctl.core.queries.catalog import LIST as VARIANTS
 from shopctl.core.queries.orders import Order
 from shopctl.core.queries.tickets import Ticket
 from shopctl.core.sales import Item, Joining, Terms
+from shopctl.core.sales.asking import source_of
 from shopctl.core.shop import Shop
 from tests import flash, shops
 from tests.flash import at, clean, crowd, later, level, opened, states
@@ -345,8 +347,8 @@ def test_a_sale_that_cannot_be_opened_says_why_and_opens_when_it_can(shop: Shop)
 
 def test_a_window_that_passed_unseen_cancels_it(shop: Shop) -> None:
     past = datetime.now(UTC) - timedelta(hours=1)
-    flash.make(shop, 2, starts_at=past, ends_at=past + timedelta(minutes=1))
-    assert sales.run_all(shop)[0].status == "cancelled"
+    flash.make(shop, 2, starts_at=past, ends_at=past + timedelta(hours=2))
+    assert sales.run_all(later(shop, 3 * 3600))[0].status == "cancelled"
     assert level(shop, "general") == (10, 0, 0)
 
 
@@ -596,3 +598,53 @@ def test_who_waits_for_the_start_is_told_how_long_that_is(shop: Shop) -> None:
     shop = flash.stopped(shop)
     flash.make(shop, 4, rate=60, starts_at=shop.clock() + timedelta(seconds=90))
     assert [at(shop, one).wait_seconds for one in crowd(shop, 3)] == [90, 91, 92]
+
+
+def test_who_is_told_of_their_chance_hears_of_units_not_of_tickets(shop: Shop) -> None:
+    flash.make(shop, 4, per_customer=4)
+    first = crowd(shop, 1, quantity=4)[0]
+    second, third = crowd(shop, 2, start=1)
+    assert [at(shop, one).chance for one in (first, second, third)] == ["good", "unlikely", "unlikely"]
+
+
+def test_a_guest_in_a_queue_can_be_erased(shop: Shop) -> None:
+    opened(shop, 1)
+    ticket = crowd(shop, 1)[0]
+    sales.admit(shop, name="friday")
+    erasure.erase(shop.but(dry_run=True), email="s0@example.com")
+    assert at(shop, ticket).state == "admitted"
+    erasure.erase(shop, email=" S0@example.com")
+    assert at(shop, ticket).state == "left"
+    refused("unknown_customer", lambda: erasure.erase(shop, email="s0@example.com"))
+    assert clean(shop)
+
+
+def test_a_turn_is_bought_and_ended_in_no_other_way(shop: Shop) -> None:
+    opened(shop, 1)
+    ticket = crowd(shop, 1)[0]
+    sales.admit(shop, name="friday")
+    with shop.read() as tx:
+        hold = tx.rows(sa.select(held.c.id).where(held.c.state == "held"))[0].id
+    refused("turn_at_sale", lambda: reservations.release(shop, reservation_id=hold))
+    refused("turn_at_sale", lambda: reservations.extend(shop, reservation_id=hold))
+    wanted = checkout.Placement(f"ticket {ticket}", "thief@example.com", shops.HOME, "pm_card_visa", "k")
+    refused("turn_at_sale", lambda: checkout.place(shop, wanted))
+    order = buy(shop, ticket)
+    settlement.cancel(shop, number=order.number)
+    assert "cancelled" in refused("turn_over", lambda: sales.buy(shop, ticket=ticket)).message
+
+
+def test_a_risen_price_is_a_problem_at_once_and_a_window_lies_ahead(shop: Shop) -> None:
+    flash.make(shop, 1)
+    ticket = crowd(shop, 1)[0]
+    sales.edit(shop, name="friday", terms=Terms(), prices={"TEE": "99"})
+    assert at(shop, ticket).problem == "price_changed"
+    yesterday = shop.clock() - timedelta(days=1)
+    refused("bad_sale", lambda: sales.edit(shop, name="friday", terms=Terms(ends_at=yesterday)))
+    sales.edit(shop, name="friday", terms=Terms(ends_at=shop.clock() + timedelta(seconds=60)))
+    refused("sale_over", lambda: sales.open_(later(shop, 61), name="friday"))
+
+
+def test_one_network_is_one_source() -> None:
+    assert {source_of("2001:db8:1:2::7"), source_of(" 2001:DB8:1:2:ffff::1")} == {"2001:db8:1:2::/64"}
+    assert [source_of("192.0.2.7"), source_of("a desk")] == ["192.0.2.7", "a desk"]

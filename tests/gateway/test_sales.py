@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import sqlalchemy as sa
 
 from shopctl.core import sales, settings
+from shopctl.core.db.tables import tickets
 from shopctl.core.shop import Shop
 from tests import flash, shops
 from tests.flash import clean
@@ -25,7 +27,8 @@ WISH = {"ship_to": HOME, "payment": "pm_card_visa"}
 
 
 def join(web: Client, sale: str, email: str, **wish: object) -> dict[str, Any]:
-    said = web("POST", f"/v1/sales/{sale}/tickets", {"email": email, **WISH, **wish})
+    mine = email.strip().lower()
+    said = web("POST", f"/v1/sales/{sale}/tickets", {"email": email, **WISH, **wish}, Idempotency_Key=mine)
     assert said.status == 201, said.json
     return dict(said.json)
 
@@ -121,6 +124,21 @@ def test_many_at_once_are_served_in_one_order_each_once(shop: Shop, web: Client)
     assert web("GET", f"/v1/tickets/{found[0]['ticket']}").json["state"] == "ended"
 
 
+def test_an_address_is_no_way_to_the_ticket_of_another(shop: Shop, web: Client) -> None:
+    flash.make(shop, 1, name="mine", sku="TEE")
+    ticket = join(web, "mine", "victim@example.com")["ticket"]
+    wish = {"email": " VICTIM@example.com", "payment": "pm_card_chargeDeclined"}
+    for said in (
+        web("POST", "/v1/sales/mine/tickets", wish),
+        web("POST", "/v1/sales/mine/tickets", wish, Idempotency_Key="a guess"),
+    ):
+        assert (said.status, said.code) == (409, "has_ticket")
+        assert ticket not in said.body.decode()
+    assert join(web, "mine", "victim@example.com")["ticket"] == ticket
+    with shop.read() as tx:
+        assert list(tx.execute(sa.select(tickets.c.token).where(tickets.c.id == ticket)).scalars()) == ["pm_card_visa"]
+
+
 def test_a_turn_is_given_back_and_what_is_not_there(shop: Shop, web: Client) -> None:
     flash.make(shop, 1, name="back", sku="TEE")
     ticket = join(web, "back", "gone@example.com")["ticket"]
@@ -143,7 +161,7 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
     with Process(tmp_path, ("--rate", "0")) as served:
         web = served.client(key(shop))
         spellings = ["bot@example.com", "BOT@example.com", " bot@Example.com"]
-        said = [web("POST", "/v1/sales/friday/tickets", {"email": one}) for one in spellings]
+        said = [web("POST", "/v1/sales/friday/tickets", {"email": one}, Idempotency_Key="k") for one in spellings]
         assert [one.status for one in said] == [201, 201, 429]
         assert 1 <= int(said[2].headers["retry-after"]) <= 5
         assert said[2].json["error"]["details"]["limit"] == "tickets of a customer"

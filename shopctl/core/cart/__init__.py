@@ -13,7 +13,7 @@ from shopctl.core.cart.edit import add, clear, make, remove, set_quantity
 from shopctl.core.cart.hot import NOTHING, Closed, in_database, persist, persist_all, persist_one, show
 from shopctl.core.cart.life import claim, empty, expire_carts, forget, in_checkout, sweep, unclaim
 from shopctl.core.cart.lines import drop_lines, owner
-from shopctl.core.cart.turns import Turn, end_turns, handle_of, open_turns, unclaimed
+from shopctl.core.cart.turns import Turn, end_turns, handle_of, is_turn, open_turns, unclaimed
 
 __all__ = [
     "NOTHING",
@@ -31,6 +31,7 @@ __all__ = [
     "handle_of",
     "in_checkout",
     "in_database",
+    "is_turn",
     "login",
     "logout",
     "make",

@@ -744,6 +744,7 @@ tickets = _table(
     Column("state", Word, nullable=False),
     Column("address", Json),
     Column("token", Word),
+    Column("key_digest", Word),  # who has the key that it was asked for with is the same shopper
     Column("agreed_price", Money),  # what the shopper agreed to when joining
     Column("problem", Word),  # what keeps a registered cart from being bought
     Column("cart_id", Id),  # since its turn came

@@ -83,13 +83,23 @@ LIST: Listing[Customer] = Listing(
 )
 
 
-def customer_id(tx: UnitOfWork, email: str) -> str:
-    """The id of an account, or NotFound(unknown_customer)."""
+def is_customer(tx: UnitOfWork, email: str) -> bool:
+    """Whether there is an account."""
+    return _account(tx, email) is not None
+
+
+def _account(tx: UnitOfWork, email: str) -> str | None:
     named = (customers.c.email_folded == text.fold(email), customers.c.erased_at.is_(None))
     found = tx.execute(sa.select(customers.c.id).where(*named)).scalar()
+    return None if found is None else str(found)
+
+
+def customer_id(tx: UnitOfWork, email: str) -> str:
+    """The id of an account, or NotFound(unknown_customer)."""
+    found = _account(tx, email)
     if found is None:
         raise NotFound("unknown_customer", f"There is no customer {email!r}", email=email)
-    return str(found)
+    return found
 
 
 def show(tx: UnitOfWork, email: str) -> CustomerDetail:

@@ -24,7 +24,7 @@ LEVEL = sa.select(
     sa.func.sum(c.quantity).label("quantity"),
     sa.func.sum(c.reserved).label("reserved"),
     sa.func.sum(c.committed).label("committed"),
-    sa.func.sum(c.quantity - c.reserved - c.committed).label("available"),
+    sa.func.sum(sa.case((c.pool == "general", c.quantity - c.reserved - c.committed), else_=0)).label("available"),
     sa.func.sum(c.safety_stock).label("safety_stock"),
     sa.func.sum(c.backorder_limit).label("backorder_limit"),
     sa.func.max(c.updated_at).label("updated_at"),
@@ -94,7 +94,8 @@ def thresholds(tx: UnitOfWork, skus: Sequence[str]) -> dict[str, Row]:
 
 @dataclass(frozen=True, slots=True)
 class StockRow:
-    """One SKU in one warehouse, over all pools and buckets. Units; available = quantity − reserved − committed.
+    """One SKU in one warehouse, over all pools and buckets. Units; available = quantity − reserved − committed, without what is
+    set aside for a sale.
 
     `safety_stock` is never held for a shopper, `backorder_limit` may be promised beyond what is here. `low_stock` is the
     SKU's threshold (None: it has none), and `low` says whether all active warehouses together are at it or below. `buckets`

@@ -75,6 +75,7 @@ _TICKET = (
         *(column for column in t if column.name not in ("price", "state")),
         s.name,
         s.status.label("sale_status"),
+        s.per_customer,
         _STATE.label("state"),
         _PRICE.label("price"),
         i.head,
@@ -132,11 +133,32 @@ def _placed_all(tx: UnitOfWork, rows: Sequence[Row]) -> list[Ticket]:
     waiting = [row for row in rows if row.state == "waiting"]
     ahead = {sale: waits.forecasts(tx, sale) for sale in sorted({row.sale_id for row in waiting})}
     in_pools = pools.of_skus(tx, sorted({row.sku for row in waiting})) if waiting else {}
-    return [_placed(tx, row, ahead.get(row.sale_id, {}).get(row.sku), in_pools) for row in rows]
+    each = _units_each(tx, waiting)
+    return [
+        _placed(tx, row, ahead.get(row.sale_id, {}).get(row.sku), in_pools, each.get((row.sale_id, row.sku), 1.0))
+        for row in rows
+    ]
 
 
-def _placed(tx: UnitOfWork, row: Row, forecast: Forecast | None, in_pools: Mapping[str, Pool]) -> Ticket:
+def _units_each(tx: UnitOfWork, waiting: Sequence[Row]) -> dict[tuple[str, str], float]:
+    """How many units those want who wait before the last of these tickets, each on average, where one may want more than one."""
+    last: dict[tuple[str, str], int] = {}
+    for row in waiting:
+        if row.per_customer > 1:
+            last[row.sale_id, row.sku] = max(row.seq, last.get((row.sale_id, row.sku), 0))
+    found = {}
+    for (sale, sku), seq in last.items():
+        before = (t.sale_id == sale, t.sku == sku, t.state == "waiting", t.seq < seq)
+        mean = tx.execute(sa.select(sa.func.avg(t.quantity)).where(*before)).scalar()
+        found[sale, sku] = float(mean or 1)
+    return found
+
+
+def _placed(
+    tx: UnitOfWork, row: Row, forecast: Forecast | None, in_pools: Mapping[str, Pool], units_each: float
+) -> Ticket:
     ahead = row.seq - row.head - 1 if row.state == "waiting" else None
+    units = round((ahead or 0) * units_each)
     bought = row.order_number is not None
     return Ticket(
         ticket=row.id,
@@ -148,23 +170,31 @@ def _placed(tx: UnitOfWork, row: Row, forecast: Forecast | None, in_pools: Mappi
         currency=tx.facts.currency,
         state=row.state,
         ahead=ahead,
-        wait_seconds=forecast.seconds(ahead) if forecast and ahead is not None else None,
-        chance=_chance(row, ahead, in_pools.get(row.sku, Pool())),
-        problem=row.problem if row.state in ("waiting", "admitted") else None,
+        wait_seconds=forecast.seconds(ahead, units) if forecast and ahead is not None else None,
+        chance=_chance(row, None if ahead is None else units, in_pools.get(row.sku, Pool())),
+        problem=_problem(row),
         hold_until=row.hold_until if row.state == "admitted" else None,
         order=str(row.order_number) if bought else None,
         joined_at=row.joined_at,
     )
 
 
-def _chance(row: Row, ahead: int | None, pool: Pool) -> str | None:
-    """Unlikely once those ahead would take all that is left, though some of them may not buy."""
+def _problem(row: Row) -> str | None:
+    """What keeps it from being bought as it is registered; that the price has risen is seen at once."""
+    if row.state not in ("waiting", "admitted"):
+        return None
+    risen = row.agreed_price is not None and row.price > row.agreed_price
+    return row.problem or ("price_changed" if risen else None)
+
+
+def _chance(row: Row, wanted: int | None, pool: Pool) -> str | None:
+    """Unlikely once those ahead want all that is left, though some of them may not buy."""
     if row.state == "sold_out":
         return "none"
-    if ahead is None:
+    if wanted is None:
         return None
-    units = row.allotment if row.sale_status == "scheduled" else sum(pool)
-    return "good" if ahead < units else "unlikely"
+    left = row.allotment if row.sale_status == "scheduled" else sum(pool)
+    return "good" if wanted < left else "unlikely"
 
 
 # --- the queue as a list -------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ LEAST = 0.01
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """`free` units, `per_second` turns given, from when on; what is expected to come back when (seconds from now, units); how likely
-    a turn runs out, and after how long; units in a turn."""
+    a turn runs out, and after how long."""
 
     free: int
     per_second: float
@@ -41,14 +41,12 @@ class Forecast:
     returns: Sequence[tuple[float, float]]
     lapse: float
     hold_seconds: float
-    units: float
 
-    def seconds(self, ahead: int) -> int | None:
-        """Until the turn of a ticket with so many before it; None when that is not to be expected."""
-        needed = (ahead + 1) * self.units
-        if needed <= self.free:
+    def seconds(self, ahead: int, units: float) -> int | None:
+        """Until the turn of a ticket with so many before it, who want so many units; None when that is not to be expected."""
+        if units < self.free:
             return round(self.opens_in + ahead / self.per_second)
-        missing = needed - self.free
+        missing = units + 1 - self.free
         coming = list(self.returns)
         heapq.heapify(coming)
         while coming:
@@ -85,7 +83,6 @@ def forecasts(tx: UnitOfWork, sale_id: str) -> dict[str, Forecast]:
             returns=returns,
             lapse=bought.never(0),
             hold_seconds=sale.hold_seconds,
-            units=sum(turn.quantity for turn in turns) / len(turns) if turns else 1.0,
         )
     return found
 

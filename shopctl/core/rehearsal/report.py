@@ -171,12 +171,11 @@ def _left(tx: UnitOfWork, sale: Row) -> int:
 
 
 def _in_order(found: Sequence[Row]) -> bool:
-    """Numbers in the order of coming; turns in the order of the numbers, without one of those who stayed being passed over."""
+    """Turns in the order of the numbers, without one of those who stayed being passed over."""
     stayed = [row for row in found if row.state != "left"]
     turns = [row.admitted_at for row in stayed]
     had = [turn for turn in turns if turn]
-    came = [row.joined_at for row in found]
-    return all(turns[: len(had)]) and had == sorted(had) and came == sorted(came)
+    return all(turns[: len(had)]) and had == sorted(had)
 
 
 # --- figures -------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from shopctl.core import sales
+from shopctl.core.domain import text
 from shopctl.core.errors import ShopError, TimedOut, Unavailable
 from shopctl.core.queries import sales as reads
 from shopctl.core.queries.orders import Order
@@ -106,7 +107,8 @@ class Wire:
 
     async def join(self, email: str) -> Said:
         wish = {"email": email, "ship_to": self._address, "payment": GOOD}
-        status, told = await self._asked("POST", f"/v1/sales/{NAME}/tickets", wish)
+        # Shoppers keep a key of their own; a bot's is the same however it spells its address.
+        status, told = await self._asked("POST", f"/v1/sales/{NAME}/tickets", wish, key=text.fold(email))
         if status != 201:
             return Said(told["error"]["code"])
         return Said(told["state"], told["ticket"] if told["state"] in ("waiting", "admitted") else "", told["number"])
@@ -115,16 +117,17 @@ class Wire:
         status, told = await self._asked("POST", f"/v1/tickets/{ticket}/purchase", {})
         return Said("bought" if status == 201 else told["error"]["code"])
 
-    async def _asked(self, method: str, path: str, body: object) -> tuple[int, Any]:
+    async def _asked(self, method: str, path: str, body: object, *, key: str = "") -> tuple[int, Any]:
         raw = json.dumps(body).encode()
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._answered, method, path, raw)
+        return await loop.run_in_executor(self._threads, self._answered, method, path, raw, headers)
 
-    def _answered(self, method: str, path: str, raw: bytes) -> tuple[int, Any]:
+    def _answered(self, method: str, path: str, raw: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
         def once() -> tuple[int, Any]:
             connection = self._connection()
             try:
-                connection.request(method, path, raw, self._headers)
+                connection.request(method, path, raw, headers)
                 said = connection.getresponse()
                 status, told = said.status, json.loads(said.read())
             except (OSError, http.client.HTTPException):

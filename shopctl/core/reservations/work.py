@@ -32,6 +32,7 @@ def release(shop: Shop, *, reservation_id: str) -> Released:
     """Give a hold back by hand. A pinned one waits for its payment and cannot be released."""
     with shop.work("reservations.release", reservation_id) as tx:
         row = _live(tx, reservation_id)
+        _must_not_be_a_turn(row)
         if row.pinned:
             raise Refused(
                 "hold_pinned",
@@ -52,6 +53,7 @@ def extend(
     """Give a hold a new term from now (the shop's own without one), or one until a moment; never a shorter one."""
     with shop.work("reservations.extend", reservation_id) as tx:
         row = _live(tx, reservation_id)
+        _must_not_be_a_turn(row)
         wanted = until or tx.now + (term or tx.facts.hold_ttl)
         if not tx.now < wanted <= tx.now + LONGEST_TERM:
             raise BadInput("bad_term", "A hold can be extended until a moment from now to a year ahead", until=until)
@@ -85,3 +87,10 @@ def _live(tx: UnitOfWork, reservation_id: str) -> Row:
     if row.state != "held":
         raise Refused("invalid_state", f"This reservation is {row.state} already", status=row.state)
     return row
+
+
+def _must_not_be_a_turn(row: Row) -> None:
+    """A turn at a sale has a time of its own, which the queue behind it counts on."""
+    if row.pool == "sale" and row.owner_kind == "cart":
+        hint = "shopctl sales leave TICKET gives it to the next."
+        raise Refused("turn_at_sale", f"{row.reference} is a turn at a sale, which ends by itself", hint=hint)

@@ -173,9 +173,12 @@ def _put_surplus_back(tx: UnitOfWork, sale: Row) -> int:
     """What an order of an earlier sale gave back to the pool is not this sale's: it sells its allotment."""
     back = 0
     for item in items_of(tx, sale.id):
+        if not pools.of_sku(tx, item.sku).free:
+            continue
+        stock.lock_levels(tx, [item.sku])  # no checkout makes sold what is held, between one look and the next
         pool = pools.of_sku(tx, item.sku)
         surplus = pool.free + pool.held + pools.sold(tx, [sale.id]).get((sale.id, item.sku), 0) - item.allotment
-        if pool.free and surplus > 0:
+        if surplus > 0:
             back += stock.put_back(tx, item.sku, most=min(surplus, pool.free), reference=reference(sale))
     return back
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from shopctl.core import limits
@@ -25,11 +26,20 @@ def refused(shop: Shop, sale: str, wanted: Sequence[Joining]) -> list[Refused | 
         return [None] * len(wanted)
 
 
+def source_of(address: str) -> str:
+    """Where somebody asks from: of IPv6 the network (/64), of which one subscriber has all."""
+    try:
+        found = ip_address(address.strip())
+    except ValueError:
+        return address
+    return str(IPv6Network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
+
+
 def _limits(shop: Shop, sale: str, one: Joining) -> Iterator[Limit]:
     facts = shop.facts
     named = (
         ("tickets of a customer", one.email, facts.sale_customer_rate),
-        ("tickets of a source", one.source, facts.sale_source_rate),
+        ("tickets of a source", one.source and source_of(one.source), facts.sale_source_rate),
         ("tickets for a SKU", f"{sale} {one.sku or ''}", facts.sale_sku_rate),
     )
     for name, subject, rate in named:

@@ -56,6 +56,7 @@ def buy(
         token=token or row.token,
         key=f"{row.id}:{number + 1}",
         method=method,
+        turn=True,
     )
     try:
         made = checkout.place(shop, wanted)
@@ -82,6 +83,9 @@ def _must_be_its_turn(row: Row, *, in_time: bool) -> None:
 
 
 def _over(row: Row) -> Refused:
+    if row.state == "bought":
+        why = "This ticket was bought, and its order was cancelled since"
+        return Refused("turn_over", why, hint="Its units are sold to whoever waits.", state=row.state)
     return Refused("turn_over", "The turn of this ticket is over", hint="Its units went to the next.", state=row.state)
 
 

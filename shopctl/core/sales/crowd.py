@@ -12,6 +12,7 @@ from shopctl.core.domain import text
 from shopctl.core.errors import Refused, ShopError
 from shopctl.core.gathering import Gathering
 from shopctl.core.queries.tickets import Ticket
+from shopctl.core.sales.asking import source_of
 from shopctl.core.sales.queue import Joining, join_all
 from shopctl.core.shop import Shop
 
@@ -79,4 +80,4 @@ class Crowd:
 def _subjects(wanted: Joining) -> Iterator[tuple[str, str]]:
     yield "tickets of a customer", text.fold(wanted.email)
     if wanted.source:
-        yield "tickets of a source", wanted.source
+        yield "tickets of a source", source_of(wanted.source)

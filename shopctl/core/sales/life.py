@@ -94,6 +94,8 @@ def step(tx: UnitOfWork, sale: Row, verb: str) -> Row:
     after = lifecycle.step(lifecycle.SALE, sale.status, verb, f"Sale {sale.name}")
     outbox.add(tx, f"sale.{_TOPICS[verb]}", sale.id, name=sale.name)
     if verb == "open":
+        if sale.ends_at is not None and sale.ends_at <= tx.now:
+            raise Refused("sale_over", f"The window of sale {sale.name} is over", hint="sales edit NAME --ends TIME")
         _set_aside(tx, sale)
         return _changed(tx, sale, status=after, opened_at=tx.now, problem=None)
     if after not in OVER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,9 @@ i, t = sale_items.c, tickets.c
 @dataclass(frozen=True, slots=True)
 class Joining:
     """Who wants what. `sku` may be left out where a sale has only one. With an address and a payment token the ticket is bought
-    with one word; `agreed` is the price (a decimal string) that the shopper has seen.
+    with one word; `agreed` is the price (a decimal string) that the shopper has seen; `source` is where the shopper asks from (a
+    network address, as who sees it says), which is counted and not kept. An e-mail address proves nothing: who asks for a
+    shopper gives a `key` of theirs, with which alone a ticket is found again. None is an operator's, who needs no proof.
     """
 
     email: str
@@ -38,13 +41,14 @@ class Joining:
     token: str | None = None
     agreed: str | None = None
     source: str | None = None
+    key: str | None = None
 
 
 # --- use cases -----------------------------------------------------------------------------------------------------
 def join(shop: Shop, *, sale: str, wanted: Joining) -> Ticket:
     """A ticket; the one that the customer has already, if they come again: with what they register now, while it waits.
 
-    Errors: sale_over, sold_out, over_limit, not_in_sale, price_changed, rate_limited.
+    Errors: sale_over, sold_out, over_limit, not_in_sale, price_changed, has_ticket, rate_limited.
     """
     found = join_all(shop, sale=sale, wanted=[wanted])[0]
     if isinstance(found, ShopError):
@@ -90,14 +94,16 @@ def leave(shop: Shop, *, ticket: str) -> Ticket:
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
-def forget(tx: UnitOfWork, emails_folded: Sequence[str]) -> None:
-    """A customer is erased: whoever waits leaves, and no ticket leads to anybody. Refused(cart_in_checkout)."""
+def forget(tx: UnitOfWork, emails_folded: Sequence[str]) -> int:
+    """A customer is erased: whoever waits leaves, and no ticket leads to anybody; how many. Refused(cart_in_checkout)."""
     mine = sa.select(tickets).where(t.email_folded.in_(emails_folded)).order_by(t.id)
-    for row in tx.rows(mine.with_for_update()):
+    rows = tx.rows(mine.with_for_update())
+    for row in rows:
         if "leave" in lifecycle.TICKET[row.state]:
             _left(tx, row)
-        nobody = {"email": "", "email_folded": row.id, "address": None, "token": None}
+        nobody = {"email": "", "email_folded": row.id, "address": None, "token": None, "key_digest": None}
         tx.execute(sa.update(tickets).where(t.id == row.id).values(**nobody))
+    return len(rows)
 
 
 # --- how it works --------------------------------------------------------------------------------------------------
@@ -136,6 +142,10 @@ def _checked(wanted: Joining) -> _Asked | ShopError:
     return _Asked(text.fold(email), wanted, address)
 
 
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
 class _Desk:
     """Serves those who join one sale, which is locked: nobody else draws its numbers meanwhile."""
 
@@ -158,12 +168,15 @@ class _Desk:
 
     def _again(self, had: Ticket, asked: _Asked) -> None:
         """Somebody who has a ticket: while it waits, they may register anew what was missing or went bad."""
+        kept = self._tx.rows(sa.select(t.address, t.key_digest).where(t.id == had.ticket))[0]
+        if asked.said.key is not None and _digest(asked.said.key) != kept.key_digest:
+            why = f"This customer has a ticket of sale {self._sale.name} already"
+            raise Refused("has_ticket", why, hint="It is known by its id, or by the key that it was asked for with.")
         said = {"address": asked.address, "token": asked.said.token}
         said = {name: value for name, value in said.items() if value is not None}
         if had.state != "waiting" or not (said or asked.said.agreed):
             return
         price = self._price(had.sku, asked.said)
-        kept = self._tx.rows(sa.select(t.address).where(t.id == had.ticket))[0]
         problem = self._judge.problem(had.sku, had.quantity, price, asked.address or kept.address)
         self.changed.append({"k_id": had.ticket, "agreed_price": price, "problem": problem, **said})
 
@@ -189,6 +202,7 @@ class _Desk:
             "state": "waiting",
             "address": asked.address,
             "token": said.token,
+            "key_digest": None if said.key is None else _digest(said.key),
             "agreed_price": price,
             "problem": self._judge.problem(sku, said.quantity, price, asked.address),
             "joined_at": self._tx.now,

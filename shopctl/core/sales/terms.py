@@ -73,6 +73,7 @@ def create(shop: Shop, *, name: str, items: Sequence[Item], terms: Terms | None 
         new = new_id()
         same = {"id": new, "name": known, "status": "scheduled", "created_at": tx.now, "updated_at": tx.now}
         _in_order(said.get("starts_at"), said.get("ends_at"))
+        _to_come(said.get("ends_at"), tx.now)
         tx.insert(sales, [{**same, "starts_at": None, "ends_at": None, "rate": None, **said}])
         tx.insert(sale_items, [_row(tx, new, item) for item in _each_once(items)])
         outbox.add(tx, "sale.created", new, name=known)
@@ -105,6 +106,7 @@ def edit(
         if "starts_at" in said and sale.status != "scheduled":
             raise Refused("invalid_state", f"Sale {sale.name} has begun already", name=sale.name)
         _in_order(said.get("starts_at", sale.starts_at), said.get("ends_at", sale.ends_at))
+        _to_come(said.get("ends_at"), tx.now)
         if said:
             tx.execute(sa.update(sales).where(s.id == sale.id).values(**said, problem=None, updated_at=tx.now))
         for sku, units in sorted((more or {}).items()):
@@ -155,6 +157,11 @@ def _checked(terms: Terms) -> dict[str, Any]:
 def _in_order(starts: datetime | None, ends: datetime | None) -> None:
     if starts and ends and starts >= ends:
         raise BadInput("bad_sale", "A sale starts before it ends")
+
+
+def _to_come(ends: datetime | None, now: datetime) -> None:
+    if ends is not None and ends <= now:
+        raise BadInput("bad_sale", "A sale ends at a time that is to come", hint="`sales close` ends one now.")
 
 
 def _each_once(items: Sequence[Item]) -> Sequence[Item]:

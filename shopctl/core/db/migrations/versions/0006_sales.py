@@ -91,6 +91,7 @@ def _tickets() -> None:
         sa.Column("state", types.Word(), nullable=False),
         sa.Column("address", types.Json()),
         sa.Column("token", types.Word()),
+        sa.Column("key_digest", types.Word()),
         sa.Column("agreed_price", types.Money()),
         sa.Column("problem", types.Word()),
         sa.Column("cart_id", types.Id()),
