@@ -18,7 +18,7 @@ from shopctl.core.rehearsal.report import Outside, Report, count
 from shopctl.core.rehearsal.shoppers import Heard, Share, Way
 from shopctl.core.shop import Shop
 
-FINAL = ("bought", "expired", "sold_out", "sale_over")
+FINAL = ("bought", "expired", "turn_over", "sold_out", "sale_over")
 """The last words that a shopper may hear; any other is none."""
 START_SECONDS = 120.0
 
