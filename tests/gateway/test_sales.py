@@ -91,6 +91,9 @@ def test_from_a_ticket_to_an_order_without_a_worker(shop: Shop, web: Client) -> 
     assert (late.status, late.code) == (409, "sold_out")
     shown = web("GET", "/v1/sales/http").json
     assert (shown["sold"], shown["left"], shown["waiting"]) == (1, 0, 0)
+    deadline = time.monotonic() + 30
+    while not any(one["sold_out"] for one in boards) and time.monotonic() < deadline:
+        time.sleep(0.1)  # the stream looks now and then
     assert web("POST", "/v1/operate/sales/http/close").json["status"] == "closed"
     threads[2].join(timeout=30)
     assert boards[0] == {

@@ -108,6 +108,11 @@ class UnitOfWork:
             self.now = stores.now(self.connection, self.clock, _LATEST)
             self._open = opened.pop_all()
 
+    def look_at_the_clock(self) -> None:
+        """After a wait for a lock: what is written from now on is not older than what those wrote who had it before."""
+        if stores.has_rivals(self.connection):
+            self.now = stores.now(self.connection, self.clock, _LATEST)
+
     def _begun(self, opened: ExitStack) -> sa.Transaction | None:
         """The transaction of this unit; None for a read inside a group, which sees what the group has written."""
         if self.group:

@@ -68,7 +68,7 @@ def admit(shop: Shop, *, name: str) -> Admission:
             told = _tell_the_rest(tx, sale)
         elif sale.status in life.OVER:
             back = life.put_back(tx, sale)
-        after = locked(tx, name)
+        after = reads.row_by_name(tx, name)
         done = Admission(after.name, after.status, admitted, bought, expired, told, revived, back, after.problem)
         if done.count or before != after:
             tx.commit()

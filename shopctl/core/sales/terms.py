@@ -121,10 +121,13 @@ def edit(
 
 # --- steps ---------------------------------------------------------------------------------------------------------
 def locked(tx: UnitOfWork, name: str) -> Row:
-    """The row of a sale, ours until the transaction ends."""
+    """The row of a sale, ours until the transaction ends; the time is that at which we have it, so that tickets and turns have
+    times in the order of their numbers."""
     sale = reads.row_by_name(tx, name)
     tx.target = sale.name
-    return tx.rows(sa.select(sales).where(s.id == sale.id).with_for_update())[0]
+    row = tx.rows(sa.select(sales).where(s.id == sale.id).with_for_update())[0]
+    tx.look_at_the_clock()
+    return row
 
 
 def items_of(tx: UnitOfWork, sale_id: str) -> Sequence[Row]:
