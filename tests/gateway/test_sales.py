@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +43,14 @@ def until(state: str, web: Client, ticket: str) -> dict[str, Any]:
     raise AssertionError(found)
 
 
+def soon(is_so: Callable[[], bool]) -> None:
+    """Streams look now and then."""
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def told(web: Client, path: str) -> Iterator[dict[str, Any]]:
     """What a stream says, until it ends."""
     connection = http.client.HTTPConnection(urlsplit(web.url).netloc, timeout=30)
@@ -67,14 +75,20 @@ def test_from_a_ticket_to_an_order_without_a_worker(shop: Shop, web: Client) -> 
     assert (early.status, early.code) == (409, "not_your_turn")
     streams: list[list[dict[str, Any]]] = [[], []]
 
-    def listen(n: int, ticket: str) -> None:
-        streams[n] += told(web, f"tickets/{ticket}")
-
     boards: list[dict[str, Any]] = []
-    threads = [threading.Thread(target=listen, args=(n, one["ticket"])) for n, one in enumerate((first, second))]
-    threads.append(threading.Thread(target=lambda: boards.extend(told(web, "sales/http"))))
+
+    def listen(heard: list[dict[str, Any]], path: str) -> None:
+        for one in told(web, path):
+            heard.append(one)  # noqa: PERF402 — as it comes
+
+    heard = [
+        *zip(streams, (f"tickets/{one['ticket']}" for one in (first, second)), strict=True),
+        (boards, "sales/http"),
+    ]
+    threads = [threading.Thread(target=listen, args=told_of) for told_of in heard]
     for thread in threads:
         thread.start()
+    soon(lambda: all((*streams, boards)))
     assert web("POST", "/v1/operate/sales/http/open").json["status"] == "open"
     until("admitted", web, first["ticket"])
     bought = web("POST", f"/v1/tickets/{first['ticket']}/purchase", {})
@@ -91,9 +105,7 @@ def test_from_a_ticket_to_an_order_without_a_worker(shop: Shop, web: Client) -> 
     assert (late.status, late.code) == (409, "sold_out")
     shown = web("GET", "/v1/sales/http").json
     assert (shown["sold"], shown["left"], shown["waiting"]) == (1, 0, 0)
-    deadline = time.monotonic() + 30
-    while not any(one["sold_out"] for one in boards) and time.monotonic() < deadline:
-        time.sleep(0.1)  # the stream looks now and then
+    soon(lambda: any(one["sold_out"] for one in boards))
     assert web("POST", "/v1/operate/sales/http/close").json["status"] == "closed"
     threads[2].join(timeout=30)
     assert boards[0] == {
