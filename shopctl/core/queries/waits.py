@@ -23,40 +23,43 @@ from shopctl.core.queries.sales import rate_of
 
 s, i, t = sales.c, sale_items.c, tickets.c
 MOST = 5000
-"""So many turns, the latest, are looked at."""
+"""So many turns, the latest, are looked at, and so many returns."""
 SUPPOSED = 0.2
 """Which part of all turns ends without a purchase, until those of a sale are old enough to tell: half the time that they have."""
+LITTLE = 1e-9
 LEAST = 0.01
 """Expected units that are not followed further."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`free` units, `per_second` turns given, from when on; what is expected to come back when (seconds from now, units); how likely
-    a turn runs out, and after how long."""
+    """`free` units, `per_second` turns given, from when on; and how many units are expected to be `back` by when (units, seconds
+    from now), rising: made once for all who wait."""
 
     free: int
     per_second: float
     opens_in: float
-    returns: Sequence[tuple[float, float]]
-    lapse: float
-    hold_seconds: float
+    back: Sequence[tuple[float, float]]
 
     def seconds(self, ahead: int, units: float) -> int | None:
         """Until the turn of a ticket with so many before it, who want so many units; None when that is not to be expected."""
         if units < self.free:
             return round(self.opens_in + ahead / self.per_second)
-        missing = units + 1 - self.free
-        coming = list(self.returns)
-        heapq.heapify(coming)
-        while coming:
-            when, units = heapq.heappop(coming)
-            missing -= units
-            if missing <= 1e-9:
-                return max(0, round(when))
-            if units * self.lapse > LEAST:
-                heapq.heappush(coming, (when + self.hold_seconds, units * self.lapse))
-        return None
+        at = bisect_left(self.back, (units + 1 - self.free - LITTLE,))
+        return max(0, round(self.back[at][1])) if at < len(self.back) else None
+
+
+def _back(returns: Iterable[tuple[float, float]], lapse: float, hold_seconds: float) -> Sequence[tuple[float, float]]:
+    """What comes back is taken again, and a part of it comes back once more: units by time, all that came until then."""
+    coming, found, total = list(returns), list[tuple[float, float]](), 0.0
+    heapq.heapify(coming)
+    while coming and len(found) < MOST:
+        when, units = heapq.heappop(coming)
+        total += units
+        found.append((total, when))
+        if units * lapse > LEAST:
+            heapq.heappush(coming, (when + hold_seconds, units * lapse))
+    return found
 
 
 def forecasts(tx: UnitOfWork, sale_id: str) -> dict[str, Forecast]:
@@ -80,9 +83,7 @@ def forecasts(tx: UnitOfWork, sale_id: str) -> dict[str, Forecast]:
             free=free,
             per_second=per_second,
             opens_in=opens_in,
-            returns=returns,
-            lapse=bought.never(0),
-            hold_seconds=sale.hold_seconds,
+            back=_back(returns, bought.never(0), sale.hold_seconds),
         )
     return found
 
