@@ -25,7 +25,7 @@ from shopctl.core.queries.orders import Order, OrderLine, Quote, as_confirmed, g
 from shopctl.core.queries.pause import of_kept
 from shopctl.core.queries.stock import can_be_had
 from shopctl.core.reservations import Owner
-from shopctl.core.settlement import FREE, settle
+from shopctl.core.settlement import FREE, Step, settle
 from shopctl.core.shop import Shop, retried
 
 
@@ -82,8 +82,8 @@ def quote(shop: Shop, *, cart: str, address: Mapping[str, str] | None = None, me
         return _quote(tx, lines, totals, address or {}, None)
 
 
-def place(shop: Shop, wanted: Placement) -> Order | Quote:
-    """Buy the cart: the confirmed order. In a dry run nothing is charged, and the answer is the quote.
+def place(shop: Shop, wanted: Placement, *, confirmed: Step | None = None) -> Order | Quote:
+    """Buy the cart: the confirmed order. In a dry run nothing is charged, and the answer is the quote. `confirmed`: see `settle`.
 
     Errors: insufficient_stock, payment_declined, price_changed, cart_in_checkout, cart_empty, not_for_sale, key_reused,
     no_shipping_rate, shop_paused; StillPending when the gateway does not answer: repeat it with the same key, or recover.
@@ -98,7 +98,7 @@ def place(shop: Shop, wanted: Placement) -> Order | Quote:
         return begun
     if isinstance(begun, _Begun) and not begun.by_hand:
         outcome = FREE if begun.request is None else payments.charge(shop, begun.request)
-        begun = settle(shop, order_id=begun.order_id, outcome=outcome)
+        begun = settle(shop, order_id=begun.order_id, outcome=outcome, confirmed=confirmed)
     return _answer(shop, begun.order_id if isinstance(begun, _Begun) else begun)
 
 
@@ -106,7 +106,8 @@ def _begin(shop: Shop, wanted: Placement) -> _Begun | Quote | Order:
     """What unit of work 1 has begun, now or before. Another process may have been faster with the same key, and left
     nothing to claim."""
     try:
-        begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, hot))
+        by = payments.MANUAL if wanted.token == payments.MANUAL else shop.gateway.name
+        begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, by, hot))
     except (Refused, NotFound):
         with shop.read() as tx:
             if orders.find_by_key(tx, wanted.key) is None:
@@ -116,9 +117,9 @@ def _begin(shop: Shop, wanted: Placement) -> _Begun | Quote | Order:
 
 
 @retried
-def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> _Begun | Quote | None:
-    """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key. None when the
-    key has an order already.
+def _reserve(shop: Shop, wanted: Placement, gateway: str, hot: carts.Closed) -> _Begun | Quote | None:
+    """Unit of work 1: claim, revalidate, price, hold, and write the order PENDING with its payment's key, to be paid by this
+    gateway. None when the key has an order already.
     """
     with shop.work("checkout.reserve") as tx:
         if orders.find_by_key(tx, wanted.key) is not None:
@@ -156,9 +157,8 @@ def _reserve(shop: Shop, wanted: Placement, hot: carts.Closed) -> _Begun | Quote
                 fingerprint=wanted.fingerprint(),
             ),
         )
-        request, by_hand = None, wanted.token == payments.MANUAL
+        request, by_hand = None, gateway == payments.MANUAL
         if totals.total and wanted.token:
-            gateway = payments.MANUAL if by_hand else shop.gateway.name
             request = payments.open_payment(
                 tx, order_id=order.id, gateway=gateway, token=wanted.token, amount=totals.total
             )

@@ -5,7 +5,7 @@ Everything here may be killed at any line and run again: the second run finds wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from shopctl.core import cart, orders, payments, reservations, stock
@@ -23,23 +23,27 @@ from shopctl.core.shop import Shop, retried
 
 FREE = Outcome(None)
 """The outcome of an order that costs nothing: there is nobody to ask."""
+Step = Callable[[UnitOfWork], None]
 
 
 # --- unit of work 2 ------------------------------------------------------------------------------------------------
-def settle(shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False) -> Order:
+def settle(
+    shop: Shop, *, order_id: str, outcome: Outcome, give_up: bool = False, confirmed: Step | None = None
+) -> Order:
     """Record the gateway's answer: CONFIRMED with committed stock, CANCELLED with everything given back, or still pending.
 
     `give_up` turns "the gateway has never seen the key" into a cancellation. A second settling records nothing new; money
-    that comes in after the order was cancelled is refunded.
+    that comes in after the order was cancelled is refunded. `confirmed` is done with the confirmation, if it comes to it here:
+    who is killed before must not need it.
     """
-    settled = _recorded(shop, order_id, outcome, give_up)
+    settled = _recorded(shop, order_id, outcome, give_up, confirmed)
     if settled.status == "cancelled":
         _return_money(shop, order_id)
     return settled
 
 
 @retried
-def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> Order:
+def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool, confirmed: Step | None) -> Order:
     with shop.work("checkout.settle", order_id) as tx:
         order, lines = orders.lock(tx, order_id), orders.lines_of(tx, order_id)
         tx.target = str(order.number)
@@ -49,6 +53,8 @@ def _recorded(shop: Shop, order_id: str, outcome: Outcome, give_up: bool) -> Ord
         if order.in_flight and state not in UNRESOLVED_PAYMENTS:
             if state in ("authorized", "captured"):
                 status = _confirm(tx, order, lines, payment)
+                if confirmed and status == "confirmed":
+                    confirmed(tx)
             else:
                 status = _give_up(tx, order, _problem(order, payment, outcome))
         elif not order.in_flight and order.status == "cancelled" and payment is not None:

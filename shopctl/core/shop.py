@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
@@ -19,31 +19,44 @@ from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
 from shopctl.core.faults import Faults
+from shopctl.core.gathering import Gathering
 from shopctl.core.log import Effort, Log
 from shopctl.core.ports import Gateway, HotCarts, Notifier, Poster, RateLimiter, SearchIndex
 
 Narrator = Callable[[str], None]
+Unit = Callable[[Group | None], Any]
+"""A unit of work that is done in a group, or by itself."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def retried(use_case: Callable[Concatenate[Shop, P], T]) -> Callable[Concatenate[Shop, P], T]:
     """A use case that is ONE unit of work and calls nobody outside: when the store breaks it off, nothing of it is true,
-    and it is tried again, for a bounded time. Inside a group the group is what is tried again.
+    and it is tried again, for a bounded time. Inside a group the group is what is tried again; in a shop that shares its
+    commits (sharing.py) it is done with those of other threads.
     """
 
     @wraps(use_case)
     def persistent(shop: Shop, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if shop.group is None:
-            for pause in pauses(RETRY_SECONDS):
-                try:
-                    return use_case(shop, *args, **kwargs)
-                except BrokenOff:
-                    shop.effort.retries += 1
-                    time.sleep(pause)
-        return use_case(shop, *args, **kwargs)
+        if shop.group is not None:
+            return use_case(shop, *args, **kwargs)
+        if shop.shared is not None:
+            done: T = shop.shared.ask(lambda group: use_case(shop.inside(group), *args, **kwargs)).result()
+            return done
+        return persistently(lambda: use_case(shop, *args, **kwargs), shop.effort)
 
     return persistent
+
+
+def persistently(once: Callable[[], T], effort: Effort) -> T:
+    """What `once` gives, in spite of a store that breaks it off; for a bounded time."""
+    for pause in pauses(RETRY_SECONDS):
+        try:
+            return once()
+        except BrokenOff:
+            effort.retries += 1
+            time.sleep(pause)
+    return once()
 
 
 RETRY_SECONDS = 10.0
@@ -86,6 +99,7 @@ class Shop:
     faults: Faults | None = None
     narrate: Narrator = lambda _: None
     group: Group | None = None
+    shared: Gathering[Unit, Any] | None = None
     effort: Effort = field(default_factory=Effort)
     log: Log = field(default_factory=Log)
 
@@ -119,11 +133,16 @@ class Shop:
         """A shop whose units of work share one transaction, durable at `commit()`. For use cases that call nobody outside."""
         self.must_write("a change")
         with Group(self.engine, self.faults) as group:
-            away = _OutOfReach()
-            carts = away if self.carts.kept else self.carts
-            outside = {"gateway": away, "notifier": away, "poster": away, "limiter": away, "carts": carts}
-            inside = self.but(group=group, other_gateways=(), **outside)
-            yield Together(inside, group.commit)
+            yield Together(self.inside(group), group.commit)
+
+    def inside(self, group: Group | None) -> Shop:
+        """This shop in a transaction that others share, out of reach of everybody outside; without one, it shares nothing."""
+        if group is None:
+            return self.but(shared=None)
+        away = _OutOfReach()
+        carts = away if self.carts.kept else self.carts
+        outside = {"gateway": away, "notifier": away, "poster": away, "limiter": away, "carts": carts}
+        return self.but(group=group, other_gateways=(), **outside)
 
     @contextmanager
     def request(self, command: str) -> Iterator[Shop]:

@@ -220,11 +220,11 @@ def leave(caller: Seller, ticket: TicketId) -> Response:
 
 
 @router.post("/tickets/{ticket}/purchase", **documented(Order, 202, 402, 404, 409, status=201))
-def buy(caller: Seller, ticket: TicketId, wanted: Purchase | None = None) -> Response:
+def buy(caller: Seller, request: Request, ticket: TicketId, wanted: Purchase | None = None) -> Response:
     """Buy what it is the turn of, with what was registered or what is said here: once, however often it is repeated."""
     said = wanted or Purchase.model_validate({})
     bought = core.sales.buy(
-        caller.shop,
+        _rush(request).crowd.buying(caller.shop),
         ticket=ticket,
         address=None if said.ship_to is None else said.ship_to.model_dump(),
         token=said.payment,

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import reduction
 from typing import Any
 
 import h11
@@ -111,7 +112,22 @@ class Connection(H11Protocol):
             self._tells = None
 
 
-def listen(host: str, port: int) -> socket.socket:
+class Entrance(socket.socket):
+    """A socket at which all processes listen, with room for many who wait. asyncio accepts as many at once as it says may wait:
+    told that it is one, no process takes them all before the others have looked."""
+
+    def listen(self, _: int = 0, /) -> None:
+        super().listen(BACKLOG)
+
+    def __reduce__(self) -> tuple[Callable[..., Entrance], tuple[object]]:
+        return _entrance, (reduction.DupFd(self.fileno()),)
+
+
+def _entrance(found: Any) -> Entrance:
+    return Entrance(fileno=found.detach())
+
+
+def listen(host: str, port: int) -> Entrance:
     """A socket that is ours, before anything is started; port 0 is any free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -119,10 +135,10 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise Unavailable("cannot_listen", f"Nobody can listen on {host} port {port}: {error}") from None
     found.set_inheritable(True)
-    return found
+    return Entrance(fileno=found.detach())
 
 
-def serve(application: Application, door: socket.socket, *, workers: int, grace: float) -> None:
+def serve(application: Application, door: Entrance, *, workers: int, grace: float) -> None:
     """Answer until SIGTERM or Ctrl-C; then accept nothing more, and finish what is under way, in `grace` seconds."""
     how = config(application, workers=workers, grace=grace)
     if workers > 1:
@@ -142,6 +158,7 @@ def config(application: Callable[[], App], *, workers: int, grace: float) -> uvi
         application,
         factory=True,
         workers=workers,
+        backlog=1,  # see Entrance
         http=Connection,
         ws="none",
         lifespan="on",

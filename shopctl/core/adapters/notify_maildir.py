@@ -35,7 +35,7 @@ class MaildirNotifier:
         mail = mail_of(message)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            mailbox.Maildir(self.path, create=True).add(mailbox.MaildirMessage(mail))
+            mailbox.Maildir(self.path, create=True).add(mail.as_bytes())
         except OSError as error:
             raise _unavailable(error) from None
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
 
 import sqlalchemy as sa
 
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import carts, orders, sale_items, sales, tickets
 from shopctl.core.db.types import Money as Amount
 from shopctl.core.db.types import Word
@@ -111,25 +115,53 @@ def position(tx: UnitOfWork, ticket_id: str) -> Ticket:
 
 def positions(tx: UnitOfWork, ticket_ids: Sequence[str]) -> dict[str, Ticket]:
     """Where tickets are now, by ticket; those that there are."""
-    return {ticket.ticket: ticket for ticket in _placed_all(tx, _some(tx, t.id, [one.strip() for one in ticket_ids]))}
+    return {ticket.ticket: ticket for ticket in _placed_all(tx, _some(tx, [one.strip() for one in ticket_ids]))}
 
 
 def of_sale(tx: UnitOfWork, sale_id: str, emails: Sequence[str]) -> dict[str, Ticket]:
     """The tickets that these (folded) addresses have, by address."""
-    rows = _some(tx, t.email_folded, emails, t.sale_id == sale_id)
+    return _by_address(tx, _some(tx, _ids(tx, sale_id, emails)))
+
+
+def just_written(
+    tx: UnitOfWork, sale: Row, items: Mapping[str, Row], tickets: Iterable[Mapping[str, Any]]
+) -> dict[str, Ticket]:
+    """What `of_sale` would find of tickets that wait, and were written in this transaction; by address."""
+    of_sale = {"name": sale.name, "sale_status": sale.status, "per_customer": sale.per_customer}
+    of_item = {
+        sku: {"price": item.price, "head": item.head, "allotment": item.allotment} for sku, item in items.items()
+    }
+    no_turn = {"hold_until": None, "order_number": None}
+    return _by_address(
+        tx, [SimpleNamespace(**ticket, **of_sale, **of_item[ticket["sku"]], **no_turn) for ticket in tickets]
+    )
+
+
+def _by_address(tx: UnitOfWork, rows: Sequence[Any]) -> dict[str, Ticket]:
     return {row.email_folded: ticket for row, ticket in zip(rows, _placed_all(tx, rows), strict=True)}
 
 
-def _some(
-    tx: UnitOfWork, column: sa.ColumnElement[str], values: Sequence[str], *where: sa.ColumnElement[bool]
-) -> list[Row]:
-    found: list[Row] = []
-    for start in range(0, len(values), _CHUNK):
-        found += tx.rows(_TICKET.where(*where, column.in_(values[start : start + _CHUNK])))
-    return found
+_ASKED = dialects.json_rows(sa.bindparam("asked", type_=sa.Text), {"email": t.email_folded.type}).subquery()
+_HAS = sa.select(
+    sa.select(t.id)
+    .where(t.sale_id == sa.bindparam("asked_sale", type_=t.sale_id.type), t.email_folded == _ASKED.c.email)
+    .scalar_subquery()
+    .label("id")
+).select_from(_ASKED)
+"""Looked up one by one: a server that has planned it when the queue was empty would read all of the queue each time."""
 
 
-def _placed_all(tx: UnitOfWork, rows: Sequence[Row]) -> list[Ticket]:
+def _ids(tx: UnitOfWork, sale_id: str, emails: Sequence[str]) -> list[str]:
+    asked = json.dumps([[email] for email in emails])
+    return [row.id for row in tx.rows(_HAS, {"asked": asked, "asked_sale": sale_id}) if row.id is not None]
+
+
+def _some(tx: UnitOfWork, ids: Sequence[str]) -> list[Row]:
+    chunks = (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
+    return [row for some in chunks for row in tx.rows(_TICKET.where(t.id.in_(some)))]
+
+
+def _placed_all(tx: UnitOfWork, rows: Sequence[Any]) -> list[Ticket]:
     waiting = [row for row in rows if row.state == "waiting"]
     ahead = {sale: waits.forecasts(tx, sale) for sale in sorted({row.sale_id for row in waiting})}
     in_pools = pools.of_skus(tx, sorted({row.sku for row in waiting})) if waiting else {}
@@ -140,7 +172,7 @@ def _placed_all(tx: UnitOfWork, rows: Sequence[Row]) -> list[Ticket]:
     ]
 
 
-def _units_each(tx: UnitOfWork, waiting: Sequence[Row]) -> dict[tuple[str, str], float]:
+def _units_each(tx: UnitOfWork, waiting: Sequence[Any]) -> dict[tuple[str, str], float]:
     """How many units those want who wait before the last of these tickets, each on average, where one may want more than one."""
     last: dict[tuple[str, str], int] = {}
     for row in waiting:
@@ -155,7 +187,7 @@ def _units_each(tx: UnitOfWork, waiting: Sequence[Row]) -> dict[tuple[str, str],
 
 
 def _placed(
-    tx: UnitOfWork, row: Row, forecast: Forecast | None, in_pools: Mapping[str, Pool], units_each: float
+    tx: UnitOfWork, row: Any, forecast: Forecast | None, in_pools: Mapping[str, Pool], units_each: float
 ) -> Ticket:
     ahead = row.seq - row.head - 1 if row.state == "waiting" else None
     units = round((ahead or 0) * units_each)
@@ -179,7 +211,7 @@ def _placed(
     )
 
 
-def _problem(row: Row) -> str | None:
+def _problem(row: Any) -> str | None:
     """What keeps it from being bought as it is registered; that the price has risen is seen at once."""
     if row.state not in ("waiting", "admitted"):
         return None
@@ -187,7 +219,7 @@ def _problem(row: Row) -> str | None:
     return row.problem or ("price_changed" if risen else None)
 
 
-def _chance(row: Row, wanted: int | None, pool: Pool) -> str | None:
+def _chance(row: Any, wanted: int | None, pool: Pool) -> str | None:
     """Unlikely once those ahead want all that is left, though some of them may not buy."""
     if row.state == "sold_out":
         return "none"

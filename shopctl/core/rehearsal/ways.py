@@ -30,7 +30,7 @@ LOOK, PAUSE = 0.05, 0.2
 """Seconds from one look at the sale to the next, and before what was not answered is asked again."""
 PATIENCE = 120.0
 """So long it is asked again."""
-BUYERS, CONNECTIONS, CALLS = 3, 48, 8000
+BUYERS, CONNECTIONS, CALLS = 250, 48, 8000
 """Of a process: purchases at the same time, connections to the gateway, calls that wait for their commit."""
 
 
@@ -68,7 +68,7 @@ class Direct:
     def _bought(self, ticket: str) -> Said:
         def once() -> Said:
             try:
-                made = sales.buy(self._shop, ticket=ticket)
+                made = sales.buy(self._crowd.buying(self._shop), ticket=ticket)
             except (Unavailable, TimedOut):
                 raise
             except ShopError as error:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import sqlalchemy as sa
 
 from shopctl.core import cart, checkout, customers
 from shopctl.core.checkout import Placement
 from shopctl.core.db.tables import orders, tickets
-from shopctl.core.db.unit_of_work import Row
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import money
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput, NotFound, Refused
 from shopctl.core.queries import tickets as reads
 from shopctl.core.queries.orders import Order, Quote, as_confirmed, get
-from shopctl.core.shop import Shop, retried
+from shopctl.core.shop import Shop
 
 t = tickets.c
 
@@ -59,14 +60,11 @@ def buy(
         turn=True,
     )
     try:
-        made = checkout.place(shop, wanted)
+        return checkout.place(shop, wanted, confirmed=partial(_is_bought, ticket=row.id))
     except NotFound as error:
         if error.code == "unknown_cart":  # it ended between two looks
             raise _over(row) from None
         raise
-    if isinstance(made, Order) and made.status != "pending" and not shop.dry_run:
-        _is_bought(shop, row.id)
-    return made
 
 
 def _must_be_its_turn(row: Row, *, in_time: bool) -> None:
@@ -104,9 +102,7 @@ def _must_be_agreed(row: Row, agreed: str | None, currency: str) -> None:
         )
 
 
-@retried
-def _is_bought(shop: Shop, ticket: str) -> None:
-    with shop.work("sales.bought", ticket) as tx:
-        mine = sa.update(tickets).where(t.id == ticket, t.state == "admitted")
-        if tx.execute(mine.values(state="bought", ended_at=tx.now)).rowcount:
-            tx.commit()
+def _is_bought(tx: UnitOfWork, *, ticket: str) -> None:
+    """With its order; of a checkout that was killed and goes on without us, the next round sees it."""
+    mine = sa.update(tickets).where(t.id == ticket, t.state == "admitted")
+    tx.execute(mine.values(state="bought", ended_at=tx.now))

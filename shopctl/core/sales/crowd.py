@@ -1,4 +1,5 @@
-"""The way in for a crowd: many join in one commit, and who was told to come later hears it again without anybody being asked."""
+"""The way in for a crowd: many join in one commit, and many buy in one; who was told to come later hears it again without anybody
+being asked."""
 
 from __future__ import annotations
 
@@ -14,19 +15,21 @@ from shopctl.core.gathering import Gathering
 from shopctl.core.queries.tickets import Ticket
 from shopctl.core.sales.asking import source_of
 from shopctl.core.sales.queue import Joining, join_all
+from shopctl.core.sharing import Sharing
 from shopctl.core.shop import Shop
 
-MOST_AT_ONCE = 2000
+MOST_AT_ONCE = 500
 """So many join in one commit: about a fifth of a second, for which everybody else waits."""
 MOST_KNOWN = 100_000
 """So many who were told to come later are remembered, by a process."""
 
 
 class Crowd:
-    """Joins the sales of a shop for one process. Any number of threads may ask."""
+    """What is asked of the sales of a shop in one process. Any number of threads may ask."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        self._buying = Sharing(shop)
         self._joining: Gathering[tuple[str, Joining], Ticket] = Gathering(self._joined, most=MOST_AT_ONCE)
         self._later: dict[tuple[str, str], float] = {}
 
@@ -40,8 +43,13 @@ class Crowd:
             return refused
         return self._joining.ask((sale, wanted))
 
+    def buying(self, shop: Shop) -> Shop:
+        """The shop of somebody who buys: what becomes of it is written in one commit with what others buy."""
+        return self._buying.among(shop)
+
     def close(self) -> None:
         self._joining.close()
+        self._buying.close()
 
     def _joined(self, asked: Sequence[tuple[str, Joining]]) -> Sequence[Ticket | Exception]:
         """Those of each sale in one commit."""

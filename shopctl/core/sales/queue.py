@@ -16,6 +16,7 @@ from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain import lifecycle, money, text
 from shopctl.core.domain.money import Money
 from shopctl.core.errors import BadInput, Refused, ShopError
+from shopctl.core.queries import sales as sale_reads
 from shopctl.core.queries import tickets as reads
 from shopctl.core.queries.tickets import Ticket
 from shopctl.core.sales import asking, turns
@@ -59,27 +60,30 @@ def join(shop: Shop, *, sale: str, wanted: Joining) -> Ticket:
 def join_all(shop: Shop, *, sale: str, wanted: Sequence[Joining]) -> list[Ticket | ShopError]:
     """Tickets for many, in their order, in one commit; for each a ticket, or why not. Errors of the sale are raised."""
     answers: list[Ticket | ShopError | None] = [*asking.refused(shop, sale, wanted)]
-    heard = [one for one, refused in zip(wanted, answers, strict=True) if refused is None]
-    served = iter(_join_all(shop, sale, heard) if heard else ())
+    heard = [_checked(one) for one, refused in zip(wanted, answers, strict=True) if refused is None]
+    served = iter((_told_all(shop, sale, heard) or _join_all(shop, sale, heard)) if heard else ())
     return [answer or next(served) for answer in answers]
 
 
+def _told_all(shop: Shop, sale: str, asked: Sequence[_Asked | ShopError]) -> list[Ticket | ShopError]:
+    """The answers of a sale that is sold out: they change nothing, so nobody waits for a turn to write. None of a sale that is not."""
+    with shop.read() as tx:
+        row = sale_reads.row_by_name(tx, sale)
+        if row.sold_out_at is None:
+            return []
+        desk = _Desk(tx, row, asked)
+        return [] if desk.changed else desk.answers()
+
+
 @retried
-def _join_all(shop: Shop, sale: str, wanted: Sequence[Joining]) -> list[Ticket | ShopError]:
-    checked = [_checked(one) for one in wanted]
+def _join_all(shop: Shop, sale: str, asked: Sequence[_Asked | ShopError]) -> list[Ticket | ShopError]:
     with shop.work("sales.join", sale) as tx:
-        row = locked(tx, sale)
-        if row.status not in ("scheduled", "open", "paused") or (row.ends_at is not None and row.ends_at <= tx.now):
-            raise Refused("sale_over", f"Sale {row.name} is over", sale=row.name)
-        emails = list(dict.fromkeys(one.email for one in checked if isinstance(one, _Asked)))
-        desk = _Desk(tx, row, {item.sku: item for item in items_of(tx, row.id)}, Judge(tx, row.id))
-        desk.had = reads.of_sale(tx, row.id, emails)
-        answers = [one if isinstance(one, ShopError) else desk.serve(one) for one in checked]
+        desk = _Desk(tx, locked(tx, sale), asked)
         desk.write()
-        shown = reads.of_sale(tx, row.id, emails)
+        answers = desk.answers()
         if desk.new or desk.changed:
             tx.commit()
-    return [one if isinstance(one, ShopError) else shown[one] for one in answers]
+    return answers
 
 
 @retried
@@ -147,19 +151,31 @@ def _digest(key: str) -> str:
 
 
 class _Desk:
-    """Serves those who join one sale, which is locked: nobody else draws its numbers meanwhile."""
+    """Serves those who join one sale; who writes has locked it, so that nobody else draws its numbers meanwhile."""
 
-    def __init__(self, tx: UnitOfWork, sale: Row, items: Mapping[str, Row], judge: Judge) -> None:
-        self._tx, self._sale, self._items, self._judge = tx, sale, items, judge
-        self.had: Mapping[str, Ticket] = {}
+    def __init__(self, tx: UnitOfWork, sale: Row, asked: Sequence[_Asked | ShopError]) -> None:
+        if sale.status not in ("scheduled", "open", "paused") or (sale.ends_at is not None and sale.ends_at <= tx.now):
+            raise Refused("sale_over", f"Sale {sale.name} is over", sale=sale.name)
+        self._tx, self._sale = tx, sale
+        self._items = {item.sku: item for item in items_of(tx, sale.id)}
+        self._judge = Judge(tx, sale.id)
+        emails = list(dict.fromkeys(one.email for one in asked if isinstance(one, _Asked)))
+        self._had = reads.of_sale(tx, sale.id, emails)
         self.new: dict[str, dict[str, Any]] = {}
         self.changed: list[dict[str, Any]] = []
+        self._served = [one if isinstance(one, ShopError) else self._serve(one) for one in asked]
 
-    def serve(self, asked: _Asked) -> str | ShopError:
+    def answers(self) -> list[Ticket | ShopError]:
+        """For each a ticket, as it is now, or why there is none."""
+        written = reads.just_written(self._tx, self._sale, self._items, self.new.values())
+        shown = {**written, **reads.of_sale(self._tx, self._sale.id, list(self._had))}
+        return [one if isinstance(one, ShopError) else shown[one] for one in self._served]
+
+    def _serve(self, asked: _Asked) -> str | ShopError:
         """The (folded) address of whom a ticket is for, or why there is none."""
         try:
-            if asked.email in self.had:
-                self._again(self.had[asked.email], asked)
+            if asked.email in self._had:
+                self._again(self._had[asked.email], asked)
             elif asked.email not in self.new:  # the first of each address counts
                 self.new[asked.email] = self._ticket(asked)
         except ShopError as error:
