@@ -104,11 +104,12 @@ def _rehearse_live(
 def _show(me: Face, rehearsed: Shop, scratch: Scratch, found: Report, svg: Path | None) -> None:
     """The report, its course, and whether every promise was kept."""
     course = core.rehearsal.course(rehearsed)
+    found = core.rehearsal.judged(rehearsed, found)
     me.out.one(found)
     if svg is not None:
         told = f"{found.shoppers:,} shoppers, {found.stock:,} units, seed {found.seed}"
         _draw(svg, course, f"{scratch.title} ({scratch.sku}): {told}")
-    core.rehearsal.must_stand(rehearsed, found)
+    core.rehearsal.must_stand(found)
     if not me.out.quiet:
         _tell(me, course)
 

@@ -15,7 +15,7 @@ from shopctl.core.gathering import Gathering
 from shopctl.core.shop import Shop, Unit, persistently
 
 MOST_AT_ONCE = 50
-"""So many are done in one commit: about a tenth of a second, for which everybody else waits."""
+"""So many are done in one commit: some tenths of a second, for which everybody else waits."""
 
 
 class Sharing:

@@ -102,7 +102,7 @@ def test_what_it_reports_is_what_the_store_says(shop: Shop, tmp_path: Path) -> N
     assert count(there, sa.select(sa.func.count()).where(tickets.c.state.in_(FINAL))) + found.refused == 300
     assert count(there, sa.select(sa.func.min(order_lines.c.unit_price))) == 1999
     assert count(there, sa.select(sa.func.min(orders.c.tax))) > 0
-    rehearsal.must_stand(there, found)
+    rehearsal.must_stand(rehearsal.judged(there, found))
 
 
 def test_what_can_go_wrong_does(shop: Shop, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_more_units_than_shoppers(shop: Shop, tmp_path: Path) -> None:
     there, _, found = rehearsed(shop, tmp_path / "scratch", Plan(50, 200, seed=7))
     assert (found.answered, found.oversold, found.told) == (50, 0, 0)
     assert found.left == 200 - found.sold > 150
-    rehearsal.must_stand(there, found)
+    rehearsal.must_stand(rehearsal.judged(there, found))
 
 
 def test_the_course_ends_where_the_report_does(shop: Shop, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_without_the_guard_of_the_pool_it_oversells(shop: Shop, tmp_path: Path) 
     assert found.oversold > 0
     assert found.sold == 10 + found.oversold
     with pytest.raises(Refused) as caught:
-        rehearsal.must_stand(there, found)
+        rehearsal.must_stand(rehearsal.judged(there, found))
     assert caught.value.code == "rehearsal_failed"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.requests import Request
 
 from shopctl.core import keys
 from shopctl.core.db.tables import orders
@@ -274,3 +275,33 @@ def test_a_store_that_is_gone(tmp_path: Path) -> None:
         said = web("GET", "/readyz")
         assert (said.status, said.code) == (503, "store_gone")
         assert web("GET", "/healthz").status == 200
+
+
+def test_many_can_wait_at_the_door_though_one_at_a_time_is_let_in() -> None:
+    with serving.listen("127.0.0.1", 0) as door, ExitStack() as waiting:
+        door.listen(1)  # as asyncio does, which takes it for how many to accept at once
+        for _ in range(50):
+            waiting.enter_context(socket.create_connection(door.getsockname(), timeout=0.5))
+
+
+def test_a_key_that_is_known_is_asked_about_once_in_a_while_and_never_beyond_its_rate(tmp_path: Path) -> None:
+    shop = shops.make(tmp_path)
+    secret = key(shop)
+    door = callers.Door(shop, Rates(key=10, shopper=0, stranger=0))
+    assert not door.knows(secret, None)
+    door.admit(_asking(shop), secret, None, "sell")
+    assert not door.knows(secret, None)  # of a burst of 20 it takes one at a time
+    door = callers.Door(shop, Rates(key=1000, shopper=0, stranger=0))
+    door.admit(_asking(shop), secret, None, "sell")
+    assert door.knows(secret, None)
+    assert not door.knows(secret, "a shopper's token")
+    assert not door.knows(secret + "x", None)
+    assert not door.knows(None, None)
+    while door.knows(secret, None):  # what was taken in advance runs out
+        door.admit(_asking(shop), secret, None, "sell")
+    assert sum(door._taken.values()) == 0
+
+
+def _asking(shop: Shop) -> Request:
+    state = {"request_id": shop.request_id, "effort": shop.effort}
+    return Request({"type": "http", "state": state, "client": ("192.0.2.1", 4711), "headers": []})

@@ -12,7 +12,7 @@ wrong with them. The same seed and the same catalogue give the same report. The 
 from shopctl.core.rehearsal.advice import CROWD, Advice, measure, sale_of
 from shopctl.core.rehearsal.clock import Clock
 from shopctl.core.rehearsal.report import Moment, Report, course
-from shopctl.core.rehearsal.run import Plan, address_in, must_stand, run
+from shopctl.core.rehearsal.run import Plan, address_in, judged, must_stand, run
 from shopctl.core.rehearsal.scratch import NAME, Scratch, furnish, make, store_beside
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "address_in",
     "course",
     "furnish",
+    "judged",
     "make",
     "measure",
     "must_stand",

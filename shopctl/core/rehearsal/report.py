@@ -42,7 +42,8 @@ class WaitError:
 class Report:
     """Seconds are since the opening. `answered`: shoppers with a final word, which are bought, expired (the turn was lost), went,
     told (that nothing is left) and refused. `wait` is from joining, or the opening, to the turn or the last word; of `declined`
-    payments another may have followed; `limited` requests of `bots` were turned away; so many admitters were `killed`.
+    payments another may have followed; `limited` requests of `bots` were turned away; so many admitters were `killed`. `broken`:
+    the promises that were not kept, each in a sentence.
     """
 
     shoppers: int
@@ -68,6 +69,7 @@ class Report:
     limited: int
     killed: int
     wait_errors: Sequence[WaitError]
+    broken: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,16 +68,22 @@ def run(shop: Shop, clock: Clock, scratch: Scratch, plan: Plan, *, progress: Pro
     return report.count(shop, plan.shoppers, plan.stock, plan.seed, floor.outside())
 
 
-def must_stand(shop: Shop, found: Report) -> None:
-    """Refused(rehearsal_failed) when a promise was broken; shops keep them, so that is a defect, of the shop or of ours."""
+def judged(shop: Shop, found: Report) -> Report:
+    """The report with what it says of promises that were broken."""
     broken = [
         *([f"{found.oversold} units were oversold"] if found.oversold else []),
         *([] if found.first_come_first_served else ["somebody was passed over"]),
         *([f"{found.shoppers - found.answered} shoppers have no answer"] if found.answered != found.shoppers else []),
         *(violation.message for violation in verify.verify(shop).violations),
     ]
-    if broken:
-        what = f"The rehearsal broke a promise: {broken[0]}"
+    return replace(found, broken=broken)
+
+
+def must_stand(found: Report) -> None:
+    """Refused(rehearsal_failed) when a promise was broken; shops keep them, so that is a defect, of the shop or of ours."""
+    if broken := found.broken:
+        more = f"; and {len(broken) - 1} more" if len(broken) > 1 else ""
+        what = f"The rehearsal broke a promise: {broken[0]}{more}"
         raise Refused("rehearsal_failed", what, hint="The scratch store is kept: look at it.", broken=broken)
 
 

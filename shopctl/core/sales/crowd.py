@@ -18,8 +18,8 @@ from shopctl.core.sales.queue import Joining, join_all
 from shopctl.core.sharing import Sharing
 from shopctl.core.shop import Shop
 
-MOST_AT_ONCE = 500
-"""So many join in one commit: about a fifth of a second, for which everybody else waits."""
+MOST_AT_ONCE = 250
+"""So many join in one commit: a few hundredths of a second, for which everybody else waits, also who buys."""
 MOST_KNOWN = 100_000
 """So many who were told to come later are remembered, by a process."""
 
