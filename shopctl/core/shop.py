@@ -30,6 +30,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+RETRY_SECONDS = 10.0
+
+
 def retried(use_case: Callable[Concatenate[Shop, P], T]) -> Callable[Concatenate[Shop, P], T]:
     """A use case that is ONE unit of work and calls nobody outside: when the store breaks it off, nothing of it is true,
     and it is tried again, for a bounded time. Inside a group the group is what is tried again; in a shop that shares its
@@ -57,9 +60,6 @@ def persistently(once: Callable[[], T], effort: Effort) -> T:
             effort.retries += 1
             time.sleep(pause)
     return once()
-
-
-RETRY_SECONDS = 10.0
 
 
 class _OutOfReach:

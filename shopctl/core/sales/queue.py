@@ -66,7 +66,7 @@ def join_all(shop: Shop, *, sale: str, wanted: Sequence[Joining]) -> list[Ticket
 
 
 def _told_all(shop: Shop, sale: str, asked: Sequence[_Asked | ShopError]) -> list[Ticket | ShopError]:
-    """The answers of a sale that is sold out: they change nothing, so nobody waits for a turn to write. None of a sale that is not."""
+    """The answers of a sale that is sold out: they change nothing, so nobody waits for a turn to write. Nothing of a sale that is not."""
     with shop.read() as tx:
         row = sale_reads.row_by_name(tx, sale)
         if row.sold_out_at is None:

@@ -5,6 +5,7 @@ A checkout that has claimed the cart of a turn decides what becomes of it; until
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from shopctl.core import cart, reservations, stock
 from shopctl.core.cart import Turn
+from shopctl.core.db import dialects
 from shopctl.core.db.tables import carts, orders, tickets
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.domain.lifecycle import PAID_ORDERS
@@ -19,6 +21,14 @@ from shopctl.core.sales.terms import reference
 from shopctl.core.stock import Move
 
 t = tickets.c
+_GIVEN = dialects.json_rows(
+    sa.bindparam("given", type_=sa.Text), {name: t[name].type for name in ("id", "cart_id", "quantity", "price")}
+).subquery("turns")
+_BEGIN = (
+    sa.update(tickets)
+    .where(t.id == _GIVEN.c.id)
+    .values(state="admitted", **{name: _GIVEN.c[name] for name in ("cart_id", "quantity", "price")})
+)
 _BOUGHT = sa.exists().where(orders.c.cart_id == t.cart_id, orders.c.status.in_(PAID_ORDERS))
 _IN_CHECKOUT = sa.exists().where(carts.c.id == t.cart_id, carts.c.claimed_by.is_not(None))
 
@@ -29,21 +39,8 @@ def give(tx: UnitOfWork, sale: Row, turns: Sequence[Turn], moves: Sequence[Move]
     cart.open_turns(tx, turns, until=until)
     if not reservations.hold_turns(tx, moves, until=until):
         raise stock.books_disagree(reference(sale))
-    began = sa.update(tickets).where(t.id == sa.bindparam("k_id"))
-    tx.execute(
-        began.values(
-            state="admitted",
-            cart_id=sa.bindparam("k_cart", type_=t.cart_id.type),
-            quantity=sa.bindparam("k_units", type_=t.quantity.type),
-            price=sa.bindparam("k_price", type_=t.price.type),
-            admitted_at=tx.now,
-            hold_until=until,
-        ),
-        [
-            {"k_id": one.ticket_id, "k_cart": one.cart_id, "k_units": one.quantity, "k_price": one.price}
-            for one in turns
-        ],
-    )
+    given = json.dumps([[one.ticket_id, one.cart_id, one.quantity, one.price] for one in turns])
+    tx.execute(_BEGIN.values(admitted_at=tx.now, hold_until=until), {"given": given})
 
 
 def bought(tx: UnitOfWork, sale: Row) -> int:
