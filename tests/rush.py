@@ -2,7 +2,7 @@
 Postgres struck while it runs.
 
     python -m tests.rush --store postgres --redis --shoppers 20000 --units 1000 --admitters 10 --redis-kills 2 --restarts 1
-    python -m tests.rush --shoppers 10000 --bots 200
+    python -m tests.rush --shoppers 10000 --units 500 --rate 3000 --bots 200
     python -m tests.rush --shoppers 20000 --abandon 0.3 --hold 2
 
 In the end exactly the units are sold, first come, first served, nobody has more than the limit, everyone was answered, and `verify`
@@ -149,7 +149,7 @@ def wrong(shop: Shop, units: int, limit: int, found: Any) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("shoppers", 20_000), ("units", 1000), ("seed", 7), ("bots", 0), ("hold", 60)):
+    for name, default in (("shoppers", 20_000), ("units", 1000), ("seed", 7), ("bots", 0), ("hold", 60), ("rate", None)):
         parser.add_argument(f"--{name}", type=int, default=default)
     for name in ("admitters", "redis-kills", "restarts"):
         parser.add_argument(f"--{name}", type=int, default=0)
@@ -163,7 +163,7 @@ def main() -> int:
         restart = stack.enter_context(served(said.store, redis=said.redis))
         shop = shops.make(directory)
         shops.product(shop, "TEE", units=said.units)
-        flash.make(shop, said.units, name=NAME, hold_seconds=said.hold)
+        flash.make(shop, said.units, name=NAME, hold_seconds=said.hold, rate=said.rate)
         struck = Struck(directory, strikes, said.seed, restart)
         stack.callback(struck.end)
         throngs = Throngs(partial(way, directory), said.shoppers, said.seed, bots=said.bots, abandon=said.abandon)

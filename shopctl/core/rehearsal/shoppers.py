@@ -113,7 +113,8 @@ class Throng:
         return await self._ends(heard, said, lets_pass)
 
     async def _bot(self, n: int) -> Heard:
-        """It asks on and on, each time spelling its address in another way, while it waits like everybody else."""
+        """It asks on and on, each time spelling its address in another way, whatever it has already, until all is over; beside that it
+        waits and buys like everybody else."""
         heard = Heard(n, time.monotonic())
         said = Said("rate_limited")
         while said.word == "rate_limited":
@@ -121,7 +122,7 @@ class Throng:
         heard.joined = time.monotonic()
         again = asyncio.create_task(self._goes_on(heard, n))
         await self._ends(heard, said, lets_pass=False)
-        again.cancel()
+        await again
         return heard
 
     async def _goes_on(self, heard: Heard, n: int) -> None:
