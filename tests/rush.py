@@ -149,8 +149,9 @@ def wrong(shop: Shop, units: int, limit: int, found: Any) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("shoppers", 20_000), ("units", 1000), ("seed", 7), ("bots", 0), ("hold", 60), ("rate", None)):
+    for name, default in (("shoppers", 20_000), ("units", 1000), ("seed", 7), ("bots", 0), ("hold", 60)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--rate", type=int, help="turns a minute")
     for name in ("admitters", "redis-kills", "restarts"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--abandon", type=float, default=0.0)
