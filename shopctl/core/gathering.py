@@ -15,6 +15,10 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
+class Closed(Exception):
+    """Nothing is done any more."""
+
+
 class Gathering(Generic[Q, A]):
     """Does what is asked, up to `most` at a time, in the order of asking. `done` answers a batch in its order; an answer that is an
     exception, or one that `done` raises, is raised to who asked. Any number of threads may ask."""
@@ -23,22 +27,25 @@ class Gathering(Generic[Q, A]):
         self._done, self._most = done, most
         self._waiting: deque[tuple[Q, Future[A]]] = deque()
         self._lock = threading.Lock()
-        self._busy = False
+        self._busy = self._closed = False
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gathering")
 
     def ask(self, wanted: Q) -> Future[A]:
-        """What becomes of it."""
+        """What becomes of it; Closed when that is nothing."""
         answer: Future[A] = Future()
         with self._lock:
+            if self._closed:
+                raise Closed
             self._waiting.append((wanted, answer))
-            if self._busy:
-                return answer
-            self._busy = True
-        self._worker.submit(self._work)
+            if not self._busy:
+                self._busy = True
+                self._worker.submit(self._work)
         return answer
 
     def close(self) -> None:
         """Do what is still waiting, and no more."""
+        with self._lock:
+            self._closed = True
         self._worker.shutdown()
 
     def _work(self) -> None:

@@ -19,7 +19,7 @@ from shopctl.core.db.unit_of_work import Group, UnitOfWork
 from shopctl.core.domain.facts import Facts
 from shopctl.core.errors import NotPermitted
 from shopctl.core.faults import Faults
-from shopctl.core.gathering import Gathering
+from shopctl.core.gathering import Closed, Gathering
 from shopctl.core.log import Effort, Log
 from shopctl.core.ports import Gateway, HotCarts, Notifier, Poster, RateLimiter, SearchIndex
 
@@ -33,6 +33,10 @@ T = TypeVar("T")
 RETRY_SECONDS = 10.0
 
 
+class Apart(Exception):
+    """Of a unit of work that was to share a commit nothing is true: do it alone."""
+
+
 def retried(use_case: Callable[Concatenate[Shop, P], T]) -> Callable[Concatenate[Shop, P], T]:
     """A use case that is ONE unit of work and calls nobody outside: when the store breaks it off, nothing of it is true,
     and it is tried again, for a bounded time. Inside a group the group is what is tried again; in a shop that shares its
@@ -44,22 +48,24 @@ def retried(use_case: Callable[Concatenate[Shop, P], T]) -> Callable[Concatenate
         if shop.group is not None:
             return use_case(shop, *args, **kwargs)
         if shop.shared is not None:
-            done: T = shop.shared.ask(lambda group: use_case(shop.inside(group), *args, **kwargs)).result()
-            return done
-        return persistently(lambda: use_case(shop, *args, **kwargs), shop.effort)
+            try:
+                done: T = shop.shared.ask(lambda group: use_case(shop.inside(group), *args, **kwargs)).result()
+            except Apart:
+                shop.effort.retries += 1
+            except Closed:
+                pass  # what has begun is ended, also while the process ends
+            else:
+                return done
+            shop = shop.but(shared=None)
+        for pause in pauses(RETRY_SECONDS):
+            try:
+                return use_case(shop, *args, **kwargs)
+            except BrokenOff:
+                shop.effort.retries += 1
+                time.sleep(pause)
+        return use_case(shop, *args, **kwargs)
 
     return persistent
-
-
-def persistently(once: Callable[[], T], effort: Effort) -> T:
-    """What `once` gives, in spite of a store that breaks it off; for a bounded time."""
-    for pause in pauses(RETRY_SECONDS):
-        try:
-            return once()
-        except BrokenOff:
-            effort.retries += 1
-            time.sleep(pause)
-    return once()
 
 
 class _OutOfReach:

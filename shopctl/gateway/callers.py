@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -67,18 +68,21 @@ class Door:
     rates: Rates
     _keys: dict[str, tuple[float, ApiKey]] = field(default_factory=dict, init=False)
     _taken: dict[str, int] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def knows(self, secret: str | None, token: str | None) -> bool:
-        """Whether they can be let in without anybody being asked: the key is known, and what it may ask for is not used up."""
-        since, known = self._keys.get(core.keys.digest(secret or ""), (0.0, None))
-        if known is None or token is not None or since + KNOWN_SECONDS < time.monotonic():
-            return False
-        return not self.rates.key or self._taken.get(_bucket("requests of a key", known.id), 0) > 0
+    def admit_known(self, request: Request, secret: str | None, token: str | None, scope: str) -> Caller | None:
+        """As `admit`, for whom nobody has to be asked about, so without waiting for anything; None for others."""
+        since, key = self._keys.get(core.keys.digest(secret or ""), (0.0, None))
+        if key is None or token is not None or since + KNOWN_SECONDS < time.monotonic() or scope not in key.scopes:
+            return None
+        if self.rates.key and not self._had(_bucket("requests of a key", key.id)):
+            return None
+        return Caller(self._asked(request).but(actor=f"gateway:{key.name}"), key, None, "")
 
     def admit(self, request: Request, secret: str | None, token: str | None, scope: str) -> Caller:
         """The caller; NotPermitted when they are nobody or may not, Refused(rate_limited) when they ask too often."""
-        state, source = request.state, request.client.host if request.client else "unknown"
-        shop = self.shop.but(request_id=state.request_id, effort=state.effort, narrate=_unheard)
+        source = request.client.host if request.client else "unknown"
+        shop = self._asked(request)
         try:
             key = self._key(shop, secret)
         except NotPermitted:
@@ -94,6 +98,10 @@ class Door:
         if shopper:
             self._limit(shop, "requests of a shopper", shopper.id, self.rates.shopper)
         return Caller(shop, key, shopper, token or "")
+
+    def _asked(self, request: Request) -> Shop:
+        state = request.state
+        return self.shop.but(request_id=state.request_id, effort=state.effort, narrate=_unheard)
 
     def _key(self, shop: Shop, secret: str | None) -> ApiKey:
         if not secret:
@@ -113,15 +121,24 @@ class Door:
         if not rate:
             return
         bucket, burst = _bucket(name, subject), max(int(rate * 2), 1)
-        left = self._taken.pop(bucket, 0)
-        if not left:
-            left = max(burst // SHARE, 1)
-            try:
-                core.limits.take(shop, core.limits.Limit(name, subject, rate, burst, left))
-            except (TimedOut, Unavailable):
-                return
-        if left > 1:
-            self._taken[bucket] = left - 1
+        if self._had(bucket):
+            return
+        share = max(burst // SHARE, 1)
+        try:
+            core.limits.take(shop, core.limits.Limit(name, subject, rate, burst, share))
+        except (TimedOut, Unavailable):
+            return
+        if share > 1:
+            with self._lock:
+                self._taken[bucket] = self._taken.get(bucket, 0) + share - 1
+
+    def _had(self, bucket: str) -> bool:
+        """Whether one was left of what was taken in advance; it is gone now."""
+        with self._lock:
+            left = self._taken.pop(bucket, 0)
+            if left > 1:
+                self._taken[bucket] = left - 1
+        return left > 0
 
 
 def _bucket(name: str, subject: str) -> str:
@@ -138,8 +155,9 @@ def may(scope: str) -> Any:
     ) -> Caller:
         door: Door = request.app.state.door
         secret = credentials.credentials if credentials else None
-        if door.knows(secret, token):
-            return door.admit(request, secret, token, scope)
+        known = door.admit_known(request, secret, token, scope)
+        if known is not None:
+            return known
         return await to_thread.run_sync(door.admit, request, secret, token, scope)
 
     return Depends(admitted)

@@ -159,6 +159,7 @@ def config(application: Callable[[], App], *, workers: int, grace: float) -> uvi
         factory=True,
         workers=workers,
         backlog=1,  # see Entrance
+        loop="asyncio",  # another one would listen by itself, with this backlog
         http=Connection,
         ws="none",
         lifespan="on",

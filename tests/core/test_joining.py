@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from shopctl.core import sales
+from shopctl.core.db.failures import Lost
+from shopctl.core.db.unit_of_work import Row, UnitOfWork
 from shopctl.core.errors import NotPermitted, Refused, ShopError
 from shopctl.core.queries import sales as sale_reads
 from shopctl.core.queries import tickets as reads
@@ -80,3 +83,18 @@ def test_a_sale_that_is_over_takes_nobody_though_it_was_sold_out(shop: Shop) -> 
     with pytest.raises(Refused) as caught:
         sales.join(shop, sale="friday", wanted=Joining("new@example.com"))
     assert caught.value.code == "sale_over"
+
+
+def test_a_look_that_the_store_breaks_off_is_made_again(shop: Shop) -> None:
+    opened(shop, 1)
+    looks: list[object] = []
+
+    def lost_at_first(tx: UnitOfWork, name: str) -> Row:
+        looks.append(name)
+        if len(looks) == 1:
+            raise Lost("store_unavailable", "The connection to the store was lost")
+        return row_by_name(tx, name)
+
+    row_by_name = sale_reads.row_by_name
+    with mock.patch.object(sale_reads, "row_by_name", lost_at_first):
+        assert sales.join(shop, sale="friday", wanted=Joining("new@example.com")).state == "waiting"

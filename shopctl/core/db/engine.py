@@ -254,6 +254,23 @@ def one_at_a_time(connection: sa.Connection, what: str) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME, sa.func.hashtext(what))))
 
 
+def wait_at_most(connection: sa.Connection, seconds: float) -> None:
+    """From here to the end of the transaction; on a server, where one waits for the rows of others."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+
+
+def is_open(connection: sa.Connection) -> bool:
+    """Whether its transaction can be committed. One that a failure has ended looks as if it could: a server answers COMMIT
+    by rolling back, without a word."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        return bool(driver.info.transaction_status == _IN_TRANSACTION)
+    return bool(driver.in_transaction)
+
+
+_IN_TRANSACTION = 2
+"""libpq's PQTRANS_INTRANS: in a transaction that has not failed."""
 _ONE_AT_A_TIME = 0x73686F70
 """The first half of the advisory locks' keys: "shop"."""
 

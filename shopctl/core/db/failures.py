@@ -86,7 +86,7 @@ def translate(error: exc.SQLAlchemyError) -> ShopError | None:
             if name in str(original):
                 return Refused(code, message)
         # On a server somebody may have made or removed the same thing since we looked: whoever looks again will see it.
-        return _conflict() if getattr(original, "sqlstate", None) in ("23505", "23503") else None
+        return conflict() if getattr(original, "sqlstate", None) in ("23505", "23503") else None
     if isinstance(error, exc.TimeoutError):  # of the pool
         return TimedOut("store_busy", "All connections to the store are in use", hint="Try again.")
     name = getattr(original, "sqlite_errorname", "")
@@ -154,7 +154,7 @@ def _unreachable(said: str) -> ShopError:
     return Lost("store_unavailable", "The store cannot be reached", hint="A retry is safe.")
 
 
-def _conflict() -> ShopError:
+def conflict() -> ShopError:
     kind, code, message = _CONFLICT
     return kind(code, message, hint=_HINTS[code])
 

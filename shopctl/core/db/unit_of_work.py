@@ -66,6 +66,8 @@ class Group:
                 raise error
 
     def commit(self) -> None:
+        if not stores.is_open(self.connection):
+            raise failures.conflict()
         with _between(self._faults, "together"):
             commits.commit(self._engine, self._transaction, self.receipt)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from shopctl.core import outbox, stock
 from shopctl.core.cart import Turn
+from shopctl.core.db import engine as stores
 from shopctl.core.db.tables import sale_items, sales, tickets
 from shopctl.core.db.types import new_id
 from shopctl.core.db.unit_of_work import Row, UnitOfWork
@@ -57,6 +58,7 @@ def admit(shop: Shop, *, name: str) -> Admission:
     """One round: the sale opens or ends by its window, turns that are over end, and the next have theirs. A sale that is
     not open admits nobody."""
     with shop.work("sales.admit", name) as tx:
+        stores.one_at_a_time(tx.connection, turns.TURNS)  # first: those who join do not wait for it
         before = locked(tx, name)
         sale = life.by_the_clock(tx, before)
         bought, expired = turns.bought(tx, sale), turns.run_out(tx, sale)

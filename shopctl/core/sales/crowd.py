@@ -15,6 +15,7 @@ from shopctl.core.gathering import Gathering
 from shopctl.core.queries.tickets import Ticket
 from shopctl.core.sales.asking import source_of
 from shopctl.core.sales.queue import Joining, join_all
+from shopctl.core.sales.turns import TURNS
 from shopctl.core.sharing import Sharing
 from shopctl.core.shop import Shop
 
@@ -29,7 +30,7 @@ class Crowd:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
-        self._buying = Sharing(shop)
+        self._buying = Sharing(shop, lock=TURNS)
         self._joining: Gathering[tuple[str, Joining], Ticket] = Gathering(self._joined, most=MOST_AT_ONCE)
         self._later: dict[tuple[str, str], float] = {}
 

@@ -65,6 +65,7 @@ def join_all(shop: Shop, *, sale: str, wanted: Sequence[Joining]) -> list[Ticket
     return [answer or next(served) for answer in answers]
 
 
+@retried
 def _told_all(shop: Shop, sale: str, asked: Sequence[_Asked | ShopError]) -> list[Ticket | ShopError]:
     """The answers of a sale that is sold out: they change nothing, so nobody waits for a turn to write. Nothing of a sale that is not."""
     with shop.read() as tx:

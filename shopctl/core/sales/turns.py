@@ -21,6 +21,8 @@ from shopctl.core.sales.terms import reference
 from shopctl.core.stock import Move
 
 t = tickets.c
+TURNS = "turns at sales"
+"""A lock: rounds, and commits that many purchases share, need the levels of many SKUs, each in an order of its own."""
 _GIVEN = dialects.json_rows(
     sa.bindparam("given", type_=sa.Text), {name: t[name].type for name in ("id", "cart_id", "quantity", "price")}
 ).subquery("turns")
