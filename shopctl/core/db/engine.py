@@ -265,12 +265,12 @@ def is_open(connection: sa.Connection) -> bool:
     by rolling back, without a word."""
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "postgresql":
-        return bool(driver.info.transaction_status == _IN_TRANSACTION)
+        return bool(driver.info.transaction_status < _FAILED)
     return bool(driver.in_transaction)
 
 
-_IN_TRANSACTION = 2
-"""libpq's PQTRANS_INTRANS: in a transaction that has not failed."""
+_FAILED = 3
+"""libpq's PQTRANS_INERROR; before it are idle (nothing was said yet), active, in a transaction; behind it a connection that is gone."""
 _ONE_AT_A_TIME = 0x73686F70
 """The first half of the advisory locks' keys: "shop"."""
 
