@@ -106,8 +106,8 @@ def _begin(shop: Shop, wanted: Placement) -> _Begun | Quote | Order:
     """What unit of work 1 has begun, now or before. Another process may have been faster with the same key, and left
     nothing to claim."""
     try:
-        by = payments.MANUAL if wanted.token == payments.MANUAL else shop.gateway.name
-        begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, by, hot))
+        gateway = payments.MANUAL if wanted.token == payments.MANUAL else shop.gateway.name
+        begun = carts.in_database(shop, [wanted.cart], lambda hot: _reserve(shop, wanted, gateway, hot))
     except (Refused, NotFound):
         with shop.read() as tx:
             if orders.find_by_key(tx, wanted.key) is None:

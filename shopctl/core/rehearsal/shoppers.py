@@ -90,9 +90,11 @@ class Throng:
     share: Share
     _queue: list[tuple[int, asyncio.Future[bool]]] = field(default_factory=list)
     _far: Far = Far(0, over=False)
+    _left: int = 0  # of these shoppers, who have no last word yet
 
     async def run(self) -> list[Heard]:
         mine = range(self.share.first, self.share.shoppers, self.share.of)
+        self._left = len(mine)
         following = asyncio.create_task(self.way.follow(self._tell))
         window = asyncio.Semaphore(self.way.at_once)
         abandons = Random(self.share.seed)
@@ -113,8 +115,8 @@ class Throng:
         return await self._ends(heard, said, lets_pass)
 
     async def _bot(self, n: int) -> Heard:
-        """It asks on and on, each time spelling its address in another way, whatever it has already, until all is over; beside that it
-        waits and buys like everybody else."""
+        """It asks on and on, each time spelling its address in another way, whatever it has already, until nobody here waits for
+        anything; beside that it waits and buys like everybody else."""
         heard = Heard(n, time.monotonic())
         said = Said("rate_limited")
         while said.word == "rate_limited":
@@ -126,7 +128,7 @@ class Throng:
         return heard
 
     async def _goes_on(self, heard: Heard, n: int) -> None:
-        while not self._far.over:
+        while self._left and not self._far.over:
             await asyncio.sleep(BOT_PAUSE)
             await self._asks(heard, n)
 
@@ -144,6 +146,7 @@ class Throng:
             if await self._turn(said.number):
                 heard.word = "expired" if lets_pass else (await self.way.buy(said.ticket)).word
         heard.at = time.monotonic()
+        self._left -= 1
         return heard
 
     async def _turn(self, number: int) -> bool:
